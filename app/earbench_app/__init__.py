@@ -1,0 +1,1 @@
+"""The desktop workbench: presenters, views, player, command line."""

@@ -1,0 +1,1 @@
+"""Bundled clips, icons and the demo study."""

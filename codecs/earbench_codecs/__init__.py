@@ -1,0 +1,1 @@
+"""Audio codecs on one contract, their files and their numbers."""

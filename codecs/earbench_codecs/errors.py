@@ -1,0 +1,78 @@
+"""Errors that carry data; the message says what failed, on what, and what to do next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class CodecError(Exception):
+    """Anything a codec, its files or its settings can fail with."""
+
+
+class AudioFileError(CodecError):
+    """An audio file cannot be read or written.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    reason : str
+        What failed and what to do.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class InvalidAudioError(CodecError, ValueError):
+    """Samples no codec accepts: NaN, infinity, no samples, a wrong shape."""
+
+
+class SettingError(CodecError, ValueError):
+    """A setting the codec does not have, or a value outside its range."""
+
+
+class UnknownCodecError(CodecError, KeyError):
+    """No codec of that name; the message lists the names there are."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(name)
+        self.name = name
+        self.known = tuple(known)
+
+    def __str__(self) -> str:
+        return f"no codec named {self.name!r}; there are: {', '.join(self.known)}"
+
+
+class CodecUnavailableError(CodecError):
+    """A codec whose system library is missing; `reason` holds the install command."""
+
+    def __init__(self, codec: str, reason: str) -> None:
+        super().__init__(f"{codec} is not available: {reason}")
+        self.codec = codec
+        self.reason = reason
+
+
+class BitstreamError(CodecError):
+    """A damaged, cut or foreign bitstream; the message says which."""
+
+
+class CommandFailedError(CodecError):
+    """A command-line codec that failed, with what it was and what it printed."""
+
+    def __init__(self, argv: Sequence[str], reason: str, stderr: str = "") -> None:
+        tail = stderr.strip()[-2000:]
+        super().__init__(f"{argv[0]}: {reason}" + (f"\n{tail}" if tail else ""))
+        self.argv = tuple(argv)
+        self.reason = reason
+        self.stderr = stderr
+
+
+class PluginError(CodecError):
+    """A plug-in that cannot be loaded; the message names its file or entry point."""

@@ -1,0 +1,1 @@
+"""Listening tests: design, blinding, sessions, storage, statistics."""
