@@ -1,7 +1,8 @@
 """The codec contract: what a codec says of itself, takes, and gives back.
 
-A codec implements `_encode` and `_decode` at one of its own rates and channel counts; `Codec` does for all of them
-what every codec must do alike: check the setting, resample, split channels, restore length and rate.
+A codec implements `_encode` and `_decode` at one of its own rates and channel counts; `Codec` does for
+all of them what every codec must do alike: check the setting, resample, split channels, restore length
+and rate.
 """
 
 from __future__ import annotations
@@ -203,7 +204,7 @@ class Codec(ABC):
         """Decode to the native rate and the shape [C, T] that was encoded, aligned to the sample."""
 
     def native_rate_hz(self, sample_rate_hz: int, setting: Setting) -> int:
-        """Return the rate at which a clip is coded: the lowest supported that loses no bandwidth, else the highest."""
+        """Return the rate to code at: the lowest that loses no bandwidth, else the highest."""
         del setting  # for codecs whose rates depend on it
         rates = sorted(self.info.sample_rates_hz)
         if not rates:

@@ -1,4 +1,4 @@
-"""What presenters ask of a player. `engine.py` drives a real device, `fake.py` a clock under a test's control."""
+"""What presenters ask of a player: `engine.py` drives a device, `fake.py` a clock that a test controls."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ class PlayerStatus:
 class Player(Protocol):
     """One playhead over several equal-length stimuli; every method returns at once.
 
-    Switching stimuli, looping and seeking while playing fade out for 5 ms and then in for 5 ms with raised-cosine
-    ramps, never a cross-fade (BS.1534-3); the playhead goes on meanwhile.
+    Switching stimuli, looping and seeking while playing fade out for 5 ms and then in for 5 ms with
+    raised-cosine ramps, never a cross-fade (BS.1534-3); the playhead goes on meanwhile.
     """
 
     def load(self, stimuli: Sequence[AudioClip]) -> None:

@@ -1,0 +1,12 @@
+"""All sub-commands, in the order `earbench --help` lists them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add every command to the app; a new command file is added here."""
