@@ -4,29 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import click
 import typer
-from typer.core import TyperGroup
 
 from earbench_app.cli import commands
 
 
-class _OpensPaths(TyperGroup):
-    """Take `earbench PATH…` as `earbench open PATH…`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Insert the command's name where only paths, or nothing, are given."""
-        first = next((i for i, arg in enumerate(args) if not arg.startswith("-")), len(args))
-        helped = any(arg in ("--help", "--version") for arg in args[:first])
-        if not helped and (first == len(args) or args[first] not in self.commands):
-            args = [*args[:first], "open", *args[first:]]
-        return super().parse_args(ctx, args)
-
-
 app = typer.Typer(
-    cls=_OpensPaths,
     no_args_is_help=False,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -51,7 +36,7 @@ def _root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    del debug, version  # --debug is read by `run`, which must know it before anything can fail
+    del debug, version  # `run` reads --debug itself
 
 
 @app.command("open", hidden=True)
@@ -65,21 +50,30 @@ def open_workbench(paths: Annotated[list[Path] | None, typer.Argument()] = None)
 def run(argv: list[str] | None = None) -> int:
     """Run a command line; return its exit code: 0 success, 1 a failure it explains, 2 wrong usage."""
     argv = sys.argv[1:] if argv is None else argv
-    debug = "--debug" in argv
     try:
-        result: Any = app(args=argv, standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+        app(args=_with_open(argv))
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else 0
+    except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         return 130
     except Exception as error:  # noqa: BLE001 - the one place where a failure becomes one line
-        if debug:
+        if "--debug" in argv:
             raise
         sys.stderr.write(f"earbench: {_one_line(error)}\n")
         return 1
-    return result if isinstance(result, int) else 0
+    return 0
+
+
+def _with_open(argv: list[str]) -> list[str]:
+    """Read `earbench PATH…`, or `earbench` alone, as `earbench open PATH…`."""
+    first = next((i for i, arg in enumerate(argv) if not arg.startswith("-")), len(argv))
+    commands_there = {command.name for command in app.registered_commands}
+    commands_there |= {group.name for group in app.registered_groups}
+    asks_for_help = {"--help", "--version"} & set(argv[:first])
+    if asks_for_help or (first < len(argv) and argv[first] in commands_there):
+        return argv
+    return [*argv[:first], "open", *argv[first:]]
 
 
 def _one_line(error: Exception) -> str:
