@@ -1,4 +1,4 @@
-"""The design of a listening test: what is heard, in which roles. A design never changes once a sitting has begun."""
+"""The design of a listening test: what is heard, in which roles. Frozen once a sitting has begun."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `earbench` command. Each sub-command lives in its own file and imports what is heavy only when it runs."""
+"""The `earbench` command. Each sub-command has its own file and imports what is heavy when it runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from earbench_app.cli import commands
-
 
 app = typer.Typer(
     no_args_is_help=False,
@@ -36,7 +35,7 @@ def _root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    del debug, version  # `run` reads --debug itself
+    del debug, version  # `run` has taken --debug already
 
 
 @app.command("open", hidden=True)
@@ -50,15 +49,16 @@ def open_workbench(paths: Annotated[list[Path] | None, typer.Argument()] = None)
 def run(argv: list[str] | None = None) -> int:
     """Run a command line; return its exit code: 0 success, 1 a failure it explains, 2 wrong usage."""
     argv = sys.argv[1:] if argv is None else argv
+    debug = "--debug" in argv  # taken anywhere on the line
     try:
-        app(args=_with_open(argv))
+        app(args=_with_open([arg for arg in argv if arg != "--debug"]))
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 0
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         return 130
-    except Exception as error:  # noqa: BLE001 - the one place where a failure becomes one line
-        if "--debug" in argv:
+    except Exception as error:
+        if debug:
             raise
         sys.stderr.write(f"earbench: {_one_line(error)}\n")
         return 1
