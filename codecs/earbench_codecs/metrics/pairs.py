@@ -1,0 +1,52 @@
+"""What a metric compares: two clips of one shape and rate, checked once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from earbench_codecs.errors import CodecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from earbench_codecs.clip import AudioClip
+
+BLOCK_SAMPLES = 1 << 18
+
+
+class MetricError(CodecError, ValueError):
+    """Clips that cannot be compared, or a metric there is not."""
+
+
+def check_pair(reference: AudioClip, test: AudioClip) -> None:
+    """Refuse clips that differ in rate, channels or length.
+
+    Raises
+    ------
+    MetricError
+        Says what differs. Nothing is resampled, cut or shifted to make clips fit: a figure must not
+        hide a misalignment.
+    """
+    for what, one, other in (
+        ("sample rate (Hz)", reference.sample_rate_hz, test.sample_rate_hz),
+        ("number of channels", reference.n_channels, test.n_channels),
+        ("length (samples)", reference.n_samples, test.n_samples),
+    ):
+        if one != other:
+            raise MetricError(
+                f"the {what} differs: reference {one}, test {other}; "
+                "decode or convert the test to the reference's format, aligned to the sample"
+            )
+
+
+def float64_blocks(
+    reference: AudioClip, test: AudioClip
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Yield both clips' samples [C, B] in double precision, a block at a time, to bound memory."""
+    for start in range(0, reference.n_samples, BLOCK_SAMPLES):
+        block = np.s_[:, start : start + BLOCK_SAMPLES]
+        yield reference.samples[block].astype(np.float64), test.samples[block].astype(np.float64)
