@@ -50,7 +50,8 @@ def test_the_wheel_holds_four_packages_and_their_data(dist: Path) -> None:
 
 
 def test_the_sdist_holds_the_sources_and_the_tests(dist: Path) -> None:
-    names = tarfile.open(next(dist.glob("*.tar.gz"))).getnames()
+    with tarfile.open(next(dist.glob("*.tar.gz"))) as archive:
+        names = archive.getnames()
     tails = {name.partition("/")[2] for name in names}
     assert {"pyproject.toml", "LICENSE", "Makefile", "codecs/earbench_codecs/base.py"} <= tails
     assert not [tail for tail in tails if ".venv" in tail]
