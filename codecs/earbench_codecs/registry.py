@@ -1,0 +1,203 @@
+"""All codecs by name: the built-in ones, entry points, and command-line codecs in TOML files.
+
+A codec's module is imported when it is asked for. A codec that cannot be loaded is listed as not
+available, with the reason, and hurts no other.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from earbench_codecs.base import Codec, CodecInfo, Kind
+from earbench_codecs.errors import PluginError, UnknownCodecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Factory = Callable[[], Codec]
+ENTRY_POINT_GROUP = "earbench.codecs"
+PLUGINS_VARIABLE = "EARBENCH_PLUGINS"
+"""Folders of TOML codecs, separated as in PATH, beside the user's own."""
+
+_REFERENCE = "earbench_codecs.reference"
+BUILT_IN: Mapping[str, tuple[str, Kind]] = {
+    "mp3": (f"{_REFERENCE}.mp3:Mp3", "reference"),
+    "opus": (f"{_REFERENCE}.opus:Opus", "reference"),
+    "aac": (f"{_REFERENCE}.aac:Aac", "reference"),
+    "vorbis": (f"{_REFERENCE}.vorbis:Vorbis", "reference"),
+    "amr_wb": (f"{_REFERENCE}.amr_wb:AmrWb", "reference"),
+    "anchor35": (f"{_REFERENCE}.anchors:anchor35", "anchor"),
+    "anchor70": (f"{_REFERENCE}.anchors:anchor70", "anchor"),
+}
+"""Name → where its factory is, and its kind: known without importing anything."""
+
+
+class Registry:
+    """Codecs by name, in the order they were registered."""
+
+    def __init__(self) -> None:
+        self._factories: dict[str, tuple[Factory, Kind]] = {}
+        self._loaded: dict[str, Codec] = {}
+
+    def register(self, name: str, factory: Factory, kind: Kind = "plugin") -> None:
+        """Add a codec; it is made when first asked for.
+
+        Raises
+        ------
+        PluginError
+            The name is taken.
+        """
+        if name in self._factories:
+            raise PluginError(f"a codec named {name!r} exists already; give this one another name")
+        self._factories[name] = (factory, kind)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all codecs, whether they load or not."""
+        return tuple(self._factories)
+
+    def codec(self, name: str) -> Codec:
+        """Return the codec of that name, the same object each time.
+
+        Raises
+        ------
+        UnknownCodecError
+            There is none.
+        PluginError
+            It cannot be loaded.
+        """
+        if name not in self._factories:
+            raise UnknownCodecError(name, self.names)
+        if name not in self._loaded:
+            self._loaded[name] = _loaded(name, self._factories[name][0])
+        return self._loaded[name]
+
+    def info(self, name: str) -> CodecInfo:
+        """Return what the codec says of itself, or why it cannot be loaded.
+
+        Raises
+        ------
+        UnknownCodecError
+            There is none of that name.
+        """
+        try:
+            return self.codec(name).info
+        except PluginError as error:
+            kind = self._factories[name][1]
+            return CodecInfo(name, name, kind, version="", available=False, reason=str(error))
+
+    def codecs(self) -> list[CodecInfo]:
+        """Return what each codec says of itself."""
+        return [self.info(name) for name in self.names]
+
+    def add_built_in(self) -> None:
+        """Register the codecs of this package."""
+        for name, (target, kind) in BUILT_IN.items():
+            self.register(name, _importer(target), kind)
+
+    def add_plugins(self) -> None:
+        """Register entry points and TOML codecs; one that clashes or is broken is listed with its reason."""
+        for name, origin, factory in (*_entry_points(), *_toml_codecs()):
+            if name in self._factories:
+                self._add_clash(name, origin)
+            else:
+                self.register(name, factory)
+
+    def _add_clash(self, name: str, origin: str) -> None:
+        def refuse() -> Codec:
+            raise PluginError(f"a codec named {name!r} exists already; rename the one in {origin}")
+
+        self.register(f"{name} ({origin})", refuse)
+
+
+@cache
+def default_registry() -> Registry:
+    """Return the program's registry: built-in codecs and plug-ins, found once."""
+    registry = Registry()
+    registry.add_built_in()
+    registry.add_plugins()
+    return registry
+
+
+def codec(name: str) -> Codec:
+    """Return the codec of that name; see `Registry.codec`."""
+    return default_registry().codec(name)
+
+
+def codecs() -> list[CodecInfo]:
+    """Return what each codec says of itself; see `Registry.codecs`."""
+    return default_registry().codecs()
+
+
+def register(name: str, factory: Factory, kind: Kind = "plugin") -> None:
+    """Add a codec to the program's registry; see `Registry.register`."""
+    default_registry().register(name, factory, kind)
+
+
+def plugin_folders() -> list[Path]:
+    """Folders searched for TOML codecs: the user's own, then those of EARBENCH_PLUGINS."""
+    from platformdirs import user_config_path
+
+    listed = os.environ.get(PLUGINS_VARIABLE, "").split(os.pathsep)
+    return [user_config_path("earbench", appauthor=False) / "codecs", *(Path(p) for p in listed if p)]
+
+
+def _loaded(name: str, factory: Factory) -> Codec:
+    """Make a codec. Whatever a plug-in throws is turned into an error that names it."""
+    try:
+        made = factory()
+        info = made.info
+    except PluginError:
+        raise
+    except Exception as error:
+        raise PluginError(f"codec {name!r} cannot be loaded: {type(error).__name__}: {error}") from error
+    if info.name != name:
+        raise PluginError(f"codec {name!r} calls itself {info.name!r}; make the two names equal")
+    return made
+
+
+def _importer(target: str) -> Factory:
+    module, _, attribute = target.partition(":")
+
+    def make() -> Codec:
+        factory: Factory = getattr(import_module(module), attribute)
+        return factory()
+
+    return make
+
+
+def _entry_points() -> Iterator[tuple[str, str, Factory]]:
+    for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name):
+
+        def make(load: Callable[[], Factory] = point.load) -> Codec:
+            return load()()
+
+        yield point.name, f"entry point {point.value}", make
+
+
+def _toml_codecs() -> Iterator[tuple[str, str, Factory]]:
+    for folder in plugin_folders():
+        for path in sorted(folder.glob("*.toml")):
+
+            def make(path: Path = path) -> Codec:
+                from earbench_codecs.reference.command import load_command_codec
+
+                return load_command_codec(path)
+
+            yield _toml_name(path), str(path), make
+
+
+def _toml_name(path: Path) -> str:
+    """Return the codec's name, or the file's where the file is broken: loading it will say how."""
+    try:
+        name = tomllib.loads(path.read_text("utf-8")).get("name")
+    except (OSError, ValueError):
+        name = None
+    return name if isinstance(name, str) else path.stem
