@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,20 @@ if TYPE_CHECKING:
 
 def run_workbench(paths: Sequence[Path]) -> int:
     """Open the workbench with these audio files or this study; return the exit code of the window."""
-    from earbench_app.views.qt.main_window import open_main_window
+    from PySide6.QtWidgets import QApplication
 
-    return open_main_window(paths)
+    from earbench_app.settings import SettingsFile
+    from earbench_app.views.qt.audition_page import SHORTCUTS, AuditionPage
+    from earbench_app.views.qt.main_window import MainWindow
+    from earbench_app.views.qt.theme import follow_system
+
+    del paths
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(app, QApplication)
+    remembered = SettingsFile()
+    follow_system(app, remembered.settings.color_scheme)
+    window = MainWindow()
+    window.add_page("Audition", AuditionPage(), SHORTCUTS)
+    window.restore_geometry_text(remembered.settings.geometry)
+    window.show()
+    return app.exec()

@@ -1,0 +1,1 @@
+"""Short work beside the interface: worker processes, their queue, their progress."""

@@ -1,0 +1,132 @@
+"""What is remembered between runs: one versioned JSON file, repaired rather than fatal when damaged."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+from platformdirs import user_cache_path, user_config_path, user_data_path
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+CURRENT_VERSION = 1
+
+
+def config_dir() -> Path:
+    """Folder of the settings; `$EARBENCH_HOME/config` where that is set."""
+    return _home("config") or user_config_path("earbench", appauthor=False)
+
+
+def cache_dir() -> Path:
+    """Folder of what can be made again; `$EARBENCH_HOME/cache` where that is set."""
+    return _home("cache") or user_cache_path("earbench", appauthor=False)
+
+
+def data_dir() -> Path:
+    """Folder of what the user makes, such as the demo study; `$EARBENCH_HOME/data` where that is set."""
+    return _home("data") or user_data_path("earbench", appauthor=False)
+
+
+def _home(part: str) -> Path | None:
+    home = os.environ.get("EARBENCH_HOME")
+    return Path(home) / part if home else None
+
+
+class Settings(BaseModel):
+    """Everything remembered. Unknown keys are an error: a typing mistake must not pass for a setting."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    version: int = CURRENT_VERSION
+    geometry: str = ""
+    splitters: dict[str, str] = Field(default_factory=dict)
+    page: str = ""
+    device: str | None = None
+    volume_db: float = Field(default=0.0, ge=-60.0, le=0.0)
+    last_folder: str = ""
+    color_scheme: Literal["system", "light", "dark"] = "system"
+    cache_limit_mb: int = Field(default=2048, ge=64)
+    demo_shown: bool = False
+
+
+class SettingsFile:
+    """The settings of one user on disk.
+
+    Parameters
+    ----------
+    path : Path, optional
+        `settings.json` in `config_dir` by default.
+
+    Attributes
+    ----------
+    settings : Settings
+        Change its fields, then call `save`.
+    message : str
+        What had to be repaired on loading; empty if nothing.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path or config_dir() / "settings.json"
+        self.message = ""
+        self.settings = self._load()
+
+    def save(self) -> None:
+        """Write atomically: a crash leaves the old file or the new one, never half of one."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=".settings-")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(self.settings.model_dump_json(indent=2))
+        Path(name).replace(self.path)
+
+    def _load(self) -> Settings:
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return Settings()
+        except (OSError, UnicodeDecodeError) as error:
+            return self._start_afresh(str(error))
+        try:
+            return Settings.model_validate(migrated(json.loads(text)))
+        except (ValueError, ValidationError) as error:
+            return self._start_afresh(str(error).splitlines()[0])
+
+    def _start_afresh(self, reason: str) -> Settings:
+        backup = self.path.with_suffix(".damaged.json")
+        self.message = f"{self.path} could not be read ({reason}); the defaults are used"
+        if self.path.is_file():
+            self.path.replace(backup)
+            self.message += f" and the old file is kept as {backup.name}"
+        return Settings()
+
+
+def migrated(data: dict[str, Any]) -> dict[str, Any]:
+    """Bring an older file's content to the current version, one step after another.
+
+    Raises
+    ------
+    ValueError
+        It was written by a later Earbench, or is no settings file.
+    """
+    if not isinstance(data, dict):
+        raise ValueError("not a settings file")
+    version = data.get("version", 0)
+    if not isinstance(version, int) or version > CURRENT_VERSION:
+        raise ValueError(f"written by a later version of Earbench (settings version {version})")
+    for step in _STEPS[version:]:
+        data = step(data)
+    return {**data, "version": CURRENT_VERSION}
+
+
+def _from_0(data: dict[str, Any]) -> dict[str, Any]:
+    """Version 0 had a linear `volume`, 0 to 1."""
+    import math
+
+    data = dict(data)
+    volume = float(data.pop("volume", 1.0))
+    data.setdefault("volume_db", max(-60.0, 20 * math.log10(volume)) if volume > 0 else -60.0)
+    return data
+
+
+_STEPS = (_from_0,)
