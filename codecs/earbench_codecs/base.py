@@ -175,7 +175,7 @@ class Codec(ABC):
         CodecUnavailableError
             A system library is missing.
         """
-        self._require_available()
+        self._require_decoder()
         self._require_own(encoded)
         rate_hz = encoded.coded_rate_hz or self.native_rate_hz(encoded.sample_rate_hz, encoded.setting)
         native = self._decode_groups(encoded, rate_hz)
@@ -185,6 +185,10 @@ class Codec(ABC):
     def _require_available(self) -> None:
         if not self.info.available:
             raise CodecUnavailableError(self.info.name, self.info.reason)
+
+    def _require_decoder(self) -> None:
+        """Raise where decoding is not possible; a codec that lacks its encoder alone overrides this."""
+        self._require_available()
 
     def _require_own(self, encoded: EncodedAudio) -> None:
         if encoded.codec != self.info.name:
