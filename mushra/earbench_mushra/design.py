@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ConfigDict
+
+
+FORBID_EXTRA: ConfigDict = {"extra": "forbid"}  # heeded where a study is read from a file, by pydantic
 
 
 class TestType(StrEnum):
@@ -40,6 +47,8 @@ class Condition:
         Where it came from, for the record.
     """
 
+    __pydantic_config__ = FORBID_EXTRA
+
     id: str
     title: str
     role: Role = Role.SYSTEM
@@ -50,6 +59,8 @@ class Condition:
 @dataclass(frozen=True, slots=True)
 class Item:
     """One row of the design: an excerpt. A training item's scores are not used."""
+
+    __pydantic_config__ = FORBID_EXTRA
 
     id: str
     title: str
@@ -71,6 +82,8 @@ class Stimulus:
     bitrate_kbps : float, optional
         Measured.
     """
+
+    __pydantic_config__ = FORBID_EXTRA
 
     item: str
     condition: str
@@ -106,7 +119,11 @@ class Study:
         Whether a listener may write a comment on each trial.
     seed : int
         With the listener and the sitting, decides order, labels and sides.
+    repetitions : int
+        A/B and ABX: how often each item and pair is presented. Fixed beforehand, as a binomial test asks.
     """
+
+    __pydantic_config__ = FORBID_EXTRA
 
     name: str
     title: str
@@ -121,6 +138,7 @@ class Study:
     comments: bool = True
     seed: int = 0
     notes: dict[str, str] = field(default_factory=dict)
+    repetitions: int = 1
 
     def stimulus(self, item: str, condition: str) -> Stimulus:
         """Return the cell. Raises KeyError if there is none."""
@@ -128,3 +146,15 @@ class Study:
             if (cell.item, cell.condition) == (item, condition):
                 return cell
         raise KeyError((item, condition))
+
+    def condition(self, condition_id: str) -> Condition:
+        """Return the condition of that id. Raises KeyError if there is none."""
+        for condition in self.conditions:
+            if condition.id == condition_id:
+                return condition
+        raise KeyError(condition_id)
+
+    @property
+    def reference(self) -> str | None:
+        """Id of the reference condition, if the design has one."""
+        return next((c.id for c in self.conditions if c.role is Role.REFERENCE), None)

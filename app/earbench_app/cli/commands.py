@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from earbench_app.cli import study
+
 if TYPE_CHECKING:
     import typer
 
 
 def register(app: typer.Typer) -> None:
     """Add every command to the app; a new command file is added here."""
+    study.register(app)
