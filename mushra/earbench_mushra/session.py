@@ -13,7 +13,6 @@ playing now, A/B and ABX choose once every alternative was heard, the level is f
 
 from __future__ import annotations
 
-import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,13 +22,13 @@ from earbench_mushra.errors import (
     IncompleteTrialError,
     NotHeardError,
     NotPlayingError,
-    ScoreError,
     SessionError,
     StoreError,
     VolumeLockedError,
     WrongPhaseError,
 )
 from earbench_mushra.records import BlindTrial, Event, EventKind, Phase, TrialState
+from earbench_mushra.rules import MAX_SCORE, checked_score, phase_after
 from earbench_mushra.study_files import stimulus_path
 
 if TYPE_CHECKING:
@@ -42,10 +41,6 @@ if TYPE_CHECKING:
     from earbench_mushra.design import Study
     from earbench_mushra.records import Sitting
     from earbench_mushra.store import Store
-
-MAX_SCORE = 100
-VOLUME_RANGE_DB = 4.0
-"""How far a listener may move the level from where the experimenter set it (BS.1534-3, 7.3)."""
 
 
 class Progress(NamedTuple):
@@ -201,7 +196,7 @@ class Session:
 
     def report_opened(self) -> None:
         """Write down that the window has come up, for the first time or again."""
-        self._record(EventKind.OPEN)
+        self._record(self._event(EventKind.OPEN))
 
     def start(self) -> None:
         """Leave the instructions, or the break, for the first trial that follows."""
@@ -216,7 +211,7 @@ class Session:
         kind = EventKind.PLAY if self._playing is None else EventKind.SWITCH
         if self._playing == label:
             kind = EventKind.SEEK
-        self._record(kind, label=label, position_s=position_s)
+        self._record(self._event(kind, label=label, position_s=position_s))
         self._playing = label
         self._state.heard.add(label)
 
@@ -224,13 +219,13 @@ class Session:
         """Report that the sound has stopped, whoever stopped it; nothing can be scored now."""
         if self._playing is None:
             return
-        self._record(EventKind.PAUSE, label=self._playing, position_s=position_s)
+        self._record(self._event(EventKind.PAUSE, label=self._playing, position_s=position_s))
         self._playing = None
 
     def looped(self, region_s: tuple[float, float] | None) -> None:
         """Report another loop region, or that there is none."""
         self._require_trial()
-        self._record(EventKind.LOOP, value=None if region_s is None else list(region_s))
+        self._record(self._event(EventKind.LOOP, value=None if region_s is None else list(region_s)))
         self._state.loop_s = region_s
 
     def rate(self, label: str, score: float) -> None:
@@ -252,7 +247,7 @@ class Session:
         self._trial_with(label)
         if label != self._playing:
             raise NotPlayingError(label, self._playing)
-        score = _checked(score)
+        score = checked_score(score)
         if self._state.scores.get(label) == score:
             return
         self._store.record_score(self.session_id, self._event(EventKind.SCORE, label=label, value=score))
@@ -297,18 +292,15 @@ class Session:
         VolumeLockedError
             Within an item of the test, or outside the range.
         """
-        if not abs(volume_db) <= VOLUME_RANGE_DB:
-            raise VolumeLockedError(
-                f"the level may change by ±{VOLUME_RANGE_DB:g} dB, not by {volume_db:g} dB"
-            )
+        volume_db = checked_volume_db(volume_db)
         if self.volume_locked:
             raise VolumeLockedError("the level is fixed within an item; change it before the next one")
-        self._record(EventKind.VOLUME, value=volume_db)
+        self._record(self._event(EventKind.VOLUME, value=volume_db))
         self._volume_db = volume_db
 
     def device(self, name: str, state: str = "") -> None:
         """Report the output device, or its loss and return."""
-        self._record(EventKind.DEVICE, value={"name": name, "state": state})
+        self._record(self._event(EventKind.DEVICE, value={"name": name, "state": state}))
 
     def next(self) -> None:
         """Finish the trial and go on.
@@ -324,7 +316,7 @@ class Session:
             raise IncompleteTrialError(self.untouched)
         events = [self._event(EventKind.NEXT)]
         following = self._trials[self._position + 1 : self._position + 2]
-        phase = _phase_after(self._phase, following)
+        phase = phase_after(self._phase, following)
         if phase is self._phase:
             events.append(self._event(EventKind.SHOW, trial=following[0]))
         self._advance(phase, *events)
@@ -334,7 +326,7 @@ class Session:
         if not self._lock.is_locked:
             return
         with suppress(StoreError):  # a full disk must not keep a window from closing
-            self._record(EventKind.CLOSE)
+            self._record(self._event(EventKind.CLOSE))
         self._playing = None
         self._store.close()
         self._lock.release()
@@ -399,15 +391,7 @@ class Session:
             trial_id=about.id if about else None,
         )
 
-    def _record(
-        self,
-        kind: EventKind,
-        *,
-        label: str | None = None,
-        position_s: float | None = None,
-        value: object = None,
-    ) -> None:
-        event = self._event(kind, label=label, position_s=position_s, value=value)
+    def _record(self, event: Event) -> None:
         self._store.record(self.session_id, event)
 
     def _advance(self, phase: Phase, *events: Event) -> None:
@@ -415,18 +399,3 @@ class Session:
         self._position += events[0].kind is EventKind.NEXT
         self._phase, self._playing = phase, None
         self._state = self._load_state()
-
-
-def _phase_after(phase: Phase, following: list[BlindTrial]) -> Phase:
-    """Return the phase a trial of `phase` leads to, given the trial that follows it, if one does."""
-    if not following:
-        return Phase.FINISHED
-    return Phase.BREAK if phase is Phase.TRAINING and not following[0].training else phase
-
-
-def _checked(score: float) -> float:
-    if isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score):
-        raise ScoreError(f"a score is a number from 0 to {MAX_SCORE}, not {score!r}")
-    if not 0 <= score <= MAX_SCORE:
-        raise ScoreError(f"a score lies from 0 to {MAX_SCORE}, not at {score:g}")
-    return round(float(score), 1)

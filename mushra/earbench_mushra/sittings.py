@@ -31,7 +31,7 @@ def open_session(
     listener: str,
     *,
     clock: Clock | None = None,
-    session_id: str | None = None,
+    simulation: str = "",
     busy_timeout_s: float = 5.0,
 ) -> Session:
     """Begin a sitting, or resume the listener's unfinished one at the same trial, order, labels and scores.
@@ -45,8 +45,9 @@ def open_session(
     listener : str
         Any text that is not blank.
     clock : Clock, optional
-    session_id : str, optional
-        Of a new sitting; random by default.
+    simulation : str
+        Not empty in a simulation: what names it. The sitting says so, its id follows from it, and no time
+        is spent on surviving a power cut.
     busy_timeout_s : float
         How long to wait for another program that writes to the database.
 
@@ -68,9 +69,9 @@ def open_session(
     verify_stimuli(study, folder)
     lock = _locked(folder, listener)
     try:
-        store = Store(folder, busy_timeout_s=busy_timeout_s)
+        store = Store(folder, busy_timeout_s=busy_timeout_s, durable=not simulation)
         try:
-            return _opened(folder, study, store, listener, session_id, lock, clock or SystemClock())
+            return _opened(folder, study, store, listener, simulation, lock, clock or SystemClock())
         except BaseException:
             store.close()
             raise
@@ -100,7 +101,7 @@ def _opened(
     study: Study,
     store: Store,
     listener: str,
-    session_id: str | None,
+    simulation: str,
     lock: FileLock,
     clock: Clock,
 ) -> Session:
@@ -108,7 +109,7 @@ def _opened(
     earlier = store.sittings(listener)
     sitting = next((s for s in earlier if s.phase is not Phase.FINISHED), None)
     if sitting is None:
-        sitting = _begun(study, store, listener, len(earlier) + 1, session_id, clock)
+        sitting = _begun(study, store, listener, len(earlier) + 1, simulation, clock)
     session = Session(folder, study, store, sitting, lock, clock)
     session.report_opened()
     return session
@@ -126,17 +127,19 @@ def _refuse_changed(study: Study, store: Store) -> None:
             )
 
 
-def _begun(
-    study: Study, store: Store, listener: str, number: int, session_id: str | None, clock: Clock
-) -> Sitting:
+def _begun(study: Study, store: Store, listener: str, number: int, simulation: str, clock: Clock) -> Sitting:
     sitting = Sitting(
-        id=session_id or str(uuid.uuid4()),
+        id=str(
+            uuid.uuid5(uuid.NAMESPACE_OID, f"{simulation}/{listener}/{number}")
+            if simulation
+            else uuid.uuid4()
+        ),
         listener=listener,
         number=number,
         seed=study.seed,
         phase=Phase.INSTRUCTIONS,
         started_at=clock.now(),
-        software=_software(),
+        software=_software() + (f", simulation {simulation}" if simulation else ""),
     )
     store.add_sitting(study, sitting, plan_sitting(study, listener, number))
     return sitting

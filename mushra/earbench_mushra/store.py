@@ -8,27 +8,29 @@ brought are both there, or neither is.
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
-from earbench_mushra.design import Role, Study, TestType
+from earbench_mushra.design import TestType
 from earbench_mushra.errors import StoreError
 from earbench_mushra.migrations import MIGRATIONS
-from earbench_mushra.records import (
-    Answer,
-    BlindTrial,
-    Event,
-    EventKind,
-    FinishedTrial,
-    Opening,
-    Phase,
-    Sitting,
-    TrialState,
+from earbench_mushra.records import Event, EventKind, FinishedTrial, Opening, Phase, Sitting, TrialState
+from earbench_mushra.rows import (
+    Row,
+    answer_of,
+    at,
+    blind_trial_of,
+    event_of,
+    event_row,
+    presented_row,
+    reason,
+    sitting_of,
+    sitting_row,
+    stamp,
+    time_of,
 )
 from earbench_mushra.study_files import DATABASE_FILE, design_from_json, design_json
 
@@ -37,8 +39,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from earbench_mushra.blinding import TrialPlan
-
-_Row = dict[str, Any]
+    from earbench_mushra.design import Study
+    from earbench_mushra.records import Answer, BlindTrial
 
 
 class Store:
@@ -49,6 +51,10 @@ class Store:
     folder : Path
     busy_timeout_s : float
         How long to wait for another program that is writing.
+    durable : bool
+        False only for simulations: a power cut may then lose the last events.
+    read_only : bool
+        For a study on a medium that cannot be written; the database must be there.
 
     Raises
     ------
@@ -56,19 +62,21 @@ class Store:
         If it cannot be opened; also from every method, if it cannot be read or written.
     """
 
-    def __init__(self, folder: Path, *, busy_timeout_s: float = 5.0) -> None:
+    def __init__(
+        self, folder: Path, *, busy_timeout_s: float = 5.0, durable: bool = True, read_only: bool = False
+    ) -> None:
         self.path = folder / DATABASE_FILE
         with self._told():
-            self._db = Database(sqlite3.connect(self.path, timeout=busy_timeout_s))
+            self._db = Database(_connection(self.path, busy_timeout_s, read_only))
             try:
-                self._prepare()
+                self._prepare(durable)
             except BaseException:
                 self._db.close()
                 raise
 
-    def _prepare(self) -> None:
+    def _prepare(self, durable: bool) -> None:
         self._db.execute("PRAGMA foreign_keys = ON")
-        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
         self._refuse_newer()
         if MIGRATIONS.pending(self._db):
             self._db.enable_wal()
@@ -78,8 +86,8 @@ class Store:
     def _refuse_newer(self) -> None:
         known = {step.name for step in MIGRATIONS.pending(Database(memory=True))}
         if foreign := [step.name for step in MIGRATIONS.applied(self._db) if step.name not in known]:
-            reason = f"written by a newer Earbench (schema step {foreign[-1]}); update Earbench to open it"
-            raise StoreError(self.path, reason)
+            newer = f"written by a newer Earbench (schema step {foreign[-1]}); update Earbench to open it"
+            raise StoreError(self.path, newer)
 
     def close(self) -> None:
         """Close the file."""
@@ -96,7 +104,7 @@ class Store:
         try:
             yield
         except sqlite3.Error as error:
-            raise StoreError(self.path, _reason(error)) from error
+            raise StoreError(self.path, reason(error)) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -122,7 +130,7 @@ class Store:
         """Begin a sitting: the design as it is now, the listener, and the full order of presentation."""
         design = design_json(study)
         digest = hashlib.sha256(design.encode()).hexdigest()
-        at = _stamp(sitting.started_at)
+        begun_at = stamp(sitting.started_at)
         with self._transaction():
             self._db.table("designs").insert(
                 {
@@ -130,24 +138,14 @@ class Store:
                     "study": study.name,
                     "test_type": study.test_type.value,
                     "design": design,
-                    "frozen_at": at,
+                    "frozen_at": begun_at,
                 },
                 ignore=True,
             )
-            self._db.table("listeners").insert({"id": sitting.listener, "first_seen_at": at}, ignore=True)
-            self._db.table("sittings").insert(
-                {
-                    "id": sitting.id,
-                    "listener": sitting.listener,
-                    "number": sitting.number,
-                    "design": digest,
-                    "seed": str(sitting.seed),
-                    "software": sitting.software,
-                    "phase": sitting.phase.value,
-                    "started_at": at,
-                    "finished_at": None,
-                }
+            self._db.table("listeners").insert(
+                {"id": sitting.listener, "first_seen_at": begun_at}, ignore=True
             )
+            self._db.table("sittings").insert(sitting_row(sitting, digest))
             self._add_trials(study, sitting.id, plan)
 
     def _add_trials(self, study: Study, sitting: str, plan: Sequence[TrialPlan]) -> None:
@@ -165,7 +163,7 @@ class Store:
             }
             trial_id = self._db.table("trials").insert(row).last_pk
             self._db.table("presented").insert_all(
-                {"trial": trial_id, "label": label, **_presented(study, trial.item, condition)}
+                {"trial": trial_id, "label": label, **presented_row(study, trial.item, condition)}
                 for label, condition in trial.conditions.items()
             )
 
@@ -179,7 +177,7 @@ class Store:
                    GROUP BY s.id ORDER BY s.started_at, s.rowid""",
                 {"listener": listener},
             )
-            return [_sitting(row) for row in rows]
+            return [sitting_of(row) for row in rows]
 
     # A sitting while it runs
 
@@ -194,21 +192,14 @@ class Store:
                 )
             )
             return [
-                BlindTrial(
-                    id=row["id"],
-                    number=row["number"],
-                    of=row["n"],
-                    training=bool(row["training"]),
-                    files={p["label"]: p["file"] for p in self._of_trial("presented", row["id"])},
-                    finished=row["finished_at"] is not None,
-                )
+                blind_trial_of(row, {p["label"]: p["file"] for p in self._of_trial("presented", row["id"])})
                 for row in rows
             ]
 
     def trial_state(self, trial: int) -> TrialState:
         """Return what the listener has done in a trial so far."""
         with self._told():
-            events = [_event(row) for row in self._of_trial("events", trial)]
+            events = [event_of(row) for row in self._of_trial("events", trial)]
             loops = [event.value for event in events if event.kind is EventKind.LOOP]
             return TrialState(
                 scores={row["label"]: row["score"] for row in self._of_trial("ratings", trial)},
@@ -222,7 +213,7 @@ class Store:
         """Return the journal of a sitting, the oldest first."""
         with self._told():
             rows = self._db.table("events").rows_where("sitting = ?", [sitting], order_by="id")
-            return [_event(row) for row in rows]
+            return [event_of(row) for row in rows]
 
     def record(self, sitting: str, event: Event) -> None:
         """Write an event that changes nothing else."""
@@ -235,7 +226,7 @@ class Store:
             "trial": event.trial_id,
             "label": event.label,
             "score": event.value,
-            "rated_at": _stamp(event.at),
+            "rated_at": stamp(event.at),
         }
         with self._transaction():
             self._journal(sitting, event)
@@ -243,7 +234,7 @@ class Store:
 
     def record_choice(self, sitting: str, event: Event) -> None:
         """Write a choice of an A/B or ABX trial: the event, and the trial's current value."""
-        row = {"trial": event.trial_id, "choice": event.value, "chosen_at": _stamp(event.at)}
+        row = {"trial": event.trial_id, "choice": event.value, "chosen_at": stamp(event.at)}
         with self._transaction():
             self._journal(sitting, event)
             self._db.table("choices").upsert(row, pk="trial")
@@ -260,9 +251,9 @@ class Store:
             for event in events:
                 self._journal(sitting, event)
                 if event.kind is EventKind.NEXT:
-                    done = [_stamp(event.at), event.trial_id]
+                    done = [stamp(event.at), event.trial_id]
                     self._db.execute("UPDATE trials SET finished_at = ? WHERE id = ?", done)
-            finished_at = _stamp(events[-1].at) if phase is Phase.FINISHED else None
+            finished_at = stamp(events[-1].at) if phase is Phase.FINISHED else None
             row = {"phase": phase.value, "finished_at": finished_at}
             self._db.table("sittings").update(sitting, row)
 
@@ -283,8 +274,8 @@ class Store:
             )
             return [self._finished(row, sittings[row["sitting"]]) for row in rows]
 
-    def _finished(self, row: _Row, sitting: Sitting) -> FinishedTrial:
-        choice: _Row = next(self._of_trial("choices", row["id"]), {})
+    def _finished(self, row: Row, sitting: Sitting) -> FinishedTrial:
+        choice: Row = next(self._of_trial("choices", row["id"]), {})
         return FinishedTrial(
             study=row["study"],
             test_type=TestType(row["test_type"]),
@@ -294,9 +285,9 @@ class Store:
             training=bool(row["training"]),
             answers=tuple(self._answers(row["id"])),
             choice=choice.get("choice"),
-            chosen_at=_time(choice.get("chosen_at")),
+            chosen_at=time_of(choice.get("chosen_at")),
             comment=row["comment"],
-            events=tuple(_event(event) for event in self._of_trial("events", row["id"])),
+            events=tuple(event_of(event) for event in self._of_trial("events", row["id"])),
         )
 
     def _answers(self, trial: int) -> Iterator[Answer]:
@@ -305,21 +296,11 @@ class Store:
                WHERE trial = ? ORDER BY label""",
             [trial],
         )
-        for row in rows:
-            yield Answer(
-                label=row["label"],
-                condition=row["condition"],
-                role=Role(row["role"]),
-                file=row["file"],
-                sha256=row["sha256"],
-                bitrate_kbps=row["bitrate_kbps"],
-                score=row["score"],
-                rated_at=_time(row["rated_at"]),
-            )
+        return (answer_of(row) for row in rows)
 
     def record_opening(self, opening: Opening) -> None:
         """Write down that somebody looked at the results."""
-        row = {"at": _stamp(opening.at), "by": opening.by, "means": opening.means}
+        row = {"at": stamp(opening.at), "by": opening.by, "means": opening.means}
         with self._transaction():
             self._db.table("openings").insert(row)
 
@@ -327,90 +308,22 @@ class Store:
         """Return who has looked at the results, the oldest first."""
         with self._told():
             rows = self._db.table("openings").rows_where(order_by="id")
-            return [Opening(_at(row["at"]), row["by"], row["means"]) for row in rows]
+            return [Opening(at(row["at"]), row["by"], row["means"]) for row in rows]
 
-    def _of_trial(self, table: str, trial: int) -> Iterator[_Row]:
+    def _of_trial(self, table: str, trial: int) -> Iterator[Row]:
         return self._db.table(table).rows_where("trial = ?", [trial], order_by="rowid")
 
     def _journal(self, sitting: str, event: Event) -> None:
-        row = {
-            "sitting": sitting,
-            "trial": event.trial_id,
-            "kind": event.kind.value,
-            "at": _stamp(event.at),
-            "elapsed_s": event.elapsed_s,
-            "label": event.label,
-            "position_s": event.position_s,
-            "value": None if event.value is None else json.dumps(event.value, ensure_ascii=False),
-        }
-        self._db.table("events").insert(row)
+        self._db.table("events").insert(event_row(sitting, event))
 
 
 _HEARD = {EventKind.PLAY, EventKind.SWITCH, EventKind.SEEK}
 
-_REASONS = {
-    sqlite3.SQLITE_BUSY: "locked by another program; close it and try again",
-    sqlite3.SQLITE_LOCKED: "locked by another program; close it and try again",
-    sqlite3.SQLITE_READONLY: "cannot be written; move the study to a folder you may write to",
-    sqlite3.SQLITE_FULL: "the disk is full; free some space and try again",
-    sqlite3.SQLITE_IOERR: "the disk reports an error; copy the study to another disk",
-    sqlite3.SQLITE_CORRUPT: "damaged; restore the study from a copy",
-    sqlite3.SQLITE_NOTADB: "not an Earbench database; restore the study from a copy",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened; check that its folder is there and that you may write to it",
-}
 
-
-def _reason(error: sqlite3.Error) -> str:
-    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest says more than a user can use
-    return f"{_REASONS[primary]} ({error})" if primary in _REASONS else str(error)
-
-
-def _presented(study: Study, item: str, condition: str) -> _Row:
-    cell = study.stimulus(item, condition)
-    return {
-        "condition": condition,
-        "role": study.condition(condition).role.value,
-        "file": cell.file,
-        "sha256": cell.sha256,
-        "bitrate_kbps": cell.bitrate_kbps,
-    }
-
-
-def _sitting(row: _Row) -> Sitting:
-    return Sitting(
-        id=row["id"],
-        listener=row["listener"],
-        number=row["number"],
-        seed=int(row["seed"]),
-        phase=Phase(row["phase"]),
-        started_at=_at(row["started_at"]),
-        software=row["software"],
-        finished_at=_time(row["finished_at"]),
-        trials_done=row["trials_done"],
-        n_trials=row["n_trials"],
-    )
-
-
-def _event(row: _Row) -> Event:
-    return Event(
-        kind=EventKind(row["kind"]),
-        at=_at(row["at"]),
-        elapsed_s=row["elapsed_s"],
-        label=row["label"],
-        position_s=row["position_s"],
-        value=None if row["value"] is None else json.loads(row["value"]),
-        trial_id=row["trial"],
-    )
-
-
-def _stamp(at: datetime) -> str:
-    """Write ISO 8601 in UTC, to the millisecond, which also sorts."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
-
-
-def _at(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else _at(text)
+def _connection(path: Path, busy_timeout_s: float, read_only: bool) -> sqlite3.Connection:
+    if not read_only:
+        return sqlite3.connect(path, timeout=busy_timeout_s)
+    # Without a log to be read, SQLite must be told not to look for one, which would need to write.
+    logged = path.with_name(f"{path.name}-wal").exists()
+    uri = f"{path.resolve().as_uri()}?mode=ro{'' if logged else '&immutable=1'}"
+    return sqlite3.connect(uri, timeout=busy_timeout_s, uri=True)
