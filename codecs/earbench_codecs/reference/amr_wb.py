@@ -26,8 +26,12 @@ RATE_HZ = 16_000
 MODES_KBPS = (6.6, 8.85, 12.65, 14.25, 15.85, 18.25, 19.85, 23.05, 23.85)
 FRAME_BYTES = (18, 24, 33, 37, 41, 47, 51, 59, 61)
 """Bytes of a frame by mode, its header byte included."""
-DELAY_SAMPLES = 94
-"""Of this encoder and decoder together, found by cross-correlation."""
+DELAY_SAMPLES = 95
+"""5 ms of look-ahead and 15 samples of the filter down to 12.8 kHz; clicks, noise and chirps all agree.
+
+The encoder's 50 Hz high-pass turns the phase of what is below some 500 Hz forward, so that the
+cross-correlation of a bass-heavy clip may peak at 94 or less: that is phase, not delay.
+"""
 
 _MAGIC = b"#!AMR-WB\n"
 _FRAME_SAMPLES = 320
