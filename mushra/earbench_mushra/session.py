@@ -28,7 +28,7 @@ from earbench_mushra.errors import (
     WrongPhaseError,
 )
 from earbench_mushra.records import BlindTrial, Event, EventKind, Phase, TrialState
-from earbench_mushra.rules import MAX_SCORE, checked_score, phase_after
+from earbench_mushra.rules import MAX_SCORE, checked_score, checked_volume_db, phase_after
 from earbench_mushra.study_files import stimulus_path
 
 if TYPE_CHECKING:
