@@ -136,7 +136,7 @@ def _median(ordered: Sequence[float]) -> float:
 def binomial_upper(n_successes: int, n: int) -> float:
     """Return the exact chance of so many successes or more in n fair trials."""
     n_ways: int = sum(math.comb(n, k) for k in range(n_successes, n + 1))
-    return n_ways / 2**n
+    return n_ways / (1 << n)
 
 
 def binomial_two_sided(n_successes: int, n: int) -> float:
