@@ -1,0 +1,194 @@
+"""`earbench codecs`, `encode` and `decode`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from earbench_codecs.base import Codec, CodecInfo, EncodedAudio, Scalar, Setting
+    from earbench_codecs.clip import AudioClip
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+CodecName = Annotated[str, typer.Option("--codec", help="Its name in `earbench codecs`.")]
+Kbps = Annotated[float | None, typer.Option(help="Bitrate of all channels; its default without.")]
+Checkpoint = Annotated[
+    Path | None, typer.Option(help="Trained parameters of a neural codec.", exists=True, dir_okay=False)
+]
+Options = Annotated[
+    list[str] | None, typer.Option("--option", help="Another setting of the codec, as name=value.")
+]
+SampleFormat = Annotated[
+    Literal["float", "24", "16"], typer.Option("--format", help="Bits of a sample; float has 32.")
+]
+INFO_FIELDS = ("name", "title", "kind", "sample_rates_hz", "bitrates_kbps", "available", "reason")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("codecs")(list_codecs)
+    app.command("encode")(encode)
+    app.command("decode")(decode)
+
+
+def list_codecs(as_json: Json = False) -> None:
+    """List all codecs, their rates and bitrates, and what is missing for those not available."""
+    from earbench_codecs.registry import codecs
+
+    infos = codecs()
+    if as_json:
+        _print_json([_info_json(info) for info in infos])
+    else:
+        typer.echo("\n".join(line for info in infos for line in _info_lines(info)))
+
+
+def encode(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="An audio file.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT.ebc", help="The bitstream to write.")],
+    codec: CodecName,
+    kbps: Kbps = None,
+    checkpoint: Checkpoint = None,
+    option: Options = None,
+    as_json: Json = False,
+) -> None:
+    """Encode an audio file to a real bitstream."""
+    from earbench_codecs.clip_files import read_clip
+    from earbench_codecs.container import write_ebc
+
+    coder = _coder(codec, checkpoint)
+    setting = _setting(coder, kbps, option or [])
+    clip = read_clip(source)
+    _tell(f"encoding {source} with {codec} …")
+    start_s = perf_counter()
+    encoded = coder.encode(clip, setting)
+    spent_s = perf_counter() - start_s
+    n_file_bytes = write_ebc(target, encoded)
+    report = _encode_json(encoded, spent_s) | {"file": str(target), "file_bytes": n_file_bytes}
+    if as_json:
+        _print_json(report)
+    else:
+        typer.echo(_encode_text(target, coder.info, encoded, spent_s))
+
+
+def decode(
+    source: Annotated[Path, typer.Argument(metavar="IN.ebc", help="A bitstream of `earbench encode`.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT.wav", help="The WAV file to write.")],
+    checkpoint: Checkpoint = None,
+    sample_format: SampleFormat = "float",
+    as_json: Json = False,
+) -> None:
+    """Decode a bitstream to the original's length, rate and channels, aligned to the sample."""
+    from earbench_codecs.clip_files import write_wav
+    from earbench_codecs.container import read_ebc
+
+    if target.suffix.lower() not in (".wav", ".wave"):
+        raise typer.BadParameter("what is written is a WAV file; end its name in .wav", param_hint="OUT.wav")
+    encoded = read_ebc(source)
+    coder = _coder(encoded.codec, checkpoint)
+    _tell(f"decoding {source} with {encoded.codec} …")
+    start_s = perf_counter()
+    clip = coder.decode(encoded)
+    spent_s = perf_counter() - start_s
+    write_wav(target, clip, sample_format)
+    report = {"codec": encoded.codec, "file": str(target)} | _clip_json(clip, spent_s)
+    if as_json:
+        _print_json(report)
+    else:
+        typer.echo(
+            f"{target}: {clip.duration_s:.3f} s, {clip.sample_rate_hz} Hz, {clip.n_channels} channel(s), "
+            f"decoded in {spent_s:.2f} s"
+        )
+
+
+def _coder(name: str, checkpoint: Path | None) -> Codec:
+    from earbench_codecs.registry import codec
+
+    coder = codec(name)
+    return coder if checkpoint is None else coder.with_checkpoint(checkpoint)
+
+
+def _setting(coder: Codec, kbps: float | None, options: list[str]) -> Setting:
+    from earbench_codecs.base import Setting
+
+    return coder.check_setting(Setting.of(kbps, **dict(_option(coder.info, text) for text in options)))
+
+
+def _option(info: CodecInfo, text: str) -> tuple[str, Scalar]:
+    """Read name=value; the value is the codec's own that is written alike."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"{text!r} is not name=value", param_hint="--option")
+    known = {str(v): v for option in info.options if option.name == name for v in option.values}
+    return name, known.get(value, value)
+
+
+def _info_json(info: CodecInfo) -> dict[str, Any]:
+    data = asdict(info)
+    return {field: data[field] for field in (*INFO_FIELDS, "parameters", "sha256")}
+
+
+def _info_lines(info: CodecInfo) -> list[str]:
+    rates = ", ".join(f"{rate / 1000:g}" for rate in info.sample_rates_hz)
+    bitrates = ", ".join(f"{kbps:g}" for kbps in info.bitrates_kbps)
+    facts = [f"{rates} kHz" if rates else "any rate", f"{bitrates} kbps" if bitrates else "no bitrate"]
+    options = [f"{o.name}={'|'.join(map(str, o.values))}" for o in info.options]
+    lines = [f"{info.name:<12}{info.title} ({info.kind})"]
+    if info.available:
+        lines.append(" " * 12 + "; ".join(facts + options))
+    else:
+        lines.append(" " * 12 + f"not available: {info.reason}")
+    return lines
+
+
+def _encode_json(encoded: EncodedAudio, spent_s: float) -> dict[str, Any]:
+    return {
+        "codec": encoded.codec,
+        "codec_version": encoded.codec_version,
+        "setting": encoded.setting.to_json(),
+        "bitrate_kbps": encoded.bitrate_kbps,
+        "bytes": encoded.n_bytes,
+        "duration_s": encoded.duration_s,
+        "realtime_factor": spent_s / encoded.duration_s,
+        "sample_rate_hz": encoded.sample_rate_hz,
+        "channels": encoded.n_channels,
+        "n_samples": encoded.n_samples,
+        "checkpoint_sha256": encoded.checkpoint_sha256,
+        "entropy_kbps": encoded.entropy_kbps,
+        "notes": list(encoded.notes),
+    }
+
+
+def _clip_json(clip: AudioClip, spent_s: float) -> dict[str, Any]:
+    return {
+        "sample_rate_hz": clip.sample_rate_hz,
+        "channels": clip.n_channels,
+        "n_samples": clip.n_samples,
+        "duration_s": clip.duration_s,
+        "realtime_factor": spent_s / clip.duration_s,
+    }
+
+
+def _encode_text(target: Path, info: CodecInfo, encoded: EncodedAudio, spent_s: float) -> str:
+    setting = info.label(encoded.setting)
+    line = (
+        f"{target}: {' '.join(filter(None, (encoded.codec, setting)))}, "
+        f"{encoded.bitrate_kbps:.2f} kbps measured, {encoded.n_bytes} bytes, {encoded.duration_s:.3f} s, "
+        f"encoded in {spent_s:.2f} s ({spent_s / encoded.duration_s:.3f} of real time)"
+    )
+    return "\n".join([line, *(f"  note: {note}" for note in encoded.notes)])
+
+
+def _print_json(document: object) -> None:
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def _tell(text: str) -> None:
+    """Say what is under way to a person who waits; a log or a pipe is spared."""
+    if sys.stderr.isatty():
+        typer.echo(text, err=True)
