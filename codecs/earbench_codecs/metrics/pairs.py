@@ -1,4 +1,4 @@
-"""What a metric compares: two clips of one shape and rate, checked once."""
+"""What a metric compares: two clips of one shape and rate, taken apart alike."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earbench_codecs.errors import CodecError
+from earbench_codecs.metrics.measurement import MetricError, NotApplicableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,10 +16,7 @@ if TYPE_CHECKING:
     from earbench_codecs.clip import AudioClip
 
 BLOCK_SAMPLES = 1 << 18
-
-
-class MetricError(CodecError, ValueError):
-    """Clips that cannot be compared, or a metric there is not."""
+BLOCK_FRAMES = 512
 
 
 def check_pair(reference: AudioClip, test: AudioClip) -> None:
@@ -39,7 +36,7 @@ def check_pair(reference: AudioClip, test: AudioClip) -> None:
         if one != other:
             raise MetricError(
                 f"the {what} differs: reference {one}, test {other}; "
-                "decode or convert the test to the reference's format, aligned to the sample"
+                "bring the test to the reference's format, aligned to the sample"
             )
 
 
@@ -50,3 +47,24 @@ def float64_blocks(
     for start in range(0, reference.n_samples, BLOCK_SAMPLES):
         block = np.s_[:, start : start + BLOCK_SAMPLES]
         yield reference.samples[block].astype(np.float64), test.samples[block].astype(np.float64)
+
+
+def float64_frames(
+    reference: AudioClip, test: AudioClip, n_frame: int, hop: int
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Yield both clips' whole frames [C, F, n_frame] in double precision, some hundreds at a time.
+
+    Raises
+    ------
+    NotApplicableError
+        The clips are shorter than a frame.
+    """
+    if reference.n_samples < n_frame:
+        raise NotApplicableError(f"the clip is shorter than one frame of {n_frame} samples")
+    windows = [
+        np.lib.stride_tricks.sliding_window_view(clip.samples, n_frame, axis=1)[:, ::hop]
+        for clip in (reference, test)
+    ]
+    for start in range(0, windows[0].shape[1], BLOCK_FRAMES):
+        block = np.s_[:, start : start + BLOCK_FRAMES]
+        yield windows[0][block].astype(np.float64), windows[1][block].astype(np.float64)
