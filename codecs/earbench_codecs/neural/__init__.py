@@ -1,0 +1,1 @@
+"""Neural audio coders: networks, quantisers, bitstreams, checkpoints."""
