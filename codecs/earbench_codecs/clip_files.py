@@ -45,6 +45,9 @@ AUDIO_SUFFIXES = frozenset(
 
 Subtype = Literal["float", "24", "16"]
 _WAVE_FORMAT_PCM, _WAVE_FORMAT_FLOAT = 1, 3
+_SHORT_CHUNK = re.compile(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)
+_STREAMED = 0x7FFF0000
+"""From here on a length is a program's mark that it did not know it, writing to a pipe."""
 _BITS = {"float": 32, "24": 24, "16": 16}
 
 
@@ -119,8 +122,10 @@ def audio_files(paths: Iterable[Path | str]) -> list[Path]:
     AudioFileError
         A path that does not exist.
     """
-    found = (file for path in paths for file in _expanded(Path(path)))
-    return list({file.resolve(): file for file in reversed(list(found))}.values())[::-1]
+    found: dict[Path, Path] = {}
+    for file in (file for path in paths for file in _expanded(Path(path))):
+        found.setdefault(file.resolve(), file)
+    return list(found.values())
 
 
 def natural_key(path: Path) -> list[tuple[int, int, str]]:
@@ -153,13 +158,19 @@ def _read_with_libsndfile(path: Path) -> tuple[NDArray[np.float32], int] | None:
     try:
         with soundfile.SoundFile(path) as file:
             samples = file.read(dtype="float32", always_2d=True)
-            promised = file.frames
+            promised, cut = file.frames, _is_cut(file.extra_info)
             rate_hz = int(file.samplerate)
     except soundfile.LibsndfileError:
         return None  # ffmpeg has the last word, and the message
-    if len(samples) < promised:
-        raise AudioFileError(path, f"it is damaged after sample {len(samples)} of {promised}; copy it again")
+    if cut or len(samples) < promised:
+        raise AudioFileError(path, f"it is damaged or cut off after {len(samples)} samples; copy it again")
     return samples.T, rate_hz
+
+
+def _is_cut(log: str) -> bool:
+    """Whether libsndfile's log of a WAV or AIFF file tells of fewer bytes than its header promises."""
+    found = _SHORT_CHUNK.search(log)
+    return found is not None and int(found[2]) < int(found[1]) < _STREAMED
 
 
 def _read_with_ffmpeg(path: Path) -> tuple[NDArray[np.float32], int]:
