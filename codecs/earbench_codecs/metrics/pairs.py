@@ -40,6 +40,12 @@ def check_pair(reference: AudioClip, test: AudioClip) -> None:
             )
 
 
+def refuse_silence(reference: NDArray[np.float32]) -> None:
+    """Raise NotApplicableError for a silent reference: packages score it, with meaningless numbers."""
+    if not reference.any():
+        raise NotApplicableError("the reference is silent")
+
+
 def float64_blocks(
     reference: AudioClip, test: AudioClip
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from earbench_codecs.metrics.measurement import Measurement, NotApplicableError
+from earbench_codecs.metrics.pairs import refuse_silence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +36,7 @@ def _mos(
 ) -> Measurement:
     from pesq import PesqError, pesq
 
+    refuse_silence(reference)
     try:
         return Measurement(float(pesq(sample_rate_hz, reference, test, mode)))
     except PesqError as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Literal
 
-from earbench_codecs.metrics import pesq, sdr, spectral, stoi, visqol
+from earbench_codecs.metrics import nmr, pesq, sdr, spectral, stoi, visqol
 from earbench_codecs.metrics.measurement import Measurement, MetricError
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class Metric:
         Several channels: energies pooled, the mean of the channels' figures, or the figure of their mean.
     rate_hz : int, optional
         Rate it is defined at; clips at a higher rate are resampled to it, and said so.
-    min_rate_hz : int
-        Clips below it lack what the metric judges: it does not apply.
+    min_rate_hz, max_rate_hz : float
+        It does not apply to clips at other rates; those below lack what it judges.
     min_s, max_s : float
         Clip lengths it applies to.
     max_part_s : float
@@ -68,6 +68,7 @@ class Metric:
     channels: Channels = "pooled"
     rate_hz: int | None = None
     min_rate_hz: int = 0
+    max_rate_hz: float = float("inf")
     min_s: float = 0.0
     max_s: float = float("inf")
     max_part_s: float = float("inf")
@@ -106,6 +107,16 @@ METRICS: dict[str, Metric] = {
             "lsd_db", "Log-spectral distance", "dB", 0, None, False,
             "Gray and Markel, IEEE Trans. ASSP 24(5), 1976",
             of_clips=spectral.lsd_db, channels="mean",
+        ),
+        Metric(
+            "nmr_db", "NMR", "dB", None, None, False,
+            "ISO/IEC 11172-3 Annex D model 1; ratio and mean as in ITU-R BS.1387, on the waveform difference",
+            of_signals=nmr.total_db, channels="mean", min_rate_hz=8_000, max_rate_hz=192_000,
+        ),
+        Metric(
+            "nmr_disturbed_share", "Frames disturbed", "", 0, 1, False,
+            "ISO/IEC 11172-3 Annex D model 1; limit of 1.5 dB as in ITU-R BS.1387",
+            of_signals=nmr.disturbed_share, channels="mean", min_rate_hz=8_000, max_rate_hz=192_000,
         ),
         Metric(
             "pesq_wb", "PESQ-WB", "MOS-LQO", 1.04, 4.64, True,

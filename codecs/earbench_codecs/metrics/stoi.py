@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earbench_codecs.metrics.measurement import Measurement, NotApplicableError
+from earbench_codecs.metrics.pairs import refuse_silence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +29,7 @@ def _stoi(
 ) -> Measurement:
     from pystoi import stoi
 
+    refuse_silence(reference)
     np.random.seed(0)  # pystoi dithers the extended measure from this generator
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Not enough STFT frames", category=RuntimeWarning)

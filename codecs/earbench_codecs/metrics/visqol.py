@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from earbench_codecs.metrics.measurement import Measurement
+from earbench_codecs.metrics.pairs import refuse_silence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,6 +43,7 @@ def _mos(
     mode: Literal["audio", "speech"],
 ) -> Measurement:
     model = _model(mode)
+    refuse_silence(reference)
     warned = _Warnings()
     logger = logging.getLogger("visqol")
     logger.addHandler(warned)
