@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from earbench_codecs.base import Setting
-    from earbench_codecs.clip import AudioClip
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +20,11 @@ class RequestedItem:
     title : str
         As in the clip list.
     path : Path
-        The file it was read from.
-    clip : AudioClip
-        The whole clip, not yet cut to the region.
+        The file; the whole clip is in it, not yet cut to the region.
     """
 
     title: str
     path: Path
-    clip: AudioClip
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What the audition page works with, without Qt: clips, versions, the cache, difference signals."""

@@ -1,0 +1,45 @@
+"""The difference signal: what a codec added and took away, made loud enough to be heard."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from earbench_codecs.clip import AudioClip
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Version minus original, with gain.
+
+    Parameters
+    ----------
+    clip : AudioClip
+    asked_db : float
+        The make-up gain asked for.
+    applied_db : float
+        What was applied: lower where the peak would have passed full scale.
+    """
+
+    clip: AudioClip
+    asked_db: float
+    applied_db: float
+
+    @property
+    def reduced(self) -> bool:
+        """Whether full scale forced a lower gain."""
+        return self.applied_db < self.asked_db
+
+
+def difference(original: AudioClip, version: AudioClip, makeup_db: float) -> Difference:
+    """Subtract sample by sample, then amplify, never beyond full scale."""
+    samples = version.samples - original.samples
+    peak = float(np.abs(samples).max())
+    room_db = -20 * math.log10(peak) if peak > 0 else math.inf
+    applied_db = min(makeup_db, room_db)
+    scaled = np.clip(samples * np.float32(10 ** (applied_db / 20)), -1, 1)  # for the last bit of rounding
+    return Difference(original.with_samples(scaled), makeup_db, applied_db)

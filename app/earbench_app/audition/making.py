@@ -1,0 +1,165 @@
+"""What the worker processes do: read clips, make versions, write files. Module-level, so it can be sent."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from earbench_app.audition.cache import CachedVersion, Figures, VersionCache, cache_key
+from earbench_codecs.clip import AudioClip
+from earbench_codecs.errors import AudioFileError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from earbench_codecs.base import Codec, CodecInfo, Setting
+
+
+@dataclass(frozen=True, slots=True)
+class ClipInfo:
+    """What the clip list shows of a file."""
+
+    sha256: str
+    duration_s: float
+    sample_rate_hz: int
+    n_channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionJob:
+    """One version to make: a file, as it was when it was listed, through a codec at a setting."""
+
+    path: Path
+    clip_sha256: str
+    codec: str
+    setting: Setting
+
+
+def list_codecs() -> list[CodecInfo]:
+    """Return all codecs; loading them takes a while, hence here."""
+    from earbench_codecs.registry import codecs
+
+    return codecs()
+
+
+def list_audio_files(paths: list[Path]) -> list[Path]:
+    """Expand folders to the audio files in them.
+
+    Raises
+    ------
+    AudioFileError
+        A path that does not exist.
+    """
+    from earbench_codecs.clip_files import audio_files
+
+    return audio_files(paths)
+
+
+def inspect_clip(path: Path) -> ClipInfo:
+    """Read a file and describe it.
+
+    Raises
+    ------
+    AudioFileError
+        It cannot be read.
+    """
+    clip = _read(path)
+    return ClipInfo(clip.sha256(), clip.duration_s, clip.sample_rate_hz, clip.n_channels)
+
+
+def load_clip(path: Path, clip_sha256: str) -> AudioClip:
+    """Read a file that was inspected before.
+
+    Raises
+    ------
+    AudioFileError
+        It cannot be read, or is no longer the same audio.
+    """
+    return _unchanged(path, clip_sha256)
+
+
+def make_version(
+    job: VersionJob, cache_folder: Path, limit_bytes: int, want_audio: bool
+) -> tuple[Figures, AudioClip | None]:
+    """Return a version's figures, and its audio if wanted; from the cache where it is there.
+
+    Raises
+    ------
+    CodecError
+        The file cannot be read, or the codec refuses or fails.
+    """
+    from earbench_codecs.registry import codec
+
+    coder = codec(job.codec)
+    info = coder.info
+    setting = coder.check_setting(job.setting)
+    cache = VersionCache(cache_folder, limit_bytes)
+    key = cache_key(job.clip_sha256, info.name, info.version, setting, info.sha256)
+    entry = cache.get(key)
+    if entry is None:
+        entry = _made(coder, _unchanged(job.path, job.clip_sha256), setting)
+        cache.put(key, entry)
+    return entry.figures, entry.clip if want_audio else None
+
+
+def export_version(job: VersionJob, cache_folder: Path, limit_bytes: int, path: Path) -> Path:
+    """Write a version as a WAV file of 32-bit floats, which keep every bit of what the decoder gave.
+
+    Raises
+    ------
+    CodecError
+        The version cannot be made, or the file cannot be written.
+    """
+    from earbench_codecs.clip_files import write_wav
+
+    _, clip = make_version(job, cache_folder, limit_bytes, want_audio=True)
+    assert clip is not None
+    write_wav(path, clip)
+    return path
+
+
+def _made(coder: Codec, clip: AudioClip, setting: Setting) -> CachedVersion:
+    from earbench_codecs.metrics.sdr import sdr_db
+
+    _warm_up(coder, setting, clip.sample_rate_hz)
+    began_s = time.perf_counter()
+    encoded = coder.encode(clip, setting)
+    encoded_s = time.perf_counter()
+    decoded = coder.decode(encoded)
+    decoded_s = time.perf_counter()
+    figures = Figures(
+        n_bytes=encoded.n_bytes,
+        bitrate_kbps=encoded.bitrate_kbps,
+        encode_rtf=(encoded_s - began_s) / clip.duration_s,
+        decode_rtf=(decoded_s - encoded_s) / clip.duration_s,
+        sdr_db=sdr_db(clip, decoded),
+        notes=encoded.notes,
+    )
+    return CachedVersion(decoded, figures)
+
+
+@lru_cache(maxsize=256)
+def _warm_up(coder: Codec, setting: Setting, sample_rate_hz: int) -> None:
+    """Code a moment of silence, so that loading libraries or a checkpoint is not timed."""
+    silence = AudioClip.mono(np.zeros(sample_rate_hz // 10, np.float32), sample_rate_hz)
+    coder.decode(coder.encode(silence, setting))
+
+
+@lru_cache(maxsize=2)
+def _unchanged(path: Path, clip_sha256: str) -> AudioClip:
+    clip = _read(path)
+    if clip.sha256() != clip_sha256:
+        raise AudioFileError(
+            path, "it has changed since it was opened; remove it from the list and open it again"
+        )
+    return clip
+
+
+def _read(path: Path) -> AudioClip:
+    from earbench_codecs.clip_files import read_clip
+
+    return read_clip(path)

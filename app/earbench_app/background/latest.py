@@ -1,0 +1,70 @@
+"""One thread for pictures: of what is asked for under a key, only the latest is computed and delivered."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from earbench_app.background.pool import Post
+
+
+class LatestOnly:
+    """Runs quick functions beside the interface; a newer request drops the older of its key.
+
+    Parameters
+    ----------
+    post : callable
+        Runs what it is given on the owner's thread.
+    """
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+        self._requests: dict[str, tuple[int, Callable[[], Any], Callable[[Any], None]]] = {}
+        self._newest: dict[str, int] = {}
+        self._changed = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def request(self, key: str, function: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        """Compute `function()` and pass it to `done` on the owner's thread, unless asked anew before."""
+        with self._changed:
+            serial = self._newest.get(key, 0) + 1
+            self._newest[key] = serial
+            self._requests[key] = (serial, function, done)
+            self._changed.notify()
+
+    def drop(self, key: str) -> None:
+        """Forget what was asked under a key."""
+        with self._changed:
+            self._newest[key] = self._newest.get(key, 0) + 1
+            self._requests.pop(key, None)
+
+    def close(self) -> None:
+        """Finish the request under way and end the thread."""
+        with self._changed:
+            self._closing = True
+            self._requests.clear()
+            self._changed.notify()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            with self._changed:
+                while not self._requests and not self._closing:
+                    self._changed.wait()
+                if self._closing:
+                    return
+                key = next(iter(self._requests))
+                serial, function, done = self._requests.pop(key)
+            self._deliver(key, serial, function(), done)
+
+    def _deliver(self, key: str, serial: int, value: Any, done: Callable[[Any], None]) -> None:
+        def if_newest() -> None:
+            if self._newest[key] == serial:
+                done(value)
+
+        self._post(if_newest)

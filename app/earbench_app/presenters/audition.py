@@ -1,0 +1,371 @@
+"""The audition page's decisions: clips in, versions made, what is heard, what is drawn, what leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from earbench_app.audition.making import list_codecs
+from earbench_app.audition.workspace import Clip, State, Version, Workspace
+from earbench_app.notifications import Level, Notice
+from earbench_app.presenters.audition_clips import ClipList
+from earbench_app.presenters.audition_pictures import AuditionPictures
+from earbench_app.presenters.audition_playback import AuditionPlayback
+from earbench_app.presenters.audition_versions import VersionMaker
+from earbench_app.test_request import RequestedItem, TestRequest
+from earbench_app.views.protocols import Heard
+from earbench_codecs.errors import SettingError
+from earbench_codecs.setting import checked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from earbench_app.background.latest import LatestOnly
+    from earbench_app.background.pool import ProcessPool, WorkError
+    from earbench_app.playback.player import Player
+    from earbench_app.settings import Settings
+    from earbench_app.views.protocols import AuditionView
+    from earbench_codecs.base import CodecInfo, Setting
+    from earbench_codecs.clip import AudioClip
+
+UNDO = "Undo"
+
+
+class AuditionPresenter:
+    """Carries the page's actions to clips, versions and player, and their state to the page.
+
+    Parameters
+    ----------
+    view : AuditionView
+    player : Player
+    quick, encoders : ProcessPool
+        For what is waited for, and for what takes long.
+    pictures : LatestOnly
+    settings : Settings
+        Volume and last folder are kept there.
+    cache_folder : Path
+        Of the decoded versions.
+    """
+
+    make_test_requested = Signal(TestRequest)
+    codecs_listed = Signal(list)
+    progressed = Signal()
+
+    def __init__(
+        self,
+        view: AuditionView,
+        player: Player,
+        quick: ProcessPool,
+        encoders: ProcessPool,
+        pictures: LatestOnly,
+        settings: Settings,
+        cache_folder: Path,
+    ) -> None:
+        self._view, self._player, self._settings = view, player, settings
+        self._codecs: dict[str, CodecInfo] = {}
+        self._asked_early: list[tuple[str, Setting]] = []
+        self._undo: list[Callable[[], None]] = []
+        self.workspace = Workspace()
+        limit_bytes = settings.cache_limit_mb * 2**20
+        self.maker = VersionMaker(self.workspace, encoders, quick, cache_folder, limit_bytes)
+        self.playback = AuditionPlayback(player)
+        self.clips = ClipList(self.workspace, quick)
+        self._pictures = AuditionPictures(view, pictures)
+        self._connect()
+        view.show_volume(settings.volume_db)
+        player.set_gain_db(settings.volume_db)
+        view.show_makeup(self.playback.makeup_db, "")
+        self._show_clips()
+        self._show_versions()
+        quick.submit(list_codecs, done=self._take_codecs, failed=self._show_failure, priority=-1)
+
+    # What comes in -----------------------------------------------------------------------------------
+
+    def open_paths(self, paths: Sequence[Path]) -> None:
+        """List audio files, and those in folders; the first new one is loaded where none is."""
+        if paths:
+            folder = paths[0] if paths[0].is_dir() else paths[0].parent
+            self._settings.last_folder = str(folder)
+        self.clips.open(paths)
+
+    def add_versions(self, choices: Sequence[tuple[str, Setting]]) -> None:
+        """Add codecs at settings, for every clip; those in the table already are left out."""
+        if not self._codecs:
+            self._asked_early += choices  # the codecs are still being listed
+            return
+        there = {(version.codec, version.setting) for version in self.workspace.versions}
+        for codec, setting in self._checked(choices):
+            if (codec, setting) not in there:
+                self.workspace.versions.append(self._new_version(codec, setting))
+        self.maker.start()
+        self._show_versions()
+
+    def cancel_work(self) -> None:
+        """Stop all encoding."""
+        self.maker.cancel_all()
+
+    def tick(self) -> None:
+        """Show where the player is; called at each repaint."""
+        status = self.playback.status()
+        self._view.show_playing(status.playing)
+        self._view.show_position(status.position_s)
+
+    # Wiring ------------------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        view, playback = self._view, self.playback
+        view.paths_given.connect(self.open_paths)
+        view.clip_chosen.connect(self._choose_clip)
+        view.clips_removed.connect(self._remove_clips)
+        view.versions_asked.connect(self.add_versions)
+        view.versions_removed.connect(self._remove_versions)
+        view.retry_requested.connect(self._retry)
+        view.undo_requested.connect(self._undo_last)
+        view.number_pressed.connect(self._choose_number)
+        view.version_chosen.connect(self._choose_version)
+        view.difference_requested.connect(self._toggle_difference)
+        view.makeup_changed.connect(playback.set_makeup_db)
+        view.play_toggled.connect(playback.toggle_play)
+        view.stop_requested.connect(playback.stop)
+        view.seek_requested.connect(playback.seek)
+        view.seek_by_requested.connect(playback.seek_by)
+        view.region_selected.connect(playback.select_region)
+        view.region_edge_requested.connect(playback.set_region_edge)
+        view.loop_toggled.connect(playback.toggle_loop)
+        view.volume_changed.connect(self._set_volume)
+        view.export_requested.connect(self._ask_export)
+        view.export_chosen.connect(self._export)
+        view.test_requested.connect(self._request_test)
+        view.ticked.connect(self.tick)
+        playback.heard_changed.connect(self._show_heard)
+        playback.difference_changed.connect(self._show_makeup)
+        playback.region_changed.connect(lambda: view.show_region(playback.region_s, playback.looping))
+        self.clips.changed.connect(self._clips_changed)
+        self.clips.loaded.connect(self._clip_loaded)
+        self.clips.failed.connect(self._show_error)
+        self.maker.changed.connect(self._show_version)
+        self.maker.ready.connect(self._fetch)
+        self.maker.progressed.connect(self.progressed.emit)
+
+    # Clips -------------------------------------------------------------------------------------------
+
+    def _choose_clip(self, clip_id: int) -> None:
+        clip = self.workspace.clip(clip_id)
+        if clip is not None and clip is not self.workspace.current_clip:
+            self.clips.choose(clip)
+
+    def _clips_changed(self) -> None:
+        self._show_clips()
+        self.maker.start()
+        if self.workspace.current_clip is None and self.playback.loaded:
+            self._clip_loaded(None)
+
+    def _clip_loaded(self, original: AudioClip | None) -> None:
+        self.playback.load(original)
+        self._view.show_duration(original.duration_s if original else 0.0)
+        self._show_heard()
+        self._show_versions()
+        self.maker.start()
+        for version in self.workspace.versions:
+            self._fetch(version)
+
+    def _remove_clips(self, clip_ids: Sequence[int]) -> None:
+        removed = [(i, clip) for i, clip in enumerate(self.workspace.clips) if clip.id in clip_ids]
+        if removed:
+            self.maker.forget(clip_ids=clip_ids)
+            self.clips.remove([clip for _, clip in removed])
+            self._offer_undo(
+                _named("clip", [clip.title for _, clip in removed]), lambda: self.clips.restore(removed)
+            )
+
+    # Versions ----------------------------------------------------------------------------------------
+
+    def _take_codecs(self, codecs: list[CodecInfo]) -> None:
+        self._codecs = {info.name: info for info in codecs}
+        self._view.show_codecs(codecs)
+        self.codecs_listed.emit(codecs)
+        early, self._asked_early = self._asked_early, []
+        self.add_versions(early)
+
+    def _checked(self, choices: Sequence[tuple[str, Setting]]) -> list[tuple[str, Setting]]:
+        """Return the choices there are, options filled in, each once; the others are told."""
+        good: dict[tuple[str, Setting], None] = {}
+        for codec, setting in choices:
+            info = self._codecs.get(codec)
+            if info is None or not info.available:
+                self._show_error(f"{codec}: {info.reason if info else 'there is no such codec'}")
+                continue
+            try:
+                good[codec, checked(info, setting)] = None
+            except SettingError as error:
+                self._show_error(str(error))
+        return list(good)
+
+    def _new_version(self, codec: str, setting: Setting) -> Version:
+        info = self._codecs[codec]
+        title = f"{info.title} {info.label(setting)}".strip()
+        return Version(self.workspace.new_id(), codec, title, setting, self.workspace.free_color())
+
+    def _remove_versions(self, version_ids: Sequence[int]) -> None:
+        versions = self.workspace.versions
+        removed = [(i, version) for i, version in enumerate(versions) if version.id in version_ids]
+        for _, version in removed:
+            self.playback.leave(version.id)
+            versions.remove(version)
+        if removed:
+            self.maker.forget(version_ids=version_ids)
+            self._show_versions()
+            self._offer_undo(
+                _named("version", [version.title for _, version in removed]),
+                lambda: self._restore_versions(removed),
+            )
+
+    def _restore_versions(self, removed: Sequence[tuple[int, Version]]) -> None:
+        for index, version in removed:
+            self.workspace.versions.insert(index, version)
+        self.maker.start()
+        self._show_versions()
+        for _, version in removed:
+            self._fetch(version)
+
+    def _retry(self, version_id: int) -> None:
+        version = self.workspace.version(version_id)
+        if version is not None:
+            self.maker.retry(version)
+
+    def _fetch(self, version: Version) -> None:
+        """Bring a finished version of the current clip to the player."""
+        clip, result = self.workspace.current_clip, self.workspace.result(version)
+        ready = result is not None and result.state is State.READY
+        if clip is None or not ready or not self.playback.loaded or self.playback.has(version.id):
+            return
+
+        def join(audio: AudioClip) -> None:
+            there = self.workspace.version(version.id) is not None and self.clips.is_loaded(clip)
+            if there and not self.playback.has(version.id):
+                self.playback.join(version.id, audio)
+
+        self.maker.fetch(clip, version, join, self._show_error)
+
+    # What is heard -----------------------------------------------------------------------------------
+
+    def _choose_number(self, index: int) -> None:
+        if index < len(self.workspace.versions):
+            self.playback.choose(Heard(self.workspace.versions[index].id))
+
+    def _choose_version(self, version_id: int | None) -> None:
+        if version_id is None or self.workspace.version(version_id):
+            self.playback.choose(Heard(version_id))
+
+    def _toggle_difference(self) -> None:
+        heard = self.playback.wanted or self.playback.heard
+        version_id = heard.version_id
+        if version_id is None:
+            ready = [version.id for version in self.workspace.versions if self.playback.has(version.id)]
+            version_id = ready[0] if ready else None
+        if version_id is None:
+            self._view.show_notice(Notice("A difference needs a version: add one with “Add versions…”."))
+        else:
+            self.playback.choose(Heard(version_id, difference=not heard.difference))
+
+    def _set_volume(self, volume_db: float) -> None:
+        self._settings.volume_db = volume_db
+        self._player.set_gain_db(volume_db)
+
+    # What goes out -----------------------------------------------------------------------------------
+
+    def _ask_export(self, version_ids: Sequence[int]) -> None:
+        clip = self.workspace.current_clip
+        versions = [version for version in self.workspace.versions if version.id in version_ids]
+        if clip is None or not versions:
+            self._view.show_notice(Notice("Choose a version in the table, then export it."))
+            return
+        folder = Path(self._settings.last_folder or Path.home())
+        one = folder / _file_name(clip, versions[0])
+        self._view.ask_export([version.id for version in versions], one if len(versions) == 1 else folder)
+
+    def _export(self, version_ids: Sequence[int], path: Path) -> None:
+        clip = self.workspace.current_clip
+        versions = [version for version in self.workspace.versions if version.id in version_ids]
+        if clip is None:
+            return
+        for version in versions:
+            target = path if len(versions) == 1 else path / _file_name(clip, version)
+            self.maker.export(
+                clip,
+                version,
+                target,
+                done=lambda written: self._view.show_notice(Notice(f"Saved {written}")),
+                failed=self._show_failure,
+            )
+
+    def _request_test(self, clip_ids: Sequence[int], version_ids: Sequence[int]) -> None:
+        clips = [clip for clip in self.workspace.clips if clip.info and (not clip_ids or clip.id in clip_ids)]
+        versions = [v for v in self.workspace.versions if not version_ids or v.id in version_ids]
+        if not clips or not versions:
+            self._view.show_notice(Notice("A test needs at least one clip and one version."))
+            return
+        self.make_test_requested.emit(
+            TestRequest(
+                tuple(RequestedItem(clip.title, clip.path) for clip in clips),
+                tuple((version.codec, version.setting) for version in versions),
+                self.playback.region_s,
+            )
+        )
+
+    # What is shown -----------------------------------------------------------------------------------
+
+    def _show_clips(self) -> None:
+        current = self.workspace.current_clip
+        self._view.show_clips(self.clips.rows(), current.id if current else None)
+
+    def _show_versions(self) -> None:
+        rows = [self.maker.row(i, version) for i, version in enumerate(self.workspace.versions)]
+        self._view.show_versions(rows, self.clips.original_text())
+        self._view.show_picked([(version.codec, version.setting) for version in self.workspace.versions])
+        self._show_heard()
+
+    def _show_version(self, version: Version) -> None:
+        if version in self.workspace.versions:
+            self._view.show_version(self.maker.row(self.workspace.versions.index(version), version))
+
+    def _show_heard(self) -> None:
+        heard, wanted = self.playback.heard, self.playback.wanted
+        self._view.show_heard(heard, wanted.version_id if wanted else None)
+        version = self.workspace.version(heard.version_id) if heard.version_id is not None else None
+        self._pictures.show(self.playback.sounding, version.color if version else None)
+
+    def _show_makeup(self) -> None:
+        made = self.playback.difference
+        text = ""
+        if made is not None and made.reduced:
+            text = f"{made.applied_db:+.1f} dB applied: more would pass full scale"
+        self._view.show_makeup(self.playback.makeup_db, text)
+
+    def _show_failure(self, error: WorkError) -> None:
+        self._show_error(str(error))
+
+    def _show_error(self, message: str) -> None:
+        self._view.show_notice(Notice(message, Level.ERROR))
+
+    def _offer_undo(self, what: str, undo: Callable[[], None]) -> None:
+        self._undo.append(undo)
+        self._view.show_notice(Notice(f"Removed {what}.", action=UNDO))
+
+    def _undo_last(self) -> None:
+        if self._undo:
+            self._undo.pop()()
+            self._view.show_notice(None)
+
+
+def _named(what: str, titles: Sequence[str]) -> str:
+    return titles[0] if len(titles) == 1 else f"{len(titles)} {what}s"
+
+
+def _file_name(clip: Clip, version: Version) -> str:
+    safe = "".join(
+        char if char.isalnum() or char in "-_." else "_" for char in f"{clip.title}_{version.title}"
+    )
+    return f"{safe}.wav"

@@ -1,0 +1,189 @@
+"""What sounds on the audition page: original, versions, difference signals; loop and position."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from earbench_app.audition.difference import Difference, difference
+from earbench_app.playback.player import MIN_LOOP_S
+from earbench_app.views.protocols import Heard
+
+if TYPE_CHECKING:
+    from earbench_app.playback.player import Player, PlayerStatus
+    from earbench_codecs.clip import AudioClip
+
+_ORIGINAL = 0
+_DIFFERENCES = (1, 2)  # two, so that a new difference is made ready while the old one sounds
+_FIRST_VERSION = 3
+DEFAULT_MAKEUP_DB = 20.0
+
+
+class AuditionPlayback:
+    """Keeps the player's list of stimuli in step with the current clip's versions.
+
+    A version keeps its place in the list for as long as the clip is loaded, so one that joins never
+    moves what sounds.
+    """
+
+    heard_changed = Signal()
+    region_changed = Signal()
+    difference_changed = Signal()
+
+    def __init__(self, player: Player) -> None:
+        self._player = player
+        self._stimuli: list[AudioClip] = []
+        self._places: dict[int, int] = {}  # version id → index in the list
+        self._free: list[int] = []
+        self._difference_slot = _DIFFERENCES[0]
+        self.difference: Difference | None = None
+        self.makeup_db = DEFAULT_MAKEUP_DB
+        self.heard = Heard()
+        self.wanted: Heard | None = None  # chosen, but its audio is not there yet
+        self.region_s: tuple[float, float] | None = None
+        self.looping = False
+
+    @property
+    def loaded(self) -> bool:
+        """Whether there is a clip to play."""
+        return bool(self._stimuli)
+
+    @property
+    def sounding(self) -> AudioClip | None:
+        """The audio that is heard, or would be on play."""
+        if not self._stimuli:
+            return None
+        return self._stimuli[self._index(self.heard)]
+
+    def load(self, original: AudioClip | None) -> None:
+        """Begin a new clip, at its start, with the original; what was chosen before is wanted again."""
+        was_playing = self._player.status().playing
+        if self.heard != Heard():
+            self.wanted = self.wanted or self.heard
+        self._stimuli = [] if original is None else [original] * _FIRST_VERSION
+        self._places.clear()
+        self._free.clear()
+        self.heard, self.difference = Heard(), None
+        self.region_s, self.looping = None, False
+        self._player.load(self._stimuli)
+        if was_playing and original is not None:
+            self._player.play()
+        self.region_changed.emit()
+        self.heard_changed.emit()
+
+    def has(self, version_id: int) -> bool:
+        """Whether a version's audio is loaded."""
+        return version_id in self._places
+
+    def join(self, version_id: int, audio: AudioClip) -> None:
+        """Take in a version's audio while playing goes on; sound it if it was waited for."""
+        place = self._free.pop() if self._free else len(self._stimuli)
+        self._places[version_id] = place
+        self._stimuli[place : place + 1] = [audio]
+        self._player.update(self._stimuli)
+        if self.wanted is not None and self.wanted.version_id == version_id:
+            self.choose(self.wanted)
+
+    def leave(self, version_id: int) -> None:
+        """Let go of a version that left the table; the original sounds if it was this one."""
+        for heard in (self.heard, self.wanted):
+            if heard is not None and heard.version_id == version_id:
+                self.choose(Heard())
+        if (place := self._places.pop(version_id, None)) is not None:
+            self._free.append(place)
+            self._stimuli[place] = self._stimuli[_ORIGINAL]
+            self._player.update(self._stimuli)
+
+    def choose(self, heard: Heard) -> None:
+        """Sound this as soon as its audio is there; until then what sounds goes on."""
+        missing = heard.version_id is not None and heard.version_id not in self._places
+        self.wanted = heard if missing or not self._stimuli else None
+        if self.wanted is None:
+            if heard.difference:
+                self._prepare_difference(heard)
+            self.heard = heard
+            self._player.select(self._index(heard))
+        self.heard_changed.emit()
+
+    def set_makeup_db(self, gain_db: float) -> None:
+        """Amplify the difference signal by this; less where full scale would be passed."""
+        self.makeup_db = gain_db
+        if self.heard.difference:
+            self.choose(self.heard)
+        self.difference_changed.emit()
+
+    def toggle_play(self) -> None:
+        """Play, or pause."""
+        if self._player.status().playing:
+            self._player.pause()
+        elif self._stimuli:
+            self._player.play()
+
+    def stop(self) -> None:
+        """Stop, and go to the start."""
+        self._player.stop()
+
+    def seek(self, position_s: float) -> None:
+        """Move the playhead; a loop that does not hold the place is left."""
+        if self.looping and self.region_s and not self.region_s[0] <= position_s < self.region_s[1]:
+            self._set_loop(False)
+        self._player.seek(position_s)
+
+    def seek_by(self, seconds: float) -> None:
+        """Move the playhead, within the loop if there is one."""
+        status = self._player.status()
+        low_s, high_s = self.region_s if self.looping and self.region_s else (0.0, status.duration_s)
+        self._player.seek(min(max(low_s, status.position_s + seconds), high_s))
+
+    def select_region(self, region_s: tuple[float, float] | None) -> None:
+        """Loop a region, widened to the shortest loop there may be; None clears it."""
+        self.region_s = self._widened(region_s)
+        self._set_loop(self.region_s is not None)
+
+    def set_region_edge(self, edge: str) -> None:
+        """Put the start or the end of the region at the playhead."""
+        status = self.status()
+        start_s, end_s = self.region_s or (0.0, status.duration_s)
+        if edge == "start":
+            start_s, end_s = status.position_s, max(end_s, status.position_s + MIN_LOOP_S)
+        else:
+            start_s, end_s = min(start_s, status.position_s - MIN_LOOP_S), status.position_s
+        self.select_region((start_s, end_s))
+
+    def toggle_loop(self) -> None:
+        """Loop the region, or the whole clip where none is selected; or no longer."""
+        if self.region_s is None:
+            self.region_s = self._widened((0.0, self.status().duration_s))
+        self._set_loop(not self.looping and self.region_s is not None)
+
+    def status(self) -> PlayerStatus:
+        """Return the player's snapshot."""
+        return self._player.status()
+
+    def _set_loop(self, on: bool) -> None:
+        self.looping = on
+        self._player.set_loop(self.region_s if on else None)
+        self.region_changed.emit()
+
+    def _widened(self, region_s: tuple[float, float] | None) -> tuple[float, float] | None:
+        duration_s = self._stimuli[_ORIGINAL].duration_s if self._stimuli else 0.0
+        if region_s is None or duration_s < MIN_LOOP_S:
+            return None
+        start_s = min(max(0.0, region_s[0]), duration_s - MIN_LOOP_S)
+        return start_s, min(duration_s, max(region_s[1], start_s + MIN_LOOP_S))
+
+    def _prepare_difference(self, heard: Heard) -> None:
+        assert heard.version_id is not None
+        if self.heard.difference:  # the one that sounds must not change under the playhead
+            self._difference_slot = _DIFFERENCES[1 - _DIFFERENCES.index(self._difference_slot)]
+        version = self._stimuli[self._places[heard.version_id]]
+        self.difference = difference(self._stimuli[_ORIGINAL], version, self.makeup_db)
+        self._stimuli[self._difference_slot] = self.difference.clip
+        self._player.update(self._stimuli)
+        self.difference_changed.emit()
+
+    def _index(self, heard: Heard) -> int:
+        if heard.version_id is None:
+            return _ORIGINAL
+        return self._difference_slot if heard.difference else self._places[heard.version_id]
