@@ -29,6 +29,8 @@ _SYSTEM_QUALITY = (35.0, 95.0)
 _ITEM_SPREAD = 5.0
 _LISTENER_SPREAD = 4.0
 _SCORE_SPREAD = 6.0
+_FINDS_REFERENCE = 0.95
+"""How often the hidden reference is known for what it is."""
 _TIE = 4.0
 """Differences of quality below this are no preference, where none is allowed."""
 
@@ -63,7 +65,7 @@ class VirtualListener:
     chance : random.Random
     clock : VirtualClock
     bias : float
-        Added to every score but that of the reference.
+        Added to every score, but not where they know the reference.
     """
 
     qualities: dict[str, float]
@@ -96,8 +98,10 @@ class VirtualListener:
         return quality + self.bias + self.chance.gauss(0, _SCORE_SPREAD)
 
     def _score(self, session: Session, label: str) -> int:
-        perceived = self._perceived(session, label)
-        return round(min(100.0, max(0.0, perceived)))
+        is_reference = self.qualities[session.audio(label).name] == _QUALITY[Role.REFERENCE]
+        if is_reference and self.chance.random() < _FINDS_REFERENCE:
+            return 100
+        return round(min(100.0, max(0.0, self._perceived(session, label))))
 
     def _choice(self, session: Session) -> str:
         if session.test_type is TestType.ABX:

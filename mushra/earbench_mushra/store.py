@@ -89,6 +89,11 @@ class Store:
             newer = f"written by a newer Earbench (schema step {foreign[-1]}); update Earbench to open it"
             raise StoreError(self.path, newer)
 
+    def integrity(self) -> str:
+        """Return "ok", or what SQLite finds wrong with the file."""
+        with self._told():
+            return "; ".join(row["integrity_check"] for row in self._db.query("PRAGMA integrity_check"))
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()

@@ -41,7 +41,7 @@ def load_study(folder: Path) -> Study:
     """
     path = folder / STUDY_FILE
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_bytes().decode())
     except FileNotFoundError:
         reason = f"not there; {folder} is no study (make one with `earbench study new`)"
         raise StudyFileError(path, reason) from None
