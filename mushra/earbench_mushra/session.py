@@ -279,6 +279,7 @@ class Session:
         self._require_trial()
         if not self.comments_allowed:
             raise SessionError("this study takes no comments")
+        text = text.encode(errors="replace").decode()  # half a surrogate pair can be pasted, not stored
         if text == self._state.comment:
             return
         self._store.record_comment(self.session_id, self._event(EventKind.COMMENT, value=text))

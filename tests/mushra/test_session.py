@@ -258,6 +258,11 @@ def test_comments_can_be_switched_off(study_folder: MakeFolder) -> None:
             session.set_comment("x")
 
 
+def test_half_a_surrogate_pair_is_no_reason_to_fail(session: Session) -> None:
+    session.set_comment("good\ud83d")
+    assert session.comment == "good?"
+
+
 def test_a_preference_needs_both_sides_heard(study_folder: MakeFolder) -> None:
     with _paired(study_folder, TestType.AB) as session:
         assert session.labels == ("A", "B")
