@@ -44,6 +44,7 @@ class Worker:
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
+        self._closed = False
 
     def __enter__(self) -> Worker:
         return self
@@ -74,13 +75,16 @@ class Worker:
             Anything else that kept the function from returning.
         """
         with self._turn:
+            if self._closed:
+                raise WorkerError("the worker is closed")
             try:
                 return self._called(timeout_s, function, args, kwargs)
             except (EOFError, OSError):
                 raise WorkerError(self._end(timeout_s)) from None
 
     def close(self) -> None:
-        """End the process, also in the middle of a call."""
+        """End the process, also in the middle of a call; a closed worker takes no more calls."""
+        self._closed = True
         process = self._process
         if process is not None:
             process.kill()
