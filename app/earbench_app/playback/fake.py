@@ -72,11 +72,13 @@ class FakePlayer:
         if not self.stimuli:
             self.load(stimuli)
         self._attach(stimuli)
+        self._renderer.select(max(0, min(self._renderer.index, len(stimuli) - 1)))
 
     def _attach(self, stimuli: Sequence[AudioClip]) -> None:
         self.stimuli = list(stimuli)
         known = self._frames
-        self._frames = {clip: known[clip] if clip in known else to_frames(clip) for clip in stimuli}
+        missing = {clip: to_frames(clip, self._rate_hz) for clip in stimuli if clip not in known}
+        self._frames = {clip: frames for clip, frames in (known | missing).items() if clip in stimuli}
         self._renderer.attach([self._frames[clip] for clip in stimuli])
 
     def _gain(self) -> float:

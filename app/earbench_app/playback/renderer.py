@@ -2,7 +2,7 @@
 
 Everything that could click (a switch, a seek, a pause, the seam of a loop, the end) happens at gain 0. The
 envelope walks down a raised cosine to get there, the change is made, and it walks up again. It therefore
-never jumps, whatever arrives while it walks: a later change only turns it round, or replaces what waits for 0.
+never jumps, whatever arrives while it walks: a later change only turns it round, or alters what waits for 0.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class Renderer:
         self._stimuli: list[Frames | None] = []
         self._n_frames = 0
         self._source: Frames | None = None  # what sounds now; kept through a change until it has faded
+        self._source_index = 0
         self._playhead = 0
         self._jump: int | None = None  # where the playhead goes at gain 0
         self._loop: tuple[int, int] | None = None
@@ -84,7 +85,7 @@ class Renderer:
         Where the chosen stimulus is another array than before, it is faded to.
         """
         self._stimuli = list(stimuli)
-        self.index = min(self.index, max(0, len(self._stimuli) - 1))
+        self._n_frames = next((len(frames) for frames in stimuli if frames is not None), self._n_frames)
 
     def retune(self, sample_rate_hz: int) -> None:
         """Go over to another device rate; the position is kept, the samples must be attached anew."""
@@ -136,10 +137,12 @@ class Renderer:
         """Set the linear output gain, reached by a linear ramp of 20 ms."""
         self._gain.go_to(gain)
 
-    def rewind(self, n_samples: int) -> None:
-        """Take back the samples that a lost device never played, and be silent at once."""
-        self._playhead = max(self.position - n_samples, 0)
-        self._jump, self._source, self._step = None, None, 0
+    def rewind(self, n_frames: int) -> None:
+        """Be silent at once, and take back the last frames, which a lost device never played."""
+        begin = self._start if self._playhead >= self._start else 0
+        if self._jump is None:
+            self._playhead = max(self._playhead - n_frames, begin)
+        self._source, self._step = None, 0
 
     def render(self, out: Frames) -> None:
         """Fill `out`, [n, 2], with the next n frames."""
@@ -160,7 +163,7 @@ class Renderer:
 
     def _settle(self) -> bool:
         """At gain 0, make the changes that waited for it; return whether there is something to play."""
-        self._source = self._wanted()
+        self._source, self._source_index = self._wanted(), self.index
         if self._jump is not None:
             self._playhead, self._jump = self._jump, None
         if self._source is None or not self.playing:
@@ -172,9 +175,18 @@ class Renderer:
 
     def _seam(self) -> int:
         """Where the playhead cannot go on: the loop's end, or the end."""
-        if self._loop is not None and self._playhead < self._loop[1]:
+        if self._loop is not None and self._playhead <= self._loop[1]:
             return self._loop[1]
         return 0 if self._source is None else len(self._source)
+
+    @property
+    def _must_fade(self) -> bool:
+        """Whether something waits for gain 0.
+
+        A switch does even between equal samples: its fade must not give the hidden reference away.
+        """
+        switched = self._wanted() is not self._source or self.index != self._source_index
+        return not self.playing or self._jump is not None or switched
 
     def _run(self, out: Frames) -> int:
         """Render as far as the envelope goes on in one direction; return the number of frames."""
@@ -198,8 +210,7 @@ class Renderer:
         Never above the number of samples left to the seam, so that the gain is 0 when it gets there.
         """
         left = self._seam() - self._playhead
-        must_fade = not self.playing or self._jump is not None or self._wanted() is not self._source
-        if self._step > 0 and (must_fade or left <= self._step):
+        if self._step > 0 and (self._must_fade or left <= self._step):
             return self._step, -1
         if self._step == self._n_fade:
             return left - self._n_fade, 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earbench_app.playback.player import MIN_LOOP_S
+from earbench_codecs.resampling import resampled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +71,8 @@ def checked_loop(region_s: tuple[float, float] | None, duration_s: float) -> tup
     return start_s, end_s
 
 
-def to_frames(clip: AudioClip) -> NDArray[np.float32]:
-    """Return a clip's samples as [T, 2], mono on both sides."""
-    samples = np.broadcast_to(clip.samples, (2, clip.n_samples))
+def to_frames(clip: AudioClip, sample_rate_hz: int) -> NDArray[np.float32]:
+    """Return a clip's samples as [T, 2] at the device's rate (soxr VHQ), mono on both sides."""
+    at_rate = resampled(clip, sample_rate_hz)
+    samples = np.broadcast_to(at_rate.samples, (2, at_rate.n_samples))
     return np.ascontiguousarray(samples.T)
