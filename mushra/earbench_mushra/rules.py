@@ -6,12 +6,12 @@ import math
 from typing import TYPE_CHECKING
 
 from earbench_mushra.errors import ScoreError, VolumeLockedError
-from earbench_mushra.records import Phase
+from earbench_mushra.records import EventKind, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from earbench_mushra.records import BlindTrial
+    from earbench_mushra.records import BlindTrial, Event
 
 MAX_SCORE = 100
 VOLUME_RANGE_DB = 4.0
@@ -39,3 +39,9 @@ def checked_volume_db(volume_db: float) -> float:
     if not abs(volume_db) <= VOLUME_RANGE_DB:
         raise VolumeLockedError(f"the level may change by ±{VOLUME_RANGE_DB:g} dB, not by {volume_db:g} dB")
     return float(volume_db)
+
+
+def last_volume_db(journal: Sequence[Event]) -> float:
+    """Return the level a journal ends with."""
+    levels = [event.value for event in journal if event.kind is EventKind.VOLUME]
+    return levels[-1] if levels and isinstance(levels[-1], float) else 0.0

@@ -28,7 +28,7 @@ from earbench_mushra.errors import (
     WrongPhaseError,
 )
 from earbench_mushra.records import BlindTrial, Event, EventKind, Phase, TrialState
-from earbench_mushra.rules import MAX_SCORE, checked_score, checked_volume_db, phase_after
+from earbench_mushra.rules import MAX_SCORE, checked_score, checked_volume_db, last_volume_db, phase_after
 from earbench_mushra.study_files import stimulus_path
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Session:
         self._base_s = (journal[-1].elapsed_s if journal else 0.0) - clock.monotonic_s()
         self._playing: str | None = None
         self._state = self._load_state()
-        self._volume_db = next((e.value for e in reversed(journal) if e.kind is EventKind.VOLUME), 0.0)
+        self._volume_db = last_volume_db(journal)
 
     # What the window shows
 
@@ -173,7 +173,7 @@ class Session:
     @property
     def volume_db(self) -> float:
         """Level the listener chose, in dB from the experimenter's."""
-        return float(self._volume_db) if isinstance(self._volume_db, int | float) else 0.0
+        return self._volume_db
 
     @property
     def volume_locked(self) -> bool:
@@ -337,8 +337,6 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    # Within
 
     def _next_trial(self) -> BlindTrial | None:
         return self._trials[self._position] if self._position < len(self._trials) else None
