@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from earbench_app.cli import codecs, study
+from earbench_app.cli import codecs, evaluate, measure, study
 
 if TYPE_CHECKING:
     import typer
@@ -13,4 +13,6 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add every command to the app; a new command file is added here."""
     codecs.register(app)
+    measure.register(app)
+    evaluate.register(app)
     study.register(app)
