@@ -29,3 +29,12 @@ def run_workbench(paths: Sequence[Path]) -> int:
     window.restore_geometry_text(remembered.settings.geometry)
     window.show()
     return app.exec()
+
+
+def run_listener(folder: Path, listener: str, *, full_screen: bool = False) -> int:
+    """Open the listener's window on a study; return the exit code of the window."""
+    from earbench_app.playback.engine import EnginePlayer
+    from earbench_app.settings import SettingsFile
+    from earbench_app.views.qt.listener_app import run_listener_window
+
+    return run_listener_window(folder, listener, EnginePlayer(), SettingsFile(), full_screen=full_screen)

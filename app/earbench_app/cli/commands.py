@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from earbench_app.cli import codecs, evaluate, measure, study
+from earbench_app.cli import codecs, evaluate, listen, measure, study
 
 if TYPE_CHECKING:
     import typer
@@ -16,3 +16,4 @@ def register(app: typer.Typer) -> None:
     measure.register(app)
     evaluate.register(app)
     study.register(app)
+    listen.register(app)

@@ -121,6 +121,16 @@ def _open(painter: QPainter) -> None:
     painter.drawPolygon(_polygon((2, 4), (6, 4), (7.5, 5.8), (14, 5.8), (14, 13), (2, 13)))
 
 
+def _circle(painter: QPainter) -> None:
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawEllipse(QRectF(3, 3, 10, 10))
+
+
+def _check(painter: QPainter) -> None:
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawPolyline(_polygon((3, 8.5), (6.5, 12), (13, 4.5)))
+
+
 _PAINTERS: dict[str, Callable[[QPainter], None]] = {
     "play": _play,
     "pause": _pause,
@@ -131,4 +141,6 @@ _PAINTERS: dict[str, Callable[[QPainter], None]] = {
     "export": _export,
     "volume": _volume,
     "open": _open,
+    "circle": _circle,
+    "check": _check,
 }
