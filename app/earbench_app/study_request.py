@@ -1,0 +1,82 @@
+"""Files and codecs as a user names them, turned into parts of a study plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from earbench_app.study_plan import PlannedCondition, PlannedItem, Use
+from earbench_codecs.base import Setting
+from earbench_codecs.errors import SettingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from earbench_codecs.base import Codec
+
+
+def planned_item(
+    path: Path, region_s: tuple[float, float] | None = None, use: Use = Use.BOTH, title: str = ""
+) -> PlannedItem:
+    """Look at an audio file and plan an item of it.
+
+    Raises
+    ------
+    AudioFileError
+        It cannot be read.
+    """
+    from earbench_codecs.clip_files import read_clip
+
+    clip = read_clip(path)
+    return PlannedItem(path, title or path.stem, clip.duration_s, region_s, use, clip.n_channels)
+
+
+def planned_condition(codec: Codec, setting: Setting) -> PlannedCondition:
+    """Plan a condition; the setting is checked, defaults filled in.
+
+    Raises
+    ------
+    SettingError
+    """
+    setting = codec.check_setting(setting)
+    unit = " kbps" if setting.kbps is not None and not setting.options else ""
+    title = f"{codec.info.title} {setting.label}{unit}".strip()
+    return PlannedCondition(codec.info.name, setting, title)
+
+
+def conditions_named(text: str) -> list[PlannedCondition]:
+    """Read ``NAME``, ``NAME@KBPS``, ``NAME@KBPS,KBPS``, ``NAME@all`` or ``NAME@option=value,…``.
+
+    Raises
+    ------
+    CodecError
+        An unknown or unavailable codec, or a setting it does not have; with what there is.
+    """
+    from earbench_codecs.metrics.evaluation import settings_named
+    from earbench_codecs.registry import codec
+
+    name, _, rest = text.partition("@")
+    if "=" not in rest:
+        return [planned_condition(codec(name), setting) for name, setting in settings_named(text)]
+    parts = [part.partition("=") for part in rest.split(",")]
+    if not all(equals for _, equals, _ in parts):
+        raise SettingError(f"{text!r}: write a bitrate, or option=value, not both")
+    known = {option.name: {str(v): v for v in option.values} for option in codec(name).info.options}
+    options = {option: known.get(option, {}).get(value, value) for option, _, value in parts}
+    return [planned_condition(codec(name), Setting.of(None, **options))]
+
+
+def region_named(text: str) -> tuple[float, float]:
+    """Read ``START:END`` in seconds.
+
+    Raises
+    ------
+    ValueError
+    """
+    start, _, end = text.partition(":")
+    try:
+        region = float(start), float(end)
+    except ValueError:
+        raise ValueError(f"{text!r} is not START:END in seconds, such as 1.5:9") from None
+    if not 0 <= region[0] < region[1]:
+        raise ValueError(f"{text!r}: the start must be 0 or more, and before the end")
+    return region
