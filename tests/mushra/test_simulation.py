@@ -15,7 +15,6 @@ from earbench_mushra.records import Phase
 from earbench_mushra.simulation import simulate
 from earbench_mushra.statistics import analyze
 from earbench_mushra.store import Store
-from earbench_mushra.study_files import load_study, stimulus_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,15 +139,3 @@ def test_failures_are_one_line_and_exit_code_one(
         assert err.count("\n") == 1
     assert _earbench(capsys, "analyze", folder, "--rule", "mine")[0] == 2
     assert _earbench(capsys, "study", "simulate", folder, "--listeners", "0")[0] == 2
-
-
-def test_a_check_names_what_is_wrong(study_folder: MakeFolder, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = study_folder()
-    code, out, _ = _earbench(capsys, "study", "check", folder)
-    assert code == 0
-    assert "3 items to be tested" in out
-    file = load_study(folder).stimuli[0].file
-    stimulus_path(folder, file).write_bytes(b"changed")
-    code, _, err = _earbench(capsys, "study", "check", folder)
-    assert code == 1
-    assert file in err

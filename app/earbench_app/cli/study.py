@@ -26,17 +26,26 @@ def register(app: typer.Typer) -> None:
 
 @studies.command("check")
 def check(folder: StudyFolder) -> None:
-    """Check a study before anyone sits down to it: its design, and every stimulus file."""
+    """Check a study before anyone sits down to it: its design, and every stimulus.
+
+    Stimuli must be those of the design, and alike in all but the codec's sound: rate, channels, length,
+    delay, polarity, offset, clipping, loudness. Errors make the command fail, warnings do not.
+    """
+    from earbench_mushra.audit import Severity, audit_stimuli
     from earbench_mushra.checks import check_design
-    from earbench_mushra.study_files import load_study, verify_stimuli
+    from earbench_mushra.errors import StimulusError
+    from earbench_mushra.study_files import STIMULI_FOLDER, load_study, verify_stimuli
 
     study = load_study(folder)
     warnings = check_design(study)
     verify_stimuli(study, folder)
-    for warning in warnings:
-        typer.echo(f"warning: {warning}")
-    n_trials = sum(not item.training for item in study.items)
-    typer.echo(f"{study.name}: ready; {n_trials} items, {len(study.conditions)} conditions")
+    findings = audit_stimuli(study, folder)
+    typer.echo("\n".join([*(f"warning: {warning}" for warning in warnings), *map(str, findings)]))
+    n_errors = sum(finding.severity is Severity.ERROR for finding in findings)
+    if n_errors:
+        reason = f"{n_errors} stimuli that cannot be played in this test; make them again"
+        raise StimulusError(folder / STIMULI_FOLDER, reason)
+    typer.echo(f"{study.name}: ready; {len(study.items)} items, {len(study.conditions)} conditions")
 
 
 @studies.command("simulate")
@@ -50,9 +59,10 @@ def simulate(
     Try a design on a copy of the study: their ratings are stored like anyone's, under the names simulated-001
     and so on, dated in the year 2000.
     """
-    from earbench_mushra import simulation
     from rich.console import Console
     from rich.progress import Progress
+
+    from earbench_mushra import simulation
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("simulating", total=listeners)
