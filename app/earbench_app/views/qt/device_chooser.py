@@ -41,7 +41,7 @@ class DeviceChooser(QComboBox):
         self.setCurrentIndex(max(0, self.findData(chosen)))
         self.view().setMinimumWidth(self.view().sizeHintForColumn(0) + 3 * GRID_PX)
 
-    def showPopup(self) -> None:  # noqa: N802  Qt's own name
+    def showPopup(self) -> None:
         """Ask for the present list first."""
         self.opening.emit()
         super().showPopup()

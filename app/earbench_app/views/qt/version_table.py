@@ -1,0 +1,314 @@
+"""The table of versions: key, colour and line, measured figures, state; its first row is the original."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPoint, QPointF, QRect, Qt
+from PySide6.QtGui import QColor, QFont, QKeySequence, QPainter, QPen, QShortcut
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QMenu,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
+
+from earbench_app.audition.workspace import State
+from earbench_app.views.protocols import Heard, VersionRow
+from earbench_app.views.qt.theme import GRID_PX, number_font, theme, version_pen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from earbench_app.audition.cache import Figures
+
+Index = QModelIndex | QPersistentModelIndex
+
+_COLUMNS = (
+    ("key", "Key that chooses it"),
+    ("version", "Codec and setting"),
+    ("kbps", "Measured: bytes of the bitstream × 8 / duration / 1000"),
+    ("bytes", "Of the bitstream"),
+    (
+        "enc ×",
+        "Real-time factor of the encoder: processing time / duration, in one worker; below 1 is faster",
+    ),
+    (
+        "dec ×",
+        "Real-time factor of the decoder: processing time / duration, in one worker; below 1 is faster",
+    ),
+    ("SDR dB", "Signal-to-distortion ratio 10 log₁₀(|s|² / |ŝ − s|²) over the whole clip, all channels"),
+    ("", "State, and what was done on the way"),
+)
+_KEY, _VERSION, _STATE = 0, 1, len(_COLUMNS) - 1
+_SWATCH_PX = 28
+_HEARD = Qt.ItemDataRole.UserRole
+
+
+class VersionModel(QAbstractTableModel):
+    """Row 0 is the original, then the versions in the order of their keys."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[VersionRow] = []
+        self._original = ""
+        self._heard = Heard()
+        self._waiting_for: int | None = None
+
+    def rowCount(self, parent: Index | None = None) -> int:
+        """Return the number of versions and the original."""
+        return 0 if parent is not None and parent.isValid() else len(self.rows) + 1
+
+    def columnCount(self, parent: Index | None = None) -> int:
+        """Return the number of columns."""
+        return 0 if parent is not None and parent.isValid() else len(_COLUMNS)
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Return names, and what they mean as tooltips."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(section)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return _COLUMNS[section][0]
+        return _COLUMNS[section][1] if role == Qt.ItemDataRole.ToolTipRole else None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return text, colour and alignment of a cell."""
+        row = self.row(index)
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            return self._text(row, index.column())
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tip(row)
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(index.column())
+        if role == Qt.ItemDataRole.ForegroundRole:
+            return self._ink(row, index.column())
+        if role == _HEARD:
+            return self._heard.version_id == (row.id if row else None)
+        return None
+
+    def row(self, index: Index) -> VersionRow | None:
+        """Return the version of a row, None for the original."""
+        return self.rows[index.row() - 1] if index.row() > 0 else None
+
+    def show_rows(self, rows: Sequence[VersionRow], original: str) -> None:
+        """Fill the table anew."""
+        self.beginResetModel()
+        self.rows, self._original = list(rows), original
+        self.endResetModel()
+
+    def show_row(self, row: VersionRow) -> None:
+        """Change one row."""
+        place = next((i for i, old in enumerate(self.rows) if old.id == row.id), None)
+        if place is not None:
+            self.rows[place] = row
+            self._tell(place + 1, place + 1)
+
+    def show_heard(self, heard: Heard, waiting_for: int | None) -> None:
+        """Mark what sounds."""
+        self._heard, self._waiting_for = heard, waiting_for
+        self._tell(0, len(self.rows))
+
+    def _tell(self, first: int, last: int) -> None:
+        self.dataChanged.emit(self.index(first, 0), self.index(last, len(_COLUMNS) - 1))
+
+    def _text(self, row: VersionRow | None, column: int) -> str:
+        if row is None:
+            texts = {_KEY: "R", _VERSION: "Original", _STATE: self._original}
+            return texts.get(column, "")
+        if column == _KEY:
+            return row.key
+        if column == _VERSION:
+            return row.title
+        if column == _STATE:
+            return self._state(row)
+        return "" if row.figures is None else _figure_texts(row.figures)[column - 2]
+
+    def _state(self, row: VersionRow) -> str:
+        if row.id == self._heard.version_id and self._heard.difference:
+            return "difference from the original"
+        if row.id == self._waiting_for:
+            return "plays as soon as it is there"
+        if row.state is State.READY:
+            return "; ".join(row.figures.notes) if row.figures else ""
+        return row.message or {State.WAITING: "waiting…", State.ENCODING: "encoding…"}.get(row.state, "")
+
+    def _tip(self, row: VersionRow | None) -> str:
+        if row is None:
+            return "The original (R)"
+        key = f" ({row.key})" if row.key else ""
+        return f"{row.title}{key}\n{self._state(row)}".strip()
+
+    def _ink(self, row: VersionRow | None, column: int) -> QColor:
+        colors = theme()
+        if row is not None and row.state is State.ERROR:
+            return QColor(colors.error if column == _STATE else colors.muted)
+        quiet = column in (_KEY, _STATE) or (row is not None and row.state is not State.READY)
+        return QColor(colors.muted if quiet else colors.text)
+
+
+class VersionTable(QTableView):
+    """Passive table. A click or Enter chooses a row to be heard; selected rows can be exported or removed."""
+
+    version_chosen = Signal(object)
+    versions_removed = Signal(list)
+    retry_requested = Signal(int)
+    export_requested = Signal(list)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("version_table")
+        self.setAccessibleName("Versions")
+        self._rows = VersionModel()
+        self.setModel(self._rows)
+        self.setItemDelegate(_VersionDelegate(self))
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setShowGrid(False)
+        self.setTabKeyNavigation(False)
+        self.setWordWrap(False)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self._set_up_headers()
+        self.clicked.connect(self._clicked)
+        self.activated.connect(self._activated)
+        self.customContextMenuRequested.connect(self._open_menu)
+        delete = QShortcut(QKeySequence(Qt.Key.Key_Delete), self)
+        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        delete.activated.connect(self._remove_selected)
+
+    def show_rows(self, rows: Sequence[VersionRow], original: str) -> None:
+        """Fill the table; the selection is kept."""
+        selected = self.selected_ids()
+        self._rows.show_rows(rows, original)
+        for index, row in enumerate(rows, start=1):
+            if row.id in selected:
+                self.selectRow(index)
+
+    def show_row(self, row: VersionRow) -> None:
+        """Change one row in place."""
+        self._rows.show_row(row)
+
+    def show_heard(self, heard: Heard, waiting_for: int | None) -> None:
+        """Mark what sounds."""
+        self._rows.show_heard(heard, waiting_for)
+
+    def title_of(self, version_id: int) -> str:
+        """Return a version's title; empty where there is none."""
+        return next((row.title for row in self._rows.rows if row.id == version_id), "")
+
+    def selected_ids(self) -> list[int]:
+        """Return the ids of the selected versions, in the order of the table."""
+        indexes = sorted(self.selectionModel().selectedRows(), key=lambda index: index.row())
+        return [row.id for row in map(self._rows.row, indexes) if row is not None]
+
+    def _set_up_headers(self) -> None:
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(4 * GRID_PX)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setSectionResizeMode(_STATE, QHeaderView.ResizeMode.Stretch)
+        for column, width in enumerate((6, 32, 9, 11, 9, 9, 10)):
+            self.setColumnWidth(column, width * GRID_PX)
+
+    def _clicked(self, index: QModelIndex) -> None:
+        row = self._rows.row(index)
+        self.version_chosen.emit(row.id if row else None)
+
+    def _activated(self, index: QModelIndex) -> None:
+        row = self._rows.row(index)
+        if row is not None and row.state in (State.ERROR, State.CANCELLED):
+            self.retry_requested.emit(row.id)
+        else:
+            self._clicked(index)
+
+    def _remove_selected(self) -> None:
+        if ids := self.selected_ids():
+            self.versions_removed.emit(ids)
+
+    def _retry(self, version_ids: Sequence[int]) -> None:
+        for version_id in version_ids:
+            self.retry_requested.emit(version_id)
+
+    def _open_menu(self, place: QPoint) -> None:
+        ids = self.selected_ids()
+        if not ids:
+            return
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Export as WAV…\tCtrl+E", lambda: self.export_requested.emit(ids))
+        stopped = [
+            row.id for row in self._rows.rows if row.id in ids and row.state in (State.ERROR, State.CANCELLED)
+        ]
+        if stopped:
+            menu.addAction("Encode again", lambda: self._retry(stopped))
+        menu.addSeparator()
+        menu.addAction("Remove\tDel", self._remove_selected)
+        menu.popup(self.viewport().mapToGlobal(place))
+
+
+class _VersionDelegate(QStyledItemDelegate):
+    """Whole-row selection, a bar and bold type on what sounds, the version's line before its title."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        colors = theme()
+        rect: QRect = option.rect
+        heard = bool(index.data(_HEARD))
+        painter.save()
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(rect, QColor(colors.selected))
+        if heard and index.column() == _KEY:
+            painter.fillRect(QRect(rect.left(), rect.top(), 3, rect.height()), QColor(colors.accent))
+        if option.state & QStyle.StateFlag.State_HasFocus:
+            painter.setPen(QPen(QColor(colors.accent), 1))
+            painter.drawLine(rect.bottomLeft(), rect.bottomRight())
+        if index.column() == _VERSION:
+            rect = self._paint_swatch(painter, rect, index)
+        font = QFont(number_font(option.font))
+        font.setWeight(QFont.Weight.DemiBold if heard and index.column() <= _VERSION else QFont.Weight.Normal)
+        painter.setFont(font)
+        painter.setPen(index.data(Qt.ItemDataRole.ForegroundRole))
+        text = rect.adjusted(GRID_PX, 0, -GRID_PX, 0)
+        elided = painter.fontMetrics().elidedText(index.data(), Qt.TextElideMode.ElideRight, text.width())
+        painter.drawText(text, index.data(Qt.ItemDataRole.TextAlignmentRole), elided)
+        painter.restore()
+
+    def _paint_swatch(self, painter: QPainter, rect: QRect, index: Index) -> QRect:
+        model = index.model()
+        assert isinstance(model, VersionModel)
+        row = model.row(index)
+        pen = QPen(QColor(theme().waveform), 3) if row is None else version_pen(row.color, 3)
+        painter.setPen(pen)
+        middle = rect.center().y() + 0.5
+        left = rect.left() + GRID_PX
+        painter.drawLine(QPointF(left, middle), QPointF(left + _SWATCH_PX, middle))
+        return rect.adjusted(GRID_PX + _SWATCH_PX, 0, 0, 0)
+
+
+def _alignment(column: int) -> Qt.AlignmentFlag:
+    if column in (_VERSION, _STATE):
+        return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+    if column == _KEY:
+        return Qt.AlignmentFlag.AlignCenter
+    return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+def _figure_texts(figures: Figures) -> tuple[str, ...]:
+    sdr = "∞" if math.isinf(figures.sdr_db) and figures.sdr_db > 0 else f"{figures.sdr_db:.1f}"
+    return (
+        f"{figures.bitrate_kbps:.1f}",
+        f"{figures.n_bytes:,}".replace(",", "\u202f"),
+        f"{figures.encode_rtf:.3f}",
+        f"{figures.decode_rtf:.3f}",
+        sdr.replace("-", "−").replace("−inf", "−∞"),
+    )
