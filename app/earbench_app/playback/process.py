@@ -1,9 +1,9 @@
 """The audio process: a device's callback, with nothing beside it that could make it late.
 
-It is started by `engine.EnginePlayer` and lives as long as its standard input is open. It imports numpy and
-PortAudio and nothing else. Commands come through shared memory and are obeyed at the start of a block. Samples
-come through standard input, news about the device go to standard output: lines of JSON, that of a clip followed
-by its samples.
+It is started by `engine.EnginePlayer`, lives as long as its standard input is open, and imports numpy and
+PortAudio and nothing else. Commands come through shared memory and are obeyed at the start of a block.
+Samples come through standard input, news about the device go to standard output, as lines of JSON; that of
+a clip is followed by its samples.
 """
 
 from __future__ import annotations

@@ -1,0 +1,173 @@
+"""A sound server of the tests' own, whose only output records what a real device would have played.
+
+The sink runs at float32 and at the rate of the material, so what is recorded is what was written, bit by bit.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ASOUND_CONF = "pcm.!default { type pulse }\nctl.!default { type pulse }\n"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What the sink played.
+
+    Parameters
+    ----------
+    samples : ndarray of float32, shape [T, 2]
+    chunks : ndarray of float64, shape [N, 2]
+        When a piece arrived, on the clock of `time.perf_counter`, and the index of its first sample.
+    """
+
+    samples: np.ndarray
+    chunks: np.ndarray
+
+
+class Recorder:
+    """Collects a running `parec`; `recording` is complete once the `with` block of `record` has ended."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._pieces: list[tuple[float, bytes]] = []
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        while piece := os.read(self._process.stdout.fileno(), 1 << 16):
+            self._pieces.append((time.perf_counter(), piece))
+
+    def wait_for_sound(self, timeout_s: float = 10) -> None:
+        """Wait until the recording has begun."""
+        give_up_s = time.monotonic() + timeout_s
+        while not self._pieces:
+            assert time.monotonic() < give_up_s, "the null sink's monitor gives nothing"
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._thread.join(timeout=10)
+
+    @property
+    def recording(self) -> Recording:
+        data = b"".join(piece for _, piece in self._pieces)
+        data = data[: len(data) // 8 * 8]
+        starts = np.cumsum([0] + [len(piece) for _, piece in self._pieces][:-1]) / 8
+        arrived_s = [arrived for arrived, _ in self._pieces]
+        return Recording(np.frombuffer(data, np.float32).reshape(-1, 2), np.column_stack([arrived_s, starts]))
+
+
+class NullSink:
+    """A private PulseAudio daemon with one null sink, `out`."""
+
+    def __init__(self, sample_rate_hz: int = 48_000) -> None:
+        self.sample_rate_hz = sample_rate_hz
+        self.folder = Path(tempfile.mkdtemp(prefix="earbench-pulse-"))
+        (self.folder / "asound.conf").write_text(ASOUND_CONF, encoding="ascii")
+        self._daemon: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a program needs to play here."""
+        return {
+            "XDG_RUNTIME_DIR": str(self.folder),
+            "PULSE_RUNTIME_PATH": str(self.folder / "pulse"),
+            "PULSE_SERVER": f"unix:{self.folder / 'native'}",
+            "PULSE_COOKIE": str(self.folder / "cookie"),
+            "ALSA_CONFIG_PATH": str(self.folder / "asound.conf"),
+        }
+
+    def start(self) -> None:
+        """Start the daemon and wait until it answers."""
+        sink = f"sink_name=out format=float32le rate={self.sample_rate_hz} channels=2 norewinds=1"
+        protocol = f"module-native-protocol-unix socket={self.folder / 'native'} auth-anonymous=1"
+        options = ["--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes"]
+        with (self.folder / "log").open("ab") as log:
+            argv = ["pulseaudio", "-n", *options, "-L", protocol, "-L", f"module-null-sink {sink}"]
+            self._daemon = subprocess.Popen(argv, env=self._env(), stdout=log, stderr=log)
+        give_up_s = time.monotonic() + 20
+        while "out" not in self.pactl("get-default-sink", check=False):
+            assert time.monotonic() < give_up_s, (self.folder / "log").read_text(errors="replace")
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """Kill the daemon, as a crash would."""
+        if self._daemon is not None:
+            self._daemon.kill()
+            self._daemon.wait()
+            self._daemon = None
+
+    def close(self) -> None:
+        """Kill the daemon and remove its folder."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def pactl(self, *arguments: str, check: bool = True) -> str:
+        """Ask the daemon."""
+        done = subprocess.run(
+            ["pactl", *arguments], env=self._env(), capture_output=True, text=True, timeout=10, check=check
+        )
+        return done.stdout
+
+    @contextmanager
+    def record(self, latency_ms: int = 20) -> Iterator[Recorder]:
+        """Record the monitor for as long as the block runs."""
+        argv = ["parec", "--raw", "-d", "out.monitor", "--format=float32le", "--channels=2"]
+        argv += [f"--rate={self.sample_rate_hz}", f"--latency-msec={latency_ms}"]
+        with subprocess.Popen(argv, env=self._env(), stdout=subprocess.PIPE) as process:
+            recorder = Recorder(process)
+            try:
+                recorder.wait_for_sound()
+                yield recorder
+            finally:
+                recorder.stop()
+
+    def _env(self) -> dict[str, str]:
+        return {**os.environ, **self.environment, "LC_ALL": "C"}
+
+
+@pytest.fixture(scope="session")
+def _null_sink_of_the_session() -> Iterator[NullSink]:
+    missing = [program for program in ("pulseaudio", "pactl", "parec") if shutil.which(program) is None]
+    if missing:
+        pytest.fail(
+            f"{', '.join(missing)} missing: apt-get install pulseaudio pulseaudio-utils libasound2-plugins"
+        )
+    sink = NullSink()
+    sink.start()
+    yield sink
+    sink.close()
+
+
+@pytest.fixture
+def null_sink(_null_sink_of_the_session: NullSink, monkeypatch: pytest.MonkeyPatch) -> NullSink:
+    """A sink at 48 kHz; what the test starts plays there."""
+    for name, value in _null_sink_of_the_session.environment.items():
+        monkeypatch.setenv(name, value)
+    return _null_sink_of_the_session
+
+
+@pytest.fixture
+def own_null_sink(monkeypatch: pytest.MonkeyPatch) -> Iterator[NullSink]:
+    """A sink that no other test uses, not yet started, to be killed and restarted; at 44.1 kHz."""
+    sink = NullSink(44_100)
+    for name, value in sink.environment.items():
+        monkeypatch.setenv(name, value)
+    yield sink
+    sink.close()
