@@ -29,11 +29,11 @@ letters in a random order. One of the letters is the reference itself, hidden.
 Rate the basic audio quality of each signal against the reference. Any difference you hear counts \
 against it. Use the whole scale:
 
-100–80  Excellent
-80–60   Good
-60–40   Fair
-40–20   Poor
-20–0    Bad
+Excellent, 80 to 100
+Good, 60 to 80
+Fair, 40 to 60
+Poor, 20 to 40
+Bad, 0 to 20
 
 At least one signal of every trial must score 100, because the hidden reference is among them.
 
@@ -87,16 +87,26 @@ class PlannedItem:
 
 @dataclass(frozen=True, slots=True)
 class PlannedCondition:
-    """A codec at a setting."""
+    """A codec at a setting.
+
+    Parameters
+    ----------
+    codec : str
+    setting : Setting
+    title : str
+    label : str
+        The setting in short, such as ``64``; the setting's own without.
+    """
 
     codec: str
     setting: Setting
     title: str
+    label: str = ""
 
     @property
     def id(self) -> str:
         """As in the ratings CSV, such as ``mp3@64``."""
-        label = self.setting.label.replace(" ", "-")
+        label = (self.label or self.setting.label).replace(" ", "+")
         return f"{self.codec}@{label}" if label else self.codec
 
     def condition(self) -> Condition:

@@ -11,7 +11,7 @@ from earbench_codecs.errors import SettingError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from earbench_codecs.base import Codec
+    from earbench_codecs.base import Codec, CodecInfo
 
 
 def planned_item(
@@ -38,9 +38,19 @@ def planned_condition(codec: Codec, setting: Setting) -> PlannedCondition:
     SettingError
     """
     setting = codec.check_setting(setting)
-    unit = " kbps" if setting.kbps is not None and not setting.options else ""
-    title = f"{codec.info.title} {setting.label}{unit}".strip()
-    return PlannedCondition(codec.info.name, setting, title)
+    label = short_label(codec.info, setting)
+    rate, _, options = label.partition(" ") if setting.kbps is not None else ("", "", label)
+    title = " ".join(part for part in (codec.info.title, rate and f"{rate} kbps", options) if part)
+    return PlannedCondition(codec.info.name, setting, title, label)
+
+
+def short_label(info: CodecInfo, setting: Setting) -> str:
+    """Return a setting without what is the codec's default, such as ``64``, ``vbr=2`` or ``24 mode=vbr``."""
+    defaults = {option.name: option.values[0] for option in info.options}
+    rate = [] if setting.kbps is None else [f"{setting.kbps:g}"]
+    return " ".join(
+        rate + [f"{name}={value}" for name, value in setting.options if value != defaults.get(name)]
+    )
 
 
 def conditions_named(text: str) -> list[PlannedCondition]:
