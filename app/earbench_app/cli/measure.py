@@ -68,7 +68,8 @@ def _measured(
 
     from earbench_codecs.metrics.measure import measure as measure_clips
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("measuring", total=len(names))
         n_started = iter(range(len(names)))
         return measure_clips(
