@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -9,26 +10,122 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from earbench_app.playback.player import Player
+    from earbench_app.settings import SettingsFile
 
-def run_workbench(paths: Sequence[Path]) -> int:
+
+class Workbench:
+    """The workbench's parts, put together: window, pages, presenters, pools.
+
+    Parameters
+    ----------
+    player : Player
+        Closed by `close`.
+    remembered : SettingsFile
+    n_encoders : int
+        Worker processes that encode.
+    """
+
+    def __init__(self, player: Player, remembered: SettingsFile, n_encoders: int | None = None) -> None:
+        from earbench_app.background.latest import LatestOnly
+        from earbench_app.background.pool import ProcessPool
+        from earbench_app.presenters.audition import AuditionPresenter
+        from earbench_app.presenters.workbench import WorkbenchPresenter
+        from earbench_app.settings import cache_dir
+        from earbench_app.views.qt.audition_page import SHORTCUTS, AuditionPage
+        from earbench_app.views.qt.codecs_page import CodecsPage
+        from earbench_app.views.qt.main_window import MainWindow
+        from earbench_app.views.qt.thread_bridge import MainThread
+
+        self.player, self.remembered = player, remembered
+        self.main_thread = MainThread()
+        self.quick = ProcessPool(1, self.main_thread.post, niceness=5)
+        self.encoders = ProcessPool(n_encoders or _n_encoders(), self.main_thread.post)
+        self.pictures = LatestOnly(self.main_thread.post)
+        self.window = MainWindow()
+        self.audition_page = AuditionPage()
+        self.audition = AuditionPresenter(
+            self.audition_page,
+            player,
+            self.quick,
+            self.encoders,
+            self.pictures,
+            remembered.settings,
+            cache_dir() / "versions",
+        )
+        self.window.add_page("Audition", self.audition_page, SHORTCUTS)
+        codecs_page = CodecsPage()
+        self.audition.codecs_listed.connect(codecs_page.show_codecs)
+        self.window.add_page("Codecs", codecs_page)
+        self.workbench = WorkbenchPresenter(
+            self.window, player, remembered, self.audition.maker.batch, self.audition.cancel_work
+        )
+        self.audition_page.demo_requested.connect(self.open_demo)
+        self.window.closed.connect(self.close)
+        self._restore()
+
+    def open(self, paths: Sequence[Path], *, demo: bool = False) -> None:
+        """Open audio files; or the demo, also on the very first run without any."""
+        if demo or not (paths or self.remembered.settings.demo_shown):
+            self.open_demo()
+        if paths:
+            self.audition.open_paths([path.absolute() for path in paths])
+
+    def open_demo(self) -> None:
+        """Open the bundled clips with a few versions."""
+        from earbench_app.audition.demo import DEMO_VERSIONS, demo_paths
+
+        self.remembered.settings.demo_shown = True
+        self.audition.clips.open(demo_paths())
+        self.audition.add_versions(DEMO_VERSIONS)
+
+    def close(self) -> None:
+        """Remember the layout, end all processes, release the device."""
+        from earbench_app.views.qt.main_window import state_text
+
+        settings, page = self.remembered.settings, self.audition_page
+        settings.geometry = self.window.geometry_text()
+        settings.page = self.window.page
+        settings.splitters = {"audition": state_text(page.splitter), "halves": state_text(page.halves)}
+        self.remembered.save()
+        self.main_thread.close()
+        for part in (self.quick, self.encoders, self.pictures, self.player):
+            part.close()
+
+    def _restore(self) -> None:
+        from earbench_app.views.qt.main_window import restore_state
+
+        settings, page = self.remembered.settings, self.audition_page
+        self.window.restore_geometry_text(settings.geometry)
+        restore_state(page.splitter, settings.splitters.get("audition", ""))
+        restore_state(page.halves, settings.splitters.get("halves", ""))
+        self.window.show_page(settings.page)
+        page.folder = settings.last_folder
+
+
+def run_workbench(paths: Sequence[Path], *, demo: bool = False) -> int:
     """Open the workbench with these audio files or this study; return the exit code of the window."""
     from PySide6.QtWidgets import QApplication
 
+    from earbench_app.playback.engine import EnginePlayer
     from earbench_app.settings import SettingsFile
-    from earbench_app.views.qt.audition_page import SHORTCUTS, AuditionPage
-    from earbench_app.views.qt.main_window import MainWindow
     from earbench_app.views.qt.theme import follow_system
 
-    del paths
+    player = EnginePlayer()  # first: its process starts while the window is built
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
+    app.setApplicationName("Earbench")
     remembered = SettingsFile()
     follow_system(app, remembered.settings.color_scheme)
-    window = MainWindow()
-    window.add_page("Audition", AuditionPage(), SHORTCUTS)
-    window.restore_geometry_text(remembered.settings.geometry)
-    window.show()
+    workbench = Workbench(player, remembered)
+    workbench.window.show()
+    workbench.open(paths, demo=demo)
     return app.exec()
+
+
+def _n_encoders() -> int:
+    """Leave a processor to the sound and the interface, but encode at least two at a time."""
+    return max(2, min(8, (os.cpu_count() or 2) - 1))
 
 
 def run_listener(folder: Path, listener: str, *, full_screen: bool = False) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from earbench_app.cli import codecs, evaluate, listen, mask, measure, study, study_new
+from earbench_app.cli import codecs, demo, evaluate, listen, mask, measure, study, study_new
 
 if TYPE_CHECKING:
     import typer
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add every command to the app; a new command file is added here."""
+    demo.register(app)
     codecs.register(app)
     mask.register(app)
     measure.register(app)

@@ -233,7 +233,7 @@ class WindowView(Protocol):
     def show_work(self, progress: WorkProgress | None) -> None:
         """Show background work."""
 
-    def show_device_state(self, text: str, *, warning: bool) -> None:
+    def show_device_state(self, text: str, warning: bool) -> None:
         """Say how the device does."""
 
     def show_notice(self, notice: Notice | None) -> None:

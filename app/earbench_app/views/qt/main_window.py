@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from psygnal import Signal
-from PySide6.QtCore import QByteArray, QSize, Qt
+from psygnal import Signal, SignalInstance
+from PySide6.QtCore import QByteArray, QSize, Qt, QTimer
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QMainWindow,
+    QSplitter,
     QStackedWidget,
     QTabBar,
     QToolButton,
@@ -24,7 +25,15 @@ from earbench_app.views.qt.status_line import StatusLine
 from earbench_app.views.qt.theme import GRID_PX
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from PySide6.QtGui import QCloseEvent, QResizeEvent
+
+    from earbench_app.background.progress import WorkProgress
+    from earbench_app.notifications import Notice
+    from earbench_app.playback.player import OutputDevice
+
+_TICK_MS = 250
 
 _GLOBAL_SHORTCUTS: Shortcuts = (
     ("Ctrl+1 … 9", "go to a page"),
@@ -40,6 +49,7 @@ class MainWindow(QMainWindow):
 
     closed = Signal()
     page_changed = Signal(str)
+    ticked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,6 +72,40 @@ class MainWindow(QMainWindow):
         self._build()
         self._overlay = ShortcutsOverlay(self)
         self._bind_keys()
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self.ticked.emit)
+        self._timer.start(_TICK_MS)
+
+    @property
+    def device_chosen(self) -> SignalInstance:
+        """(key, or None for the system's default)."""
+        return self.devices.device_chosen
+
+    @property
+    def devices_opening(self) -> SignalInstance:
+        """(): the list is about to be seen."""
+        return self.devices.opening
+
+    @property
+    def cancel_requested(self) -> SignalInstance:
+        """(): of the background work."""
+        return self.status_line.cancel_requested
+
+    def show_devices(self, devices: Sequence[OutputDevice], chosen: str | None) -> None:
+        """List the outputs."""
+        self.devices.show_devices(devices, chosen)
+
+    def show_work(self, progress: WorkProgress | None) -> None:
+        """Show background work."""
+        self.status_line.show_work(progress)
+
+    def show_device_state(self, text: str, warning: bool) -> None:
+        """Say how the device does."""
+        self.status_line.show_device(text, warning=warning)
+
+    def show_notice(self, notice: Notice | None) -> None:
+        """Show a message over all pages."""
+        self.notice_bar.show_notice(notice)
 
     def add_page(self, title: str, widget: QWidget, shortcuts: Shortcuts = ()) -> None:
         """Add a page at the end of the navigation; its shortcuts appear in the `?` overlay."""
@@ -142,3 +186,13 @@ class MainWindow(QMainWindow):
         if page := self._stack.widget(index):
             page.setFocus()
         self.page_changed.emit(self._titles[index])
+
+
+def state_text(splitter: QSplitter) -> str:
+    """Return a splitter's state as text for the settings."""
+    return bytes(splitter.saveState().toBase64().data()).decode("ascii")
+
+
+def restore_state(splitter: QSplitter, text: str) -> None:
+    """Take a splitter's state from the settings; nonsense is ignored by Qt."""
+    splitter.restoreState(QByteArray.fromBase64(text.encode("ascii", "ignore")))

@@ -41,7 +41,7 @@ class TimePanel(QWidget):
         self._panning = False
         self.setMouseTracking(True)
         axis.view_changed.connect(self.redraw)
-        axis.region_changed.connect(self.update)
+        axis.region_changed.connect(lambda: self.update())
         axis.playhead_moved.connect(self._playhead_moved)
 
     @abstractmethod
