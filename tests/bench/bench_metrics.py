@@ -31,5 +31,5 @@ def test_real_time_factor_of_each_metric(name: str, rate_hz: int) -> None:
             start_s = perf_counter()
             found = measure(clip, test, [metric.name], worker=worker)[metric.name]
             rtf = (perf_counter() - start_s) / clip.duration_s
-            shown = found.notes[0] if found.value is None else f"{found.value:.3f} {metric.unit}"
+            shown = found.notes[-1] if found.value is None else f"{found.value:.3f} {metric.unit}"
             print(f"  {metric.name:<20} {rtf:8.4f} of real time   {shown}")

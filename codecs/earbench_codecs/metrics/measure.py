@@ -92,7 +92,8 @@ def _of_signals(metric: Metric, pair: Pair, worker: Worker, timeout_s: float) ->
     values = []
     for name, piece in _pieces(metric, prepared):
         result = _of_piece(metric, piece, worker, timeout_s)
-        notes += [f"{name}: {note}" if name else note for note in result.notes]
+        prefix = f"{name}{' left out' if result.value is None else ''}: " if name else ""
+        notes += [prefix + note for note in result.notes]
         if result.value is not None:
             values.append(result.value)
     if not values:

@@ -175,7 +175,7 @@ def test_channels_are_measured_one_by_one_and_averaged_and_said_so(worker) -> No
     silent_right = AudioClip(np.concatenate([mono.samples, 0 * mono.samples]), 16_000)
     found = one("pesq_wb", silent_right, test, worker)
     assert found.value == pytest.approx(singles[0], abs=1e-6)
-    assert found.notes[-1] == "channel 2: the reference is silent"
+    assert found.notes[-1] == "channel 2 left out: the reference is silent"
 
 
 def test_resampling_is_done_alike_and_said(worker) -> None:
