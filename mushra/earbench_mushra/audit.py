@@ -154,8 +154,8 @@ def _beside(audio: _Audio, reference: _Audio, is_system: bool) -> Iterator[_Note
     offset = float(np.abs(audio.samples.mean(axis=0) - reference.samples.mean(axis=0)).max())
     if offset > MAX_DC_DIFFERENCE:
         yield Severity.WARNING, f"has an offset (DC) of {offset:.4f} against its reference"
-    louder_lu = _loudness_lufs(audio) - _loudness_lufs(reference)
-    if is_system and abs(louder_lu) > MAX_LOUDNESS_DIFFERENCE_LU:
+    louder_lu = _loudness_lufs(audio) - _loudness_lufs(reference) if is_system else 0.0
+    if abs(louder_lu) > MAX_LOUDNESS_DIFFERENCE_LU:
         yield Severity.WARNING, f"is {abs(louder_lu):.1f} LU {'louder' if louder_lu > 0 else 'softer'}"
 
 

@@ -40,7 +40,8 @@ def check(folder: StudyFolder) -> None:
     warnings = check_design(study)
     verify_stimuli(study, folder)
     findings = audit_stimuli(study, folder)
-    typer.echo("\n".join([*(f"warning: {warning}" for warning in warnings), *map(str, findings)]))
+    for line in (*(f"warning: {warning}" for warning in warnings), *findings):
+        typer.echo(line)
     n_errors = sum(finding.severity is Severity.ERROR for finding in findings)
     if n_errors:
         reason = f"{n_errors} stimuli that cannot be played in this test; make them again"
