@@ -28,7 +28,7 @@ format:
 
 bench: ## speed and memory, measured
 	@tools/setup.sh test
-	tools/with_screen.sh $(PY)/python -m pytest -m bench -s --timeout 0 -p no:faulthandler -o python_files='bench_*.py' tests/bench
+	tools/with_screen.sh $(PY)/python -m pytest -m bench -s --timeout 0 -o faulthandler_timeout=0 -o python_files='bench_*.py' tests/bench
 
 build: ## wheel and sdist
 	@tools/setup.sh run
