@@ -48,6 +48,12 @@ class PeakPyramid:
         while self._levels[-1][0].shape[1] > LEVEL_FACTOR:
             self._levels.append(_reduced(*self._levels[-1], LEVEL_FACTOR))
 
+    @property
+    def peak(self) -> float:
+        """Largest magnitude of any sample."""
+        low, high = self._levels[-1]
+        return float(max(-low.min(), high.max()))
+
     def envelope(self, start: int, end: int, n_columns: int) -> Envelope:
         """Return the envelope of samples [start, end) in at most `n_columns` columns.
 

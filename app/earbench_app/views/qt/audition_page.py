@@ -367,6 +367,7 @@ class AuditionPage(QWidget):
         self.halves.setStretchFactor(0, 3)
         self.halves.setStretchFactor(1, 2)
         self.halves.setChildrenCollapsible(False)
+        self.halves.setSizes([48 * GRID_PX, 46 * GRID_PX])
         return self.halves
 
     def _buttons(self) -> QHBoxLayout:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from earbench_codecs.base import CodecInfo, OptionInfo
 
-_COLUMNS = 11
+_COLUMNS = 12
 Choice = tuple[str, Setting]
 
 
@@ -211,19 +211,30 @@ class CodecGroup(QWidget):
 
     def _add_chips(self) -> None:
         settings = [Setting.of(kbps) for kbps in self._info.bitrates_kbps] or [Setting()]
-        for option in self._info.options:
-            if option.replaces_bitrate:
-                settings += [Setting(None, ((option.name, value),)) for value in option.values[1:]]
-        for place, setting in enumerate(settings):
-            self._grid.addWidget(self._chip(setting), *divmod(place, _COLUMNS))
+        top = self._grid.rowCount()
+        self._add_row_of_chips("kbps" if self._info.bitrates_kbps else "", settings)
         if self._info.continuous:
             self._other.setPlaceholderText("other, e.g. 41.5")
             self._other.setAccessibleName(f"{self._info.title}, other bitrates in kbps")
             self._other.setMaximumWidth(18 * GRID_PX)
             self._other.textChanged.connect(lambda _: self.changed.emit())
             row, column = divmod(len(settings), _COLUMNS)
-            self._grid.addWidget(self._other, row, column, 1, 3)
-        self._grid.setColumnStretch(_COLUMNS + 3, 1)
+            self._grid.addWidget(self._other, top + row, column + 1, 1, 3)
+        for option in self._info.options:
+            if option.replaces_bitrate:
+                values = option.values[1:]
+                self._add_row_of_chips(option.name, [Setting(None, ((option.name, v),)) for v in values])
+        self._grid.setColumnStretch(_COLUMNS + 4, 1)
+
+    def _add_row_of_chips(self, name: str, settings: Sequence[Setting]) -> None:
+        label = QLabel(name)
+        label.setProperty("class", "muted")
+        label.setMinimumWidth(6 * GRID_PX)
+        top = self._grid.rowCount()
+        self._grid.addWidget(label, top, 0)
+        for place, setting in enumerate(settings):
+            row, column = divmod(place, _COLUMNS)
+            self._grid.addWidget(self._chip(setting), top + row, column + 1)
 
     def _chip(self, setting: Setting) -> QToolButton:
         chip = QToolButton()
@@ -231,11 +242,11 @@ class CodecGroup(QWidget):
         text = f"{setting.kbps:g}" if setting.kbps is not None else "add"
         if setting.options:
             name, value = setting.options[0]
-            text = f"{name[0].upper()}{value}"
+            text = str(value)
             chip.setToolTip(f"{name} {value}, without a fixed bitrate")
         chip.setText(text)
         chip.setAccessibleName(f"{self._info.title} {setting.label}")
-        chip.setMinimumWidth(6 * GRID_PX)
+        chip.setFixedWidth(6 * GRID_PX)
         chip.toggled.connect(lambda _: self.changed.emit())
         self.chips[setting] = chip
         return chip

@@ -72,18 +72,21 @@ class CodecsPage(QWidget):
         self.table.resizeRowsToContents()
 
 
+def _range(values: Sequence[float], what: str) -> str:
+    if len(values) < 2:
+        return "".join(f"{value:g}" for value in values)
+    count = what if what.startswith("any") else f"{len(values)} {what}"
+    return f"{min(values):g} to {max(values):g} ({count})"
+
+
 def _texts(info: CodecInfo) -> tuple[str, ...]:
-    rates = [f"{rate:g}" for rate in info.bitrates_kbps]
-    if info.continuous and rates:
-        rates = [f"{rates[0]} to {rates[-1]}"]
-    sample_rates = [f"{rate / 1000:g}" for rate in info.sample_rates_hz] or ["any"]
     return (
         info.title,
         info.name,
         info.kind,
         "yes" if info.available else "no",
-        ", ".join(rates) or "–",
-        ", ".join(sample_rates),
+        _range(info.bitrates_kbps, "any rate" if info.continuous else "rates") or "–",
+        _range([rate / 1000 for rate in info.sample_rates_hz], "rates") or "any",
         info.version,
         info.description if info.available else info.reason,
     )

@@ -44,6 +44,8 @@ class SpectrogramView(TimePanel):
     """Asks for pictures with `picture_requested` (start s, end s, columns, rows, scale)."""
 
     picture_requested = Signal(float, float, int, int, str)
+    region_opacity = 0.0  # a tint would change the levels read from the colours
+    playhead_color = "#FFFFFF"
 
     def __init__(self, axis: TimeAxis, parent: QWidget | None = None) -> None:
         super().__init__(axis, parent)
@@ -146,5 +148,6 @@ class SpectrogramView(TimePanel):
         low, high = RANGE_DB
         for db in (0, -50, -100):
             y_px = bar.top() + (high - db) / (high - low) * bar.height()
-            place = QRectF(bar.right() + 3, y_px - 8, RIGHT_PX - 12, 16)
+            y_px = min(max(y_px, plot.top() + 8), plot.bottom() - 8)
+            place = QRectF(bar.right() + 4, y_px - 8, RIGHT_PX - 14, 16)
             painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, f"{db} dB" if db == 0 else f"−{-db}")

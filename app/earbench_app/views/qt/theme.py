@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette, QPen
 
+from earbench_assets import icon_path
+
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
@@ -157,7 +159,11 @@ def _palette(colors: Theme) -> QPalette:
 
 
 def _style_sheet(colors: Theme) -> str:
-    return _STYLE.format(**{name: getattr(colors, name) for name in Theme.__dataclass_fields__})
+    values = {name: getattr(colors, name) for name in Theme.__dataclass_fields__}
+    scheme = "dark" if colors.dark else "light"
+    for way in ("up", "down"):
+        values[f"chevron_{way}"] = icon_path(f"chevron-{way}-{scheme}.svg").as_posix()
+    return _STYLE.format(**values)
 
 
 # `class` properties are set by the views: primary, quiet, heading, muted, error, warning.
@@ -192,23 +198,32 @@ QTabBar[class="navigation"]::tab {{
 QTabBar[class="navigation"]::tab:hover {{ color: {text}; }}
 QTabBar[class="navigation"]::tab:selected {{ color: {text}; border-bottom: 2px solid {accent}; }}
 QTabBar[class="navigation"]::tab:focus {{ color: {accent}; }}
-QLineEdit, QPlainTextEdit, QSpinBox, QDoubleSpinBox, QComboBox {{
+QLineEdit, QPlainTextEdit {{
   background: {surface}; color: {text}; border: 1px solid {line}; border-radius: 6px; padding: 4px 8px;
   min-height: 20px; selection-background-color: {accent}; selection-color: {on_accent};
 }}
-QLineEdit:focus, QPlainTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus {{
-  border-color: {accent};
+QLineEdit:focus, QPlainTextEdit:focus {{ border-color: {accent}; }}
+QComboBox, QAbstractSpinBox {{
+  background: {surface}; color: {text}; border: 1px solid {line}; border-radius: 6px; padding: 2px 8px;
+  min-height: 24px; selection-background-color: {accent}; selection-color: {on_accent};
 }}
+QComboBox:focus, QAbstractSpinBox:focus, QComboBox:hover, QAbstractSpinBox:hover {{ border-color: {accent}; }}
+QComboBox:disabled, QAbstractSpinBox:disabled {{ color: {muted}; }}
+QComboBox::drop-down {{ border: none; width: 20px; }}
+QComboBox::down-arrow {{ image: url({chevron_down}); width: 14px; height: 14px; }}
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ border: none; width: 18px; }}
+QAbstractSpinBox::up-arrow {{ image: url({chevron_up}); width: 12px; height: 12px; }}
+QAbstractSpinBox::down-arrow {{ image: url({chevron_down}); width: 12px; height: 12px; }}
+QFrame#codec_picker {{ background: {surface}; border: 1px solid {line}; border-radius: 8px; }}
 QAbstractItemView {{
   background: {surface}; color: {text}; border: none; outline: 0;
   selection-background-color: {selected}; selection-color: {text};
 }}
-QTableView::item, QListView::item, QTreeView::item {{ padding: 4px 8px; border: none; }}
+QTableView::item, QListView::item, QTreeView::item {{ padding: 4px 5px; border: none; }}
 QHeaderView {{ background: {surface}; border: none; }}
 QHeaderView::section {{
   background: {surface}; color: {muted}; border: none; border-bottom: 1px solid {line}; padding: 6px 8px;
 }}
-QComboBox::drop-down {{ border: none; width: 20px; }}
 QProgressBar {{ background: {raised}; border: none; border-radius: 3px; max-height: 6px; }}
 QProgressBar::chunk {{ background: {accent}; border-radius: 3px; }}
 QSplitter::handle {{ background: {window}; }}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from earbench_app.views.qt.time_axis import TimeAxis
 
-LEFT_PX, RIGHT_PX = 6 * GRID_PX, 6 * GRID_PX  # gutters for the labels of the vertical axis
+LEFT_PX, RIGHT_PX = 7 * GRID_PX, 7 * GRID_PX  # gutters for the labels of the vertical axis
 _DRAG_PX, _EDGE_PX = 4, 5
 _ZOOM_A_NOTCH = 1.25
 
@@ -31,6 +31,8 @@ class TimePanel(QWidget):
 
     seek_requested = Signal(float)
     region_selected = Signal(object)
+    region_opacity = 0.16
+    playhead_color = ""  # that of `Theme.error` where empty
 
     def __init__(self, axis: TimeAxis, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -82,6 +84,7 @@ class TimePanel(QWidget):
             )
             painter.drawPixmap(QRectF(target), self._content, source)
             if self.axis.duration_s > 0:
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
                 painter.setClipRect(self.plot_rect())
                 self._paint_region(painter)
                 self._paint_playhead(painter)
@@ -102,7 +105,7 @@ class TimePanel(QWidget):
         left, right = (self.x_of(time_s) for time_s in self.axis.region_s)
         color = QColor(theme().accent if self.axis.looping else theme().muted)
         shade = QColor(color)
-        shade.setAlphaF(0.16)
+        shade.setAlphaF(self.region_opacity)
         painter.fillRect(QRectF(left, 0, right - left, self.height()), shade)
         painter.setPen(QPen(color, 1.5))
         for x_px in (left, right):
@@ -110,9 +113,7 @@ class TimePanel(QWidget):
 
     def _paint_playhead(self, painter: QPainter) -> None:
         x_px = self.x_of(self.axis.playhead_s)
-        painter.setPen(QPen(QColor(0, 0, 0, 120), 3))
-        painter.drawLine(QPointF(x_px, 0), QPointF(x_px, self.height()))
-        painter.setPen(QPen(QColor("#FFFFFF" if theme().dark else theme().error), 1.5))
+        painter.setPen(QPen(QColor(self.playhead_color or theme().error), 1.5))
         painter.drawLine(QPointF(x_px, 0), QPointF(x_px, self.height()))
 
     def _playhead_moved(self, before_s: float, after_s: float) -> None:

@@ -80,6 +80,7 @@ class WaveformView(TimePanel):
         self._rate_hz = 0
         self._color: int | None = None
         self._caption = ""
+        self._top_db = 0.0
 
     def sizeHint(self) -> QSize:
         """Return a height at which stereo can be read."""
@@ -105,6 +106,7 @@ class WaveformView(TimePanel):
         end = int(np.ceil(self.axis.end_s * self._rate_hz))
         envelope = self._peaks.envelope(start, end, int(plot.width() * self.devicePixelRatioF()))
         x_px = np.array([self.x_of(edge / self._rate_hz) for edge in envelope.edges])
+        self._top_db = top_db(self._peaks)
         n_channels = len(envelope.low)
         lane_px = plot.height() / n_channels
         for channel in range(n_channels):
@@ -123,7 +125,7 @@ class WaveformView(TimePanel):
         low: NDArray[np.float32],
         high: NDArray[np.float32],
     ) -> None:
-        middle, scale = lane.center().y(), lane.height() / 2 - 3
+        middle, scale = lane.center().y(), (lane.height() / 2 - 3) / 10 ** (self._top_db / 20)
         centres = (x_px[:-1] + x_px[1:]) / 2
         upper = [QPointF(x, middle - scale * y) for x, y in zip(centres, high, strict=True)]
         lower = [QPointF(x, middle - scale * y) for x, y in zip(centres, low, strict=True)]
@@ -138,8 +140,9 @@ class WaveformView(TimePanel):
         painter.setPen(QColor(theme().line))
         painter.drawLine(QPointF(lane.left(), middle), QPointF(lane.right(), middle))
         painter.setPen(QColor(theme().muted))
-        for level, text in ((0.5, "−6 dB"), (-0.5, "−6 dB"), (0.0, "−∞")):
-            place = QRectF(0, middle - scale * level - 8, lane.left() - 6, 16)
+        text = f"{self._top_db:.0f} dB".replace("-", "−")
+        for level in (1.0, -1.0) if lane.height() > 5 * GRID_PX else (1.0,):
+            place = QRectF(0, middle - (scale - 5) * level - 8, lane.left() - 6, 16)
             painter.drawText(place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
 
     def _paint_caption(self, painter: QPainter, plot: QRectF) -> None:
@@ -152,6 +155,12 @@ class WaveformView(TimePanel):
         painter.fillRect(place.adjusted(-4, -2, 4, 2), back)
         painter.setPen(QColor(theme().text))
         painter.drawText(place, flags, self._caption)
+
+
+def top_db(peaks: PeakPyramid) -> float:
+    """Return the level at a lane's edge: the lowest step of 6 dB, −48 to 0, that the peak stays under."""
+    peak = peaks.peak
+    return next((step for step in range(-48, 0, 6) if peak <= 10 ** (step / 20)), 0)
 
 
 def tick_step_s(seconds_a_pixel: float) -> float:
