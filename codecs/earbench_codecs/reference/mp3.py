@@ -46,8 +46,8 @@ class Mp3(Codec):
     """MP3 (MPEG-1, 2 and 2.5 Layer III) by LAME.
 
     A bitrate that MPEG does not have at the clip's sample rate is coded at the nearest rate that has it:
-    below 32 kbps that is 24 kHz at most. LAME takes away what is above its low-pass, some 5 kHz at
-    32 kbps, 11 kHz at 64, 17 kHz at 128 and 20 kHz at 320 kbps in stereo at 44.1 kHz.
+    below 32 kbps that is 24 kHz at most. LAME takes away what is above its low-pass, which falls with the
+    bitrate; `info.description` has its corners as measured.
     """
 
     @property
@@ -68,7 +68,10 @@ class Mp3(Codec):
             ),
             available=not reason,
             reason=reason,
-            description="MPEG Layer III frames, whole. LAME's low-pass falls with the bitrate.",
+            description=(
+                "Whole Layer III frames. LAME's low-pass (-10 dB) at 44.1 kHz in stereo: "
+                "5.4 kHz at 32 kbps, 9.9 at 64, 16.6 at 128, 18.7 at 192, 20.1 at 320."
+            ),
         )
 
     def native_rate_hz(self, sample_rate_hz: int, setting: Setting) -> int:

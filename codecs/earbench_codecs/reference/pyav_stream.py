@@ -20,7 +20,7 @@ from earbench_codecs.clip import AudioClip
 from earbench_codecs.errors import BitstreamError, CodecError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from av.audio.codeccontext import AudioCodecContext
     from av.audio.frame import AudioFrame
@@ -183,6 +183,41 @@ def nearest_rate_hz(rates_hz: Iterable[int], sample_rate_hz: int) -> int:
 def n_packets_for(n_samples: int, delay: int, frame_size: int) -> int:
     """Return how many frames of `frame_size` hold the samples after the delay."""
     return math.ceil((n_samples + delay) / frame_size)
+
+
+def encoded_near_rate(
+    encode: Callable[[float], list[bytes]], bits: float, knob: float, ends: tuple[float, float]
+) -> list[bytes]:
+    """Encode until the segments take as many bits as asked, within 2 %, by bisection of a rising knob.
+
+    Parameters
+    ----------
+    encode : callable
+        From the knob's value to segments.
+    bits : float
+        Bits to take.
+    knob : float
+        The value to begin with.
+    ends : tuple of float
+        Between which the knob may go.
+
+    Returns
+    -------
+    list of bytes
+        Segments of the try that came nearest; there are eight at most, fewer where the knob moves nothing.
+    """
+    low, high = ends
+    tries: list[tuple[float, list[bytes]]] = []
+    for _ in range(8):
+        segments = encode(knob)
+        error = 8 * sum(map(len, segments)) / bits - 1
+        stuck = bool(tries) and abs(error - tries[-1][0]) < 0.005
+        tries.append((error, segments))
+        if stuck or abs(error) <= 0.02:
+            break
+        low, high = (low, knob) if error > 0 else (knob, high)
+        knob = (low + high) / 2
+    return min(tries, key=lambda tried: abs(tried[0]))[1]
 
 
 def grouped(packets: Iterable[bytes], size: int) -> Iterator[list[bytes]]:

@@ -10,7 +10,7 @@ compact tables of their sizes (see `pyav_stream`). The headers are counted: a de
 from __future__ import annotations
 
 import io
-import math
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from earbench_codecs.base import Codec, CodecInfo, OptionInfo, Setting
@@ -18,6 +18,7 @@ from earbench_codecs.errors import BitstreamError
 from earbench_codecs.reference.pyav_stream import (
     cut_to_clip,
     decoded_blocks,
+    encoded_near_rate,
     pack_segments,
     unpack_segments,
 )
@@ -32,16 +33,14 @@ RATES_HZ = (
     *(44_100, 48_000, 64_000, 88_200, 96_000, 176_400, 192_000),
 )
 PACKETS_PER_SEGMENT = 64
-RATE_TOLERANCE = 0.02
 _BLOCK_SAMPLES = 65_536  # libsndfile's stack does not hold a whole clip
-_SEARCH_STEPS = 8
 
 
 class Vorbis(Codec):
     """Vorbis by libvorbis: variable bitrate at a quality.
 
     For a bitrate the clip is encoded at several qualities until the measured rate is within 2 % of what
-    was asked, so that encoding takes up to nine times as long as at a quality. Where no quality gives
+    was asked, so that encoding takes up to eight times as long as at a quality. Where no quality gives
     that rate, as with silence or above what the clip can use, it is the nearest.
     """
 
@@ -73,7 +72,8 @@ class Vorbis(Codec):
         quality = setting.get("quality", "off")
         if quality != "off":
             return _encoded(clip, float(quality) / 10)
-        return _encoded_near(clip, cast("float", setting.kbps))
+        bits = 1000 * cast("float", setting.kbps) * clip.duration_s
+        return encoded_near_rate(partial(_encoded, clip), bits, knob=0.5, ends=(0.0, 1.0))
 
     def _decode(
         self,
@@ -88,25 +88,6 @@ class Vorbis(Codec):
         headers, *rest = segments
         blocks = decoded_blocks("vorbis", unpack_segments(rest), sample_rate_hz, shape[0], extradata=headers)
         return cut_to_clip(blocks, 0, sample_rate_hz, shape)
-
-
-def _encoded_near(clip: AudioClip, kbps: float) -> list[bytes]:
-    """Bisect the quality for the rate; keep what came nearest."""
-    low, high, best, best_error = 0.0, 1.0, [b""], math.inf
-    for quality in (0.0, 1.0, *[None] * _SEARCH_STEPS):
-        step = (low + high) / 2 if quality is None else quality
-        segments = _encoded(clip, step)
-        error = _kbps(segments, clip) / kbps - 1
-        if abs(error) < best_error:
-            best, best_error = segments, abs(error)
-        if best_error <= RATE_TOLERANCE or (step, error > 0) in {(0.0, True), (1.0, False)}:
-            break
-        low, high = (low, step) if error > 0 else (step, high)
-    return best
-
-
-def _kbps(segments: Sequence[bytes], clip: AudioClip) -> float:
-    return 8 * sum(map(len, segments)) / clip.duration_s / 1000
 
 
 def _encoded(clip: AudioClip, quality: float) -> list[bytes]:
