@@ -1,13 +1,13 @@
 """How long from a switch command to the first changed sample at the device, at rest and under load.
 
-Method. `t0` is read from `time.perf_counter` just before `EnginePlayer.select`. The sink's monitor is recorded, and
-every recorded sample says which stimulus it is and whether it is at full gain (`coded_stimuli`), so the first
-changed sample, n, of a switch is the one after the last at full gain. The null sink renders a block when its clock,
-the system's monotonic clock, reaches the block's first sample; the piece of recording that begins with sample s
-can therefore not arrive before s is at the device. The time of sample 0 is the least of
+Method. The time of a switch is read from `time.perf_counter` just before `EnginePlayer.select`. The sink's
+monitor is recorded, and each recorded sample says which stimulus it is and whether it is at full gain
+(`coded_stimuli`): the first changed sample, n, is the one after the last at full gain. The null sink renders a
+block when its clock, the system's monotonic clock, reaches the block's first sample; a piece of recording that
+begins with sample s can therefore not arrive before s is at the device. The time of sample 0 is the least of
 `arrival - s / rate` over all pieces, and sample n is at the device n / rate later. What the recorder's pipe
-delays at best is counted as latency of the player, so the figures are upper bounds. The recorder asks for 20 ms
-blocks, more than the player asks for, so it does not make the sink any faster than the player alone would.
+delays at best is counted as latency of the player: the figures are upper bounds. The recorder asks for blocks
+of 20 ms, longer than the player's own, so it makes the sink no faster than the player alone would.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 N_CHANNELS = 2
 BLOCK_S = 0.005
-LATENCY_S = 0.03
+LATENCY_S = 0.02
 _SERVER_KEY = "pulse:"
 _SERVER_DEVICES = ("pulse", "pipewire", "default")
 _ANSWER_WITHIN_S = 3

@@ -26,7 +26,7 @@ from earbench_app.playback import device
 from earbench_app.playback.control import Block, Control, Op
 from earbench_app.playback.player import DeviceState
 from earbench_app.playback.renderer import Renderer
-from earbench_app.playback.scheduling import raise_process_priority, raise_thread_priority
+from earbench_app.playback.scheduling import raise_priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,18 +84,17 @@ class Voice:
     def callback(self, out: Frames, n_frames: int, time_info: Any, flags: sd.CallbackFlags) -> None:
         """Fill one block; PortAudio's thread."""
         now_s = time.perf_counter()
-        if self.last_called_s == 0.0:
-            raise_thread_priority()
         self.last_called_s = now_s
-        if flags.output_underflow or now_s > self._dry_at_s + _LATE_S:
-            self._control.count_underrun()
+        block_s = n_frames / self.renderer.sample_rate_hz
         buffered_s = time_info.outputBufferDacTime - time_info.currentTime
-        until_dry_s = buffered_s + n_frames / self.renderer.sample_rate_hz
-        self._dry_at_s = now_s + until_dry_s
+        ran_dry = now_s > self._dry_at_s + _LATE_S and buffered_s < block_s
+        if flags.output_underflow or ran_dry:
+            self._control.count_underrun()
+        self._dry_at_s = now_s + buffered_s + block_s
         self._obey()
         block = self._next_block(now_s + buffered_s)
         self.renderer.render(out)
-        self.unheard_s = until_dry_s if block.advancing else 0.0
+        self.unheard_s = buffered_s + block_s if block.advancing else 0.0
         self._control.publish(block)
 
     def idle(self) -> None:
@@ -261,7 +260,7 @@ class Keeper:
 def main() -> None:
     """Run the process; its argument is the handle of the shared memory."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the interface
-    raise_process_priority()
+    raise_priority()
     voice = Voice(Control(sys.argv[1]))
     reader = SampleReader(voice)
     threading.Thread(target=reader.run, daemon=True).start()

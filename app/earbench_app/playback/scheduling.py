@@ -6,26 +6,25 @@ import contextlib
 import os
 import sys
 
-_NICE = -15
 _REALTIME_PRIORITY = 5
+_HIGH_PRIORITY_CLASS = 0x80
+_NICE = -15
 
 
-def raise_process_priority() -> None:
-    """Raise this process, and the threads it starts from now on."""
+def raise_priority() -> None:
+    """Raise this process: on Linux to real time, threads that it starts from now on included.
+
+    PortAudio's thread is not alone on the way to a sound server; the server's client library has one too. On
+    macOS and Windows the system runs PortAudio's thread in real time by itself.
+    """
     if sys.platform == "win32":
         import ctypes
 
-        high_priority_class = 0x80
         kernel = ctypes.windll.kernel32
-        kernel.SetPriorityClass(kernel.GetCurrentProcess(), high_priority_class)
+        kernel.SetPriorityClass(kernel.GetCurrentProcess(), _HIGH_PRIORITY_CLASS)
         return
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, _NICE)
-
-
-def raise_thread_priority() -> None:
-    """Run the calling thread in real time; on macOS and Windows PortAudio has seen to it."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
-            parameter = os.sched_param(_REALTIME_PRIORITY)
-            os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, parameter)
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_REALTIME_PRIORITY))

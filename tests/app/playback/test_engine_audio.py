@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from coded_stimuli import N_POSITIONS, coded_stimulus, decode
+from load import saturated
 
 from earbench_app.playback.engine import EnginePlayer
 from earbench_app.playback.player import DeviceState
+from earbench_codecs.clip import AudioClip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from null_sink import NullSink
 
-pytestmark = pytest.mark.audio
-N_FADE = 240
+pytestmark = [pytest.mark.audio, pytest.mark.usefixtures("null_sink")]
+RATE_HZ, N_FADE = 48_000, 240
+WHOLE_S = (0, N_POSITIONS / RATE_HZ)
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 15) -> None:
@@ -36,42 +39,117 @@ def player(null_sink: NullSink) -> Iterator[EnginePlayer]:
     player.close()
 
 
-def test_samples_and_playhead_over_1000_switches(null_sink: NullSink, player: EnginePlayer) -> None:
+def test_1000_switches_among_12_stimuli_move_no_sample(null_sink: NullSink, player: EnginePlayer) -> None:
     player.load([coded_stimulus(k) for k in range(12)])
-    player.set_loop((0, N_POSITIONS / 48_000))
-    asked = [0]
-    draw = np.random.default_rng(1)
+    player.set_loop(WHOLE_S)
+    asked = np.cumsum(np.random.default_rng(1).integers(1, 12, 1001)) % 12
+    player.select(int(asked[0]))
+    player.play()
     with null_sink.record() as recorder:
-        player.play()
         wait_until(lambda: player.status().position_s > 0.1)
-        for _ in range(1000):
-            asked.append(int((asked[-1] + draw.integers(1, 12)) % 12))
-            player.select(asked[-1])
+        for index in asked[1:]:
             time.sleep(0.025)
+            player.select(int(index))
         time.sleep(0.3)
     samples = recorder.recording.samples
     index, stimulus, position = decode(samples)
     errors = (position - position[0] - (index - index[0])) % N_POSITIONS
     assert player.status().n_underruns == 0
     assert np.count_nonzero(errors) == 0
-    changes = np.flatnonzero(np.diff(stimulus))
-    heard = [int(stimulus[0]), *stimulus[changes + 1].tolist()]
-    print(len(heard), len(asked), len(samples))
-    check_switches(samples, index, stimulus, position, changes)
+    switches = np.flatnonzero(np.diff(stimulus))
+    assert stimulus[[0, *(switches + 1)]].tolist() == asked.tolist()
+    single = [
+        i for i in switches if index[i + 1] - index[i] == 2 * N_FADE
+    ]  # else a second one came in mid-fade
+    assert len(single) > 950
+    for i in single:
+        heard = samples[index[i] + 1 : index[i + 1], 0]
+        expected = faded_switch(stimulus[i], stimulus[i + 1], position[i] + 1)
+        np.testing.assert_allclose(heard, expected, atol=1e-7)
 
 
-def check_switches(samples, index, stimulus, position, changes):
-    w = np.sin(np.pi * np.arange(1, N_FADE + 1) / (2 * N_FADE)) ** 2
-    worst = 0
-    for i in changes:
-        a, b = index[i], index[i + 1]
-        if b - a != 2 * N_FADE:
-            print("gap", b - a)
-            continue
-        n = np.arange(1, 2 * N_FADE)
-        pos = (position[i] + n) % N_POSITIONS
-        env = np.concatenate([w[::-1][1:], [0], w[:-1]])
-        code = np.where(n <= N_FADE, stimulus[i], stimulus[i + 1]) * N_POSITIONS + 1 + pos
-        left = code / 2**24 * env
-        worst = max(worst, np.abs(samples[a + 1 : b, 0] - left).max())
-    print("worst", worst)
+def faded_switch(old: int, new: int, start: int) -> np.ndarray:
+    """Return the 2 × 5 ms between full gain and full gain: raised cosines, one after the other."""
+    fade_in = np.sin(np.pi * np.arange(1, N_FADE + 1) / (2 * N_FADE)) ** 2
+    codes = [stimulus * N_POSITIONS + 1 for stimulus in [old] * N_FADE + [new] * (N_FADE - 1)]
+    positions = (start + np.arange(2 * N_FADE - 1)) % N_POSITIONS
+    envelope = np.concatenate([1 - fade_in, fade_in[:-1]])
+    return (np.array(codes) + positions) / (1 << 24) * envelope
+
+
+def test_what_is_written_is_what_is_recorded_bit_by_bit(null_sink: NullSink, player: EnginePlayer) -> None:
+    noise = np.random.default_rng(2).uniform(-1, 1, (2, RATE_HZ)).astype(np.float32)
+    player.load([AudioClip(noise, RATE_HZ)])
+    with null_sink.record() as recorder:
+        player.play()
+        wait_until(lambda: player.status().position_s >= 1)
+        time.sleep(0.1)
+    samples = recorder.recording.samples
+    begin = np.flatnonzero(samples.any(axis=1))[0] - np.flatnonzero(noise.any(axis=0))[0]
+    inside = slice(N_FADE, RATE_HZ - N_FADE)
+    np.testing.assert_array_equal(samples[begin : begin + RATE_HZ][inside], noise.T[inside])
+    assert not samples[begin + RATE_HZ :].any()
+    assert not player.status().playing
+
+
+def test_other_rates_are_resampled_once_and_mono_is_on_both_sides(
+    null_sink: NullSink, player: EnginePlayer
+) -> None:
+    rate_hz, frequency_hz = 16_000, 1000
+    tone = 0.5 * np.sin(2 * np.pi * frequency_hz * np.arange(2 * rate_hz) / rate_hz)
+    player.load([AudioClip.mono(tone, rate_hz)])
+    with null_sink.record() as recorder:
+        player.play()
+        wait_until(lambda: player.status().position_s > 1.2)
+        player.stop()
+    heard = recorder.recording.samples
+    begin = np.flatnonzero(np.abs(heard[:, 0]) > 1e-3)[0] + 4800
+    left, right = heard[begin : begin + RATE_HZ].T
+    np.testing.assert_array_equal(left, right)
+    phase = 2 * np.pi * frequency_hz * np.arange(RATE_HZ) / RATE_HZ
+    sine, cosine = (2 * np.mean(left * wave(phase)) for wave in (np.sin, np.cos))
+    residue = left - sine * np.sin(phase) - cosine * np.cos(phase)
+    assert np.hypot(sine, cosine) == pytest.approx(0.5, rel=1e-4)
+    assert np.sqrt(np.mean(residue**2)) < 1e-5
+
+
+def test_the_status_position_is_that_at_the_device(null_sink: NullSink, player: EnginePlayer) -> None:
+    """Within 20 ms, half of which is the sink's own block."""
+    player.load([coded_stimulus(0)])
+    player.play()
+    with null_sink.record() as recorder:
+        wait_until(lambda: player.status().position_s > 0.5)
+        asked = []
+        for _ in range(50):
+            time.sleep(0.01)
+            asked.append((time.perf_counter(), player.status().position_s))
+    recording = recorder.recording
+    index, _, position = decode(recording.samples)
+    arrived_s, starts = recording.chunks.T
+    sample_0_at_s = np.min(arrived_s - starts / RATE_HZ)
+    now_s, said_s = np.array(asked).T
+    true_s = now_s - (sample_0_at_s + (index[0] - position[0]) / RATE_HZ)
+    assert np.median(np.abs(said_s - true_s)) < 0.02
+
+
+@pytest.mark.parametrize(
+    "seconds", [20, pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(400)])]
+)
+def test_no_underrun_while_everything_else_is_busy(
+    null_sink: NullSink, player: EnginePlayer, seconds: int
+) -> None:
+    player.load([coded_stimulus(k) for k in range(4)])
+    player.set_loop(WHOLE_S)
+    player.play()
+    with null_sink.record() as recorder, saturated(n_processes=2):
+        wait_until(lambda: player.status().position_s > 0.1)
+        stop_s = time.monotonic() + seconds
+        while time.monotonic() < stop_s:
+            time.sleep(0.5)
+            player.select((player.status().stimulus + 1) % 4)
+    index, stimulus, position = decode(recorder.recording.samples)
+    errors = (position - position[0] - (index - index[0])) % N_POSITIONS
+    assert index[-1] - index[0] > (seconds - 1) * RATE_HZ
+    assert set(stimulus) == {0, 1, 2, 3}
+    assert np.count_nonzero(errors) == 0
+    assert player.status().n_underruns == 0
