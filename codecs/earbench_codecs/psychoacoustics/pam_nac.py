@@ -8,7 +8,8 @@ build on: use `Model1`. Its quirks, each kept:
 - maskers are found with the 44.1 kHz tables at either rate, one line too low, and with the threshold in
   quiet lowered by 12 dB; at 32 kHz the threshold is then summed with the 48 kHz rows of the standard
   re-indexed to 62.5 Hz lines, not lowered;
-- a noise masker's place mixes a Bark distance with a width in lines;
+- a noise masker's place mixes a Bark distance with a width in lines; it can fall into the next band, which
+  then does without that line;
 - tonal maskers less than 0.5 Bark apart are all kept;
 - the masking function takes the level of the masker's line, not the masker's.
 
@@ -147,6 +148,8 @@ def _noise(
         width = line[next_row] - line[row]
         place = line[row] + np.round((power[k] * distance_bark).sum() / band_power * width)
         place = min(int(place), _N_FLAGS - 1)
-        places.append(place + 1 if tonal[place] else place)
+        place += int(tonal[place])
+        not_examined[place] = False
+        places.append(place)
         powers.append(band_power)
     return np.array(places, dtype=np.int64), np.array(powers)
