@@ -150,7 +150,7 @@ def _frames(payload: bytes) -> Iterator[bytes]:
 
 
 def _decoded_frames(frames: Sequence[bytes]) -> NDArray[np.float32]:
-    """Decode to [1, T] at 16 kHz."""
+    """Decode to [1, T] at 16 kHz, saturated to 16 bits as by G.722.2: ffmpeg's floats go far beyond."""
     import av
 
     decoder = cast("av.AudioCodecContext", av.CodecContext.create("amrwb", "r"))
@@ -160,4 +160,7 @@ def _decoded_frames(frames: Sequence[bytes]) -> NDArray[np.float32]:
         decoded = [part.to_ndarray() for frame in frames for part in decoder.decode(av.Packet(frame))]
     except av.FFmpegError as error:
         raise BitstreamError(f"the AMR-WB payload cannot be decoded: {error.strerror}") from error
-    return np.concatenate(decoded, axis=1) if decoded else np.zeros((1, 0), np.float32)
+    if not decoded:
+        raise BitstreamError("the AMR-WB payload has no frames")
+    samples: NDArray[np.float32] = np.concatenate(decoded, axis=1).clip(-1.0, 32767 / 32768)
+    return samples
