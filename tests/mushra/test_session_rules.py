@@ -156,7 +156,7 @@ class ListenerMachine(RuleBasedStateMachine):
 
 
 TestListener = ListenerMachine.TestCase
-TestListener.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestListener.settings = settings(max_examples=20, stateful_step_count=40, deadline=None)
 
 
 def test_all_sql_is_in_one_file() -> None:
