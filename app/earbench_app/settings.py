@@ -49,6 +49,7 @@ class Settings(BaseModel):
     color_scheme: Literal["system", "light", "dark"] = "system"
     cache_limit_mb: int = Field(default=2048, ge=64)
     demo_shown: bool = False
+    studies: list[str] = Field(default_factory=list)
 
 
 class SettingsFile:
