@@ -2,12 +2,13 @@
 
 Method. The time of a switch is read from `time.perf_counter` just before `EnginePlayer.select`. The sink's
 monitor is recorded, and each recorded sample says which stimulus it is and whether it is at full gain
-(`coded_stimuli`): the first changed sample, n, is the one after the last at full gain. The null sink renders a
-block when its clock, the system's monotonic clock, reaches the block's first sample; a piece of recording that
-begins with sample s can therefore not arrive before s is at the device. The time of sample 0 is the least of
-`arrival - s / rate` over all pieces, and sample n is at the device n / rate later. What the recorder's pipe
-delays at best is counted as latency of the player: the figures are upper bounds. The recorder asks for blocks
-of 20 ms, longer than the player's own, so it makes the sink no faster than the player alone would.
+(`coded_stimuli`): the first changed sample, n, is the one after the last at full gain. The null sink
+renders a block when its clock, the system's monotonic clock, reaches the block's first sample; a piece of
+recording that begins with sample s can therefore not arrive before s is at the device. The time of sample 0
+is the least of `arrival - s / rate` over all pieces, and sample n is at the device n / rate later. What the
+recorder's pipe delays at best is counted as latency of the player: the figures are upper bounds. The
+recorder asks for blocks of 20 ms, longer than the player's own, so it makes the sink no faster than the
+player alone would.
 """
 
 from __future__ import annotations

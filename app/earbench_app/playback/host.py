@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from earbench_codecs.clip import AudioClip
 
 _PIPE_BYTES = 1 << 20  # where the system lets us choose
-_START_AGAIN_AFTER_S = 1.0
+_START_AGAIN_AFTER_S, _START_AGAIN_WITHIN_S = 0.1, 10.0
+_LIVED_S = 10.0  # a process that dies sooner has a reason that may last
 _EXIT_WITHIN_S = 2.0
 _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
@@ -139,14 +140,18 @@ class Host:
             self.set_device(None)  # follow the system to its new default
 
     def _supervise(self) -> None:
+        pause_s = _START_AGAIN_AFTER_S
         while not self._closing:
             started_s = time.monotonic()
             with tempfile.TemporaryFile() as errors:
                 self._run_process(errors)
-                if not self._closing:
-                    self.news = News(DeviceState.LOST, self.news.name, 0, _last_line(errors))
-            if time.monotonic() - started_s < _START_AGAIN_AFTER_S:
-                time.sleep(_START_AGAIN_AFTER_S)
+                state = DeviceState.LOST if self.news.name else DeviceState.MISSING
+                self.news = News(state, self.news.name, 0, _last_line(errors), self._wish.device_key)
+            if time.monotonic() - started_s > _LIVED_S:
+                pause_s = _START_AGAIN_AFTER_S
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing, pause_s)
+            pause_s = min(2 * pause_s, _START_AGAIN_WITHIN_S)
 
     def _run_process(self, errors: IO[bytes]) -> None:
         """Start the process and listen to it until it exits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import time
 from typing import TYPE_CHECKING
 
@@ -138,6 +139,7 @@ def test_the_status_position_is_that_at_the_device(null_sink: NullSink, player: 
 def test_no_underrun_while_everything_else_is_busy(
     null_sink: NullSink, player: EnginePlayer, seconds: int
 ) -> None:
+    faulthandler.cancel_dump_traceback_later()  # five minutes are not a hang
     player.load([coded_stimulus(k) for k in range(4)])
     player.set_loop(WHOLE_S)
     player.play()
