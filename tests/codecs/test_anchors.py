@@ -74,6 +74,15 @@ def test_channels_are_filtered_alike_and_apart(make, scale):
         np.testing.assert_allclose(together.samples[channel], alone, atol=1e-7)
 
 
+def test_a_long_clip_is_filtered_as_in_one_piece():
+    noise = np.random.default_rng(5).uniform(-0.5, 0.5, 100_003)
+    impulse = np.zeros(2_001)
+    impulse[1_000] = 1
+    taps = through(anchor35, impulse, 48_000).samples[0]
+    expected = np.convolve(noise.astype(np.float32), taps, mode="same")
+    np.testing.assert_allclose(through(anchor35, noise, 48_000).samples[0], expected, atol=1e-6)
+
+
 @pytest.mark.parametrize(("make", "rate_hz"), [(anchor35, 6_000), (anchor70, 8_000), (anchor70, 11_025)])
 def test_where_nothing_is_above_the_edge_the_clip_is_kept_and_that_is_said(make, rate_hz):
     clip = AudioClip.mono(np.random.default_rng(4).uniform(-1, 1, 999), rate_hz)
