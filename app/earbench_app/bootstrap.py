@@ -34,6 +34,7 @@ class Workbench:
         from earbench_app.settings import cache_dir
         from earbench_app.views.qt.audition_page import SHORTCUTS, AuditionPage
         from earbench_app.views.qt.codecs_page import CodecsPage
+        from earbench_app.views.qt.listening_test_pages import ListeningTestPages
         from earbench_app.views.qt.main_window import MainWindow
         from earbench_app.views.qt.thread_bridge import MainThread
 
@@ -54,6 +55,8 @@ class Workbench:
             cache_dir() / "versions",
         )
         self.window.add_page("Audition", self.audition_page, SHORTCUTS)
+        self.tests = ListeningTestPages(self.window, remembered, _new_player, self.main_thread.post)
+        self.audition.make_test_requested.connect(self.tests.make_test)
         codecs_page = CodecsPage()
         self.audition.codecs_listed.connect(codecs_page.show_codecs)
         self.window.add_page("Codecs", codecs_page)
@@ -68,8 +71,11 @@ class Workbench:
         """Open audio files; or the demo, also on the very first run without any."""
         if demo or not (paths or self.remembered.settings.demo_shown):
             self.open_demo()
-        if paths:
-            self.audition.open_paths([path.absolute() for path in paths])
+        studies = [path for path in paths if (path / "study.toml").is_file()]
+        for folder in studies:
+            self.tests.open_study(folder)
+        if audio := [path.absolute() for path in paths if path not in studies]:
+            self.audition.open_paths(audio)
 
     def open_demo(self) -> None:
         """Open the bundled clips with a few versions."""
@@ -78,6 +84,7 @@ class Workbench:
         self.remembered.settings.demo_shown = True
         self.audition.clips.open(demo_paths())
         self.audition.add_versions(DEMO_VERSIONS)
+        self.tests.add_demo_study()
 
     def close(self) -> None:
         """Remember the layout, end all processes, release the device."""
@@ -89,7 +96,7 @@ class Workbench:
         settings.splitters = {"audition": state_text(page.splitter), "halves": state_text(page.halves)}
         self.remembered.save()
         self.main_thread.close()
-        for part in (self.quick, self.encoders, self.pictures, self.player):
+        for part in (self.tests, self.quick, self.encoders, self.pictures, self.player):
             part.close()
 
     def _restore(self) -> None:
@@ -121,6 +128,13 @@ def run_workbench(paths: Sequence[Path], *, demo: bool = False) -> int:
     workbench.window.show()
     workbench.open(paths, demo=demo)
     return app.exec()
+
+
+def _new_player() -> Player:
+    """Return another player: the cells of a study leave the audition page's versions loaded."""
+    from earbench_app.playback.engine import EnginePlayer
+
+    return EnginePlayer()
 
 
 def _n_encoders() -> int:

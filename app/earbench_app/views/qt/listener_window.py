@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from earbench_app.views.qt.ab_view import AbView
 from earbench_app.views.qt.listener_start import NamePage, TextPage
 from earbench_app.views.qt.mushra_view import MushraView
+from earbench_app.views.qt.relay import relay
 from earbench_app.views.qt.theme import GRID_PX
 
 if TYPE_CHECKING:
@@ -107,11 +108,11 @@ class ListenerWindow(QWidget):
         self.leave_requested.emit()
 
     def _connect(self) -> None:
-        self._name.entered.connect(self.name_entered.emit)
-        self._instructions.accepted.connect(self.start_requested.emit)
+        relay(self._name.entered, self.name_entered)
+        relay(self._instructions.accepted, self.start_requested)
         self._leave.accepted.connect(lambda: self._go_to(self._returning))
-        self._leave.declined.connect(self.leave_confirmed.emit)
-        self._end.accepted.connect(self.leave_confirmed.emit)
+        relay(self._leave.declined, self.leave_confirmed)
+        relay(self._end.accepted, self.leave_confirmed)
         QShortcut(QKeySequence("F11"), self).activated.connect(self._toggle_full_screen)
 
     def _go_to(self, page: QWidget) -> None:

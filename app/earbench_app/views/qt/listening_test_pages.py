@@ -1,27 +1,64 @@
-"""Puts the Studies and Results pages, and the wizard between audition and study, into the workbench."""
+"""Puts the Studies and Results pages, and the wizard between audition and study, into the workbench.
+
+What they need is imported when one of them is first looked at: the window must be up before that.
+"""
 
 from __future__ import annotations
 
 import getpass
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from earbench_app.listener_process import launch_listener
-from earbench_app.presenters.results import ResultsPresenter
-from earbench_app.presenters.studies import StudiesPresenter
-from earbench_app.presenters.study_wizard import StudyWizardPresenter
-from earbench_app.views.qt.results_page import ResultsPage
-from earbench_app.views.qt.studies_page import StudiesPage
-from earbench_app.views.qt.study_wizard import StudyWizard
-from earbench_app.views.qt.thread_bridge import MainThread
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from earbench_app.notifications import Level, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from PySide6.QtGui import QShowEvent
+
+    from earbench_app.build_job import BuildJob
     from earbench_app.playback.player import Player
+    from earbench_app.presenters.results import ResultsPresenter
+    from earbench_app.presenters.studies import StudiesPresenter
+    from earbench_app.presenters.study_wizard import StudyWizardPresenter
     from earbench_app.settings import SettingsFile
     from earbench_app.test_request import TestRequest
     from earbench_app.views.qt.main_window import MainWindow
+    from earbench_app.views.qt.results_page import ResultsPage
+    from earbench_app.views.qt.studies_page import StudiesPage
+    from earbench_app.views.qt.study_wizard import StudyWizard
+
+
+class LazyPage(QWidget):
+    """A page that is made when it is first shown."""
+
+    def __init__(self, make: Callable[[], QWidget]) -> None:
+        super().__init__()
+        self._make = make
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Make the page."""
+        if self._column.count() == 0:
+            page = self._make()
+            self._column.addWidget(page)
+            self.setFocusProxy(page)
+        super().showEvent(event)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is made together when the first of the pages is looked at."""
+
+    studies_page: StudiesPage
+    results_page: ResultsPage
+    studies: StudiesPresenter
+    results: ResultsPresenter
 
 
 class ListeningTestPages:
@@ -34,53 +71,106 @@ class ListeningTestPages:
     remembered : SettingsFile
     make_player : callable
         For the cells of a study; called when the first is played.
+    post : callable
+        Runs a function on the main thread.
     """
 
     def __init__(
-        self, window: MainWindow, remembered: SettingsFile, make_player: Callable[[], Player]
+        self,
+        window: MainWindow,
+        remembered: SettingsFile,
+        make_player: Callable[[], Player],
+        post: Callable[[Callable[[], None]], None],
     ) -> None:
         self._window, self._remembered = window, remembered
-        self._main_thread = MainThread()
+        self._make_player, self._post = make_player, post
+        self._demo: BuildJob | None = None
         self._wizards: list[StudyWizardPresenter] = []  # psygnal holds bound methods weakly
-        self.studies_page, self.results_page = StudiesPage(), ResultsPage()
-        self.results = ResultsPresenter(self.results_page, user_name())
-        self.studies = StudiesPresenter(
-            self.studies_page, remembered, make_player, launch_listener, user_name()
+        window.add_page("Studies", LazyPage(lambda: self.parts.studies_page))
+        window.add_page("Results", LazyPage(lambda: self.parts.results_page))
+
+    @cached_property
+    def parts(self) -> Parts:
+        """Pages and presenters, made when first asked for."""
+        from earbench_app.listener_process import launch_listener
+        from earbench_app.presenters.results import ResultsPresenter
+        from earbench_app.presenters.studies import StudiesPresenter
+        from earbench_app.views.qt.results_page import ResultsPage
+        from earbench_app.views.qt.studies_page import StudiesPage
+
+        studies_page, results_page = StudiesPage(), ResultsPage()
+        results = ResultsPresenter(results_page, user_name())
+        studies = StudiesPresenter(
+            studies_page, self._remembered, self._make_player, launch_listener, user_name()
         )
-        self.studies.current_changed.connect(self.results.show)
-        self.studies_page.new_requested.connect(lambda: self.make_test(None))
-        self.studies_page.left.connect(self.studies.stop)
-        self.results_page.shown.connect(self.results.refresh)
-        window.add_page("Studies", self.studies_page)
-        window.add_page("Results", self.results_page)
-        self.studies.show_first()
+        studies_page.new_requested.connect(lambda: self.make_test(None))
+        studies_page.left.connect(studies.stop)
+        results_page.shown.connect(results.refresh)
+        studies.current_changed.connect(results.show)
+        studies.show_first()
+        return Parts(studies_page, results_page, studies, results)
 
     def make_test(self, request: TestRequest | None) -> StudyWizard:
         """Open the wizard, with what was chosen on the audition page."""
+        from earbench_app.presenters.study_wizard import StudyWizardPresenter
+        from earbench_app.views.qt.study_wizard import StudyWizard
+
         form = StudyWizard(self._window)
         parent = Path(self._remembered.settings.last_folder or Path.home())
-        presenter = StudyWizardPresenter(form, parent, self._main_thread.post)
-        presenter.created.connect(self._created)
+        presenter = StudyWizardPresenter(form, parent, self._post)
+        presenter.created.connect(self.open_study)
         if request is not None:
             presenter.fill(request)
         self._wizards.append(presenter)
         form.show()
         return form
 
-    def open_study(self, folder: Path) -> None:
-        """Show a study on its page."""
-        self.studies.add(folder)
-        self._window.show_page("Studies")
+    def open_study(self, folder: Path, *, show: bool = True) -> None:
+        """Add a study to the list and choose it; go to its page."""
+        self.parts.studies.add(folder)
+        if show:
+            self._window.show_page("Studies")
+
+    def add_demo_study(self) -> None:
+        """Make the demo study, if it is not there, in the background; then it is on the list."""
+        from earbench_app.build_job import BuildJob
+        from earbench_app.demo_study import demo_folder, demo_plan
+        from earbench_app.study_builder import build_study
+
+        folder = demo_folder()
+        if (folder / "study.toml").is_file():
+            self._list_study(folder)
+        elif self._demo is None:
+            self._demo = BuildJob(
+                build_study(demo_plan(), folder),
+                self._post,
+                progressed=lambda _: None,
+                succeeded=lambda _: self._list_study(folder),
+                failed=self._demo_failed,
+            )
+
+    def _list_study(self, folder: Path) -> None:
+        known = self._remembered.settings.studies
+        if str(folder) in known:
+            return
+        if "parts" in self.__dict__:
+            self.parts.studies.add(folder)
+        else:
+            self._remembered.settings.studies = [str(folder), *known]
+
+    def _demo_failed(self, error: BaseException) -> None:
+        text = f"The demo study could not be made: {error}"
+        self._window.notice_bar.show_notice(Notice(text, Level.WARNING))
 
     def close(self) -> None:
-        """Stop a build under way, and release the sound device."""
+        """Stop builds under way, and release the sound device."""
         for wizard in self._wizards:
             wizard.close()
-        self.studies.close()
-        self._main_thread.close()
-
-    def _created(self, folder: Path) -> None:
-        self.open_study(folder)
+        if self._demo:
+            self._demo.cancel()
+            self._demo.wait(10.0)
+        if "parts" in self.__dict__:
+            self.parts.studies.close()
 
 
 def user_name() -> str:

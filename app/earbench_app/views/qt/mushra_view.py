@@ -8,6 +8,7 @@ from psygnal import Signal
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
+from earbench_app.views.qt.relay import relay
 from earbench_app.views.qt.score_board import ScoreBoard
 from earbench_app.views.qt.trial_frame import REFERENCE, TrialFrame
 
@@ -42,7 +43,7 @@ class MushraView(TrialFrame):
         self.body.addWidget(self._board, 1)
         self.body.addWidget(self._keys)
         self._board.play_requested.connect(self._play_label)
-        self._board.score_changed.connect(self.score_changed.emit)
+        relay(self._board.score_changed, self.score_changed)
 
     def show_trial(self, labels: Sequence[str], has_reference: bool) -> None:
         """Lay out one slider a label."""

@@ -26,6 +26,7 @@ from earbench_app.views.qt.design_table import DesignTable
 from earbench_app.views.qt.empty_state import EmptyState
 from earbench_app.views.qt.icons import icon
 from earbench_app.views.qt.notice_bar import NoticeBar
+from earbench_app.views.qt.relay import relay
 from earbench_app.views.qt.sittings_table import SittingsTable
 from earbench_app.views.qt.theme import GRID_PX
 
@@ -69,7 +70,7 @@ class StudiesPage(QWidget):
         self._timer.timeout.connect(lambda: self.refresh_requested.emit())
         self._lay_out()
         self._list.currentItemChanged.connect(self._select)
-        self._design.cell_pressed.connect(self.cell_pressed.emit)
+        relay(self._design.cell_pressed, self.cell_pressed)
 
     def show_studies(self, studies: Sequence[KnownStudy], current: Path | None) -> None:
         """List them."""

@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 
 from earbench_app.study_plan import ANCHORS, StudyPlan
 from earbench_app.views.qt.notice_bar import NoticeBar
+from earbench_app.views.qt.relay import relay
 from earbench_app.views.qt.theme import GRID_PX
 from earbench_app.views.qt.wizard_tables import ConditionEditor, ItemEditor
 from earbench_mushra.design import TestType
@@ -199,9 +200,9 @@ class StudyWizard(QDialog):
         self._instructions.textChanged.connect(lambda: self._edited())
         self._type.activated.connect(lambda index: self.type_changed.emit(list(_TYPES.values())[index]))
         self.items.changed.connect(lambda: self._edited())
-        self.items.files_given.connect(self.files_dropped.emit)
+        relay(self.items.files_given, self.files_dropped)
         self.conditions.changed.connect(lambda: self._edited())
-        self.conditions.added.connect(self.condition_added.emit)
+        relay(self.conditions.added, self.condition_added)
         self._browse.clicked.connect(lambda: self._choose_parent())
         self._create.clicked.connect(lambda: self.create_requested.emit())
         self._cancel.clicked.connect(lambda: self.cancel_requested.emit())

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from earbench_app.views.qt.icons import icon
 from earbench_app.views.qt.loop_waveform import LoopWaveform
 from earbench_app.views.qt.notice_bar import NoticeBar
+from earbench_app.views.qt.relay import relay
 from earbench_app.views.qt.theme import GRID_PX
 from earbench_app.views.qt.volume_control import VolumeControl
 
@@ -194,9 +195,9 @@ class TrialFrame(QWidget):
         self._play.clicked.connect(lambda: self.play_toggled.emit())
         self._loop.clicked.connect(lambda: self._toggle_loop())
         self._next.clicked.connect(lambda: self._go_on())
-        self._waveform.seek_requested.connect(self.seek_requested.emit)
+        relay(self._waveform.seek_requested, self.seek_requested)
         self._waveform.loop_changed.connect(lambda region: self.loop_changed.emit(region, True))
-        self.volume.volume_changed.connect(self.volume_changed.emit)
+        relay(self.volume.volume_changed, self.volume_changed)
         self._comment.textEdited.connect(lambda: self._commenting.start())
         self._comment.editingFinished.connect(self._commented)
         self._comment.installEventFilter(self)
