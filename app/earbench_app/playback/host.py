@@ -126,18 +126,18 @@ class Host:
                 creationflags=_NO_WINDOW,
                 check=True,
             )
-            self._take_outputs(json.loads(done.stdout))
+            self._follow_default([OutputDevice(**output) for output in json.loads(done.stdout)])
         except (OSError, subprocess.SubprocessError):
             return  # the list stays as it was
         finally:
             self._looking.release()
 
-    def _take_outputs(self, found: list[dict[str, Any]]) -> None:
+    def _follow_default(self, found: list[OutputDevice]) -> None:
         was = [output.key for output in self.outputs if output.is_default]
-        self.outputs = [OutputDevice(**output) for output in found]
-        now = [output.key for output in self.outputs if output.is_default]
-        if was and now and was != now and self._wish.device_key is None:
-            self.set_device(None)  # follow the system to its new default
+        now = [output.key for output in found if output.is_default]
+        self.outputs = found
+        if was != now and self._wish.device_key is None and self.news.state is DeviceState.READY:
+            self.set_device(None)  # the system has a new default
 
     def _supervise(self) -> None:
         pause_s = _START_AGAIN_AFTER_S
@@ -179,7 +179,7 @@ class Host:
     def _listen(self, message: dict[str, Any]) -> None:
         outputs = message.pop("outputs")
         if outputs is not None:
-            self._take_outputs(outputs)
+            self.outputs = [OutputDevice(**output) for output in outputs]
         message["state"] = DeviceState(message["state"])
         with self._changed:
             self.news = News(**message)
