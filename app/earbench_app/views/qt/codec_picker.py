@@ -153,7 +153,8 @@ class CodecGroup(QWidget):
         self._info = info
         self.chips: dict[Setting, QToolButton] = {}
         self._options: dict[str, QComboBox] = {}
-        self._other = QLineEdit()
+        self._other = QLineEdit(self)
+        self._other.setVisible(info.available and info.continuous)
         self._grid = QGridLayout()
         self._grid.setSpacing(GRID_PX // 2)
         column = QVBoxLayout(self)

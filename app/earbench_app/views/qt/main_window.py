@@ -174,7 +174,9 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(body)
 
     def _bind_keys(self) -> None:
-        QShortcut(QKeySequence("?"), self).activated.connect(self.show_shortcuts)
+        help_keys = QShortcut(self)
+        help_keys.setKeys([QKeySequence("?"), QKeySequence("Shift+?")])  # as the platform reports it
+        help_keys.activated.connect(self.show_shortcuts)
         QShortcut(QKeySequence("Ctrl+Q"), self).activated.connect(self.close)
         QShortcut(QKeySequence("F11"), self).activated.connect(self._toggle_full_screen)
 

@@ -33,6 +33,7 @@ class NoticeBar(QWidget):
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._action = QPushButton()
+        self._action.hide()
         self._action.clicked.connect(lambda: self.action_pressed.emit(self._action.text()))
         self._close = QToolButton()
         self._close.setProperty("class", "quiet")
