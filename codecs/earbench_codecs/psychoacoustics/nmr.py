@@ -113,27 +113,27 @@ def noise_to_mask(
     model = cached_model(settings)
     bands, _ = band_matrix(settings.n_fft, settings.sample_rate_hz)
     times_s = frame_times_s(len(reference), settings.n_fft, hop, settings.sample_rate_hz)
-    ratio = np.empty((len(times_s), len(bands)), dtype=np.float32)
+    band_db = np.empty((len(times_s), len(bands)), dtype=np.float32)
+    frame_ratio = np.empty(len(times_s))
     pairs = zip(
         frame_chunks(reference, settings.n_fft, hop), frame_chunks(test, settings.n_fft, hop), strict=True
     )
     with torch.no_grad():
         for (which, frames), (_, test_frames) in pairs:
-            ratio[which] = band_noise_to_mask(model, frames, test_frames - frames).numpy()
-    frame_ratio = ratio.mean(axis=1, dtype=np.float64)
-    disturbed = ratio.max(axis=1) > 10 ** (DISTURBED_DB / 10)
+            ratio = band_noise_to_mask(model, frames, test_frames - frames).double().numpy()
+            band_db[which], frame_ratio[which] = _ratio_db(ratio), ratio.mean(axis=1)
     return NoiseToMask(
         times_s,
         bands,
-        _ratio_db(ratio).astype(np.float32),
+        band_db,
         _ratio_db(frame_ratio).astype(np.float32),
         float(_ratio_db(frame_ratio.mean())),
-        float(disturbed.mean()),
+        float((band_db.max(axis=1) > DISTURBED_DB).mean()),
     )
 
 
-def _ratio_db(ratio: NDArray[np.floating] | np.floating) -> NDArray[np.float64]:
-    return 10 * np.log10(np.maximum(ratio, 10 ** (NMR_FLOOR_DB / 10), dtype=np.float64))
+def _ratio_db(ratio: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
+    return np.asarray(10 * np.log10(np.maximum(ratio, 10 ** (NMR_FLOOR_DB / 10))))
 
 
 def check_alike(reference: NDArray[np.float32], test: NDArray[np.float32]) -> None:
