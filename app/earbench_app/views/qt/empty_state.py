@@ -23,7 +23,7 @@ class EmptyState(QWidget):
         explanation = QLabel(text)
         explanation.setProperty("class", "muted")
         explanation.setWordWrap(True)
-        explanation.setMaximumWidth(64 * GRID_PX)
+        explanation.setFixedWidth(56 * GRID_PX)  # a wrapped label in a centred cell is cut off without
         row = QHBoxLayout()
         row.addStretch(1)
         for number, (label, action) in enumerate(buttons):

@@ -134,15 +134,14 @@ class ListeningTestPages:
     def add_demo_study(self) -> None:
         """Make the demo study, if it is not there, in the background; then it is on the list."""
         from earbench_app.build_job import BuildJob
-        from earbench_app.demo_study import demo_folder, demo_plan
-        from earbench_app.study_builder import build_study
+        from earbench_app.demo_study import build_demo_study, demo_folder
 
         folder = demo_folder()
         if (folder / "study.toml").is_file():
             self._list_study(folder)
         elif self._demo is None:
             self._demo = BuildJob(
-                build_study(demo_plan(), folder),
+                build_demo_study(),
                 self._post,
                 progressed=lambda _: None,
                 succeeded=lambda _: self._list_study(folder),
