@@ -1,0 +1,179 @@
+"""What a trainable coder is: the agreement between networks, the training loop and the bitstream.
+
+A coder turns frames [B, 1, L], cut by `CoderConfig.framing` from a signal at `CoderConfig.sample_rate_hz`,
+into codes, which are integers [B, S, P] (S streams with their own statistics, P positions in each), and
+codes into frames. `Coder.forward` is what training differentiates; `Coder.encode` and `Coder.decode` are
+what files are made with.
+
+Training goes through `Coder.stages` in order: `enter_stage` freezes and thaws what the paper freezes and
+turns quantisation on; before a stage, `prepare_stage` sees frames of the corpus (K-means start of bins).
+Afterwards `symbol_counts` of the training set becomes the static table of the entropy coder.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import torch
+from torch import nn
+
+from earbench_codecs.errors import SettingError
+from earbench_codecs.neural.framing import Framing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+Level = Literal["peak", "std", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoderConfig:
+    """What every coder's configuration holds; it is stored in checkpoints as JSON.
+
+    Parameters
+    ----------
+    sample_rate_hz : int
+        The rate of the frames.
+    framing : Framing
+        How a signal becomes frames.
+    level : {"peak", "std", "none"}
+        What a file is divided by before framing: its largest magnitude, its standard deviation times
+        `crest`, or 1. The divisor is sent as side information.
+    crest : float
+        Only for "std".
+    """
+
+    sample_rate_hz: int
+    framing: Framing = field(default_factory=Framing)
+    level: Level = "none"
+    crest: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Alphabet:
+    """The integers codes are made of, `low` to `high`; with `escape`, others too, at a price.
+
+    Parameters
+    ----------
+    low, high : int
+        Both inclusive; each has its own place in the entropy coder's table.
+    escape : bool
+        Whether integers outside occur; the table then has one more symbol, the last, to announce them.
+    """
+
+    low: int
+    high: int
+    escape: bool = False
+
+    @property
+    def n_symbols(self) -> int:
+        """Number of symbols in a table."""
+        return self.high - self.low + 1 + self.escape
+
+    def symbols(self, codes: Tensor) -> Tensor:
+        """Return places in the table, 0 to n_symbols - 1, of codes of any shape."""
+        symbols = codes - self.low
+        if not self.escape:
+            return symbols
+        outside = (codes < self.low) | (codes > self.high)
+        return torch.where(outside, self.n_symbols - 1, symbols)
+
+
+@dataclass(frozen=True, slots=True)
+class CoderOutput:
+    """What a training step needs.
+
+    Parameters
+    ----------
+    decoded : Tensor, shape [B, 1, L]
+        The frames as they come back.
+    rate_bits : Tensor, scalar
+        Differentiable estimate of the bits a frame takes; `Coder.kbps` turns it into a rate.
+        0 while quantisation is off.
+    terms : mapping of name to Tensor, scalar
+        Further terms of the coder's objective, unweighted, such as "quantization".
+    """
+
+    decoded: Tensor
+    rate_bits: Tensor
+    terms: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Coder(nn.Module, ABC):
+    """Encoder, quantiser and decoder, trained together.
+
+    Parameters
+    ----------
+    config : CoderConfig
+        Everything that is needed to build the coder again, save its parameters.
+    """
+
+    architecture: ClassVar[str]
+    """Name in checkpoints and recipes, such as ``kankanahalli``."""
+    stages: ClassVar[tuple[str, ...]] = ("joint",)
+    """Stages of training, in order; the last one is how the coder is used."""
+
+    def __init__(self, config: CoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.stage = self.stages[-1]
+
+    @property
+    @abstractmethod
+    def alphabet(self) -> Alphabet:
+        """What the codes are made of."""
+
+    @property
+    @abstractmethod
+    def code_shape(self) -> tuple[int, int]:
+        """Streams and positions (S, P) of the codes of a frame."""
+
+    @abstractmethod
+    def forward(self, frames: Tensor) -> CoderOutput:
+        """Code frames [B, 1, L] as the present stage does, differentiably."""
+
+    @abstractmethod
+    def encode(self, frames: Tensor) -> Tensor:
+        """Return the codes, int64 [B, S, P], of frames [B, 1, L]."""
+
+    @abstractmethod
+    def decode(self, codes: Tensor) -> Tensor:
+        """Return the frames [B, 1, L] of codes [B, S, P]."""
+
+    def enter_stage(self, stage: str) -> None:
+        """Train what this stage trains from now on.
+
+        Raises
+        ------
+        SettingError
+            There is no such stage.
+        """
+        if stage not in self.stages:
+            raise SettingError(f"{self.architecture} has no stage {stage!r}; it has {', '.join(self.stages)}")
+        self.stage = stage
+        trained = set(map(id, self.parameters_of(stage)))
+        for parameter in self.parameters():
+            parameter.requires_grad_(id(parameter) in trained)
+
+    def parameters_of(self, stage: str) -> list[nn.Parameter]:
+        """Return what a stage trains."""
+        del stage  # for coders that freeze parts
+        return list(self.parameters())
+
+    def prepare_stage(self, stage: str, frames: Tensor) -> None:
+        """Look at frames [B, 1, L] of the corpus just before a stage begins."""
+
+    def kbps(self, bits_per_frame: float) -> float:
+        """Turn bits a frame into kbit/s."""
+        return bits_per_frame * self.config.sample_rate_hz / self.config.framing.hop / 1000
+
+    @torch.inference_mode()
+    def symbol_counts(self, frames: Tensor) -> Tensor:
+        """Return how often each symbol occurs in frames [B, 1, L], int64 [S, n_symbols]; add up batches."""
+        symbols = self.alphabet.symbols(self.encode(frames)).transpose(0, 1).flatten(1)
+        n = self.alphabet.n_symbols
+        return torch.stack([torch.bincount(stream, minlength=n) for stream in symbols])
