@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ class Workbench:
 
         self.player, self.remembered = player, remembered
         self.main_thread = MainThread()
-        self.quick = ProcessPool(1, self.main_thread.post, niceness=5)
+        self.quick = ProcessPool(2, self.main_thread.post, niceness=0)
         self.encoders = ProcessPool(n_encoders or _n_encoders(), self.main_thread.post)
         self.pictures = LatestOnly(self.main_thread.post)
         self.window = MainWindow()
@@ -94,7 +95,10 @@ class Workbench:
         settings.geometry = self.window.geometry_text()
         settings.page = self.window.page
         settings.splitters = {"audition": state_text(page.splitter), "halves": state_text(page.halves)}
-        self.remembered.save()
+        try:
+            self.remembered.save()
+        except OSError as error:  # the window closes all the same
+            sys.stderr.write(f"earbench: {self.remembered.path} could not be saved: {error.strerror}\n")
         self.main_thread.close()
         for part in (self.tests, self.quick, self.encoders, self.pictures, self.player):
             part.close()
@@ -125,6 +129,8 @@ def run_workbench(paths: Sequence[Path], *, demo: bool = False) -> int:
     remembered = SettingsFile()
     follow_system(app, remembered.settings.color_scheme)
     workbench = Workbench(player, remembered)
+    for number in (signal.SIGINT, signal.SIGTERM):  # save and tidy up as after a click on the cross
+        signal.signal(number, lambda *_: workbench.window.close())
     workbench.window.show()
     workbench.open(paths, demo=demo)
     return app.exec()

@@ -41,7 +41,7 @@ class Bench:
         )
 
     def list_codecs(self) -> None:
-        self.encoders.finish(self.encoders.waiting("list_codecs")[0], CODECS)
+        self.quick.finish(self.quick.waiting("list_codecs")[0], CODECS)
 
     def open(self, *names: str) -> None:
         self.view.paths_given.emit([Path("/clips") / name for name in names])

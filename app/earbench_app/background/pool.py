@@ -207,7 +207,7 @@ def _work(pipe: Connection, niceness: int) -> None:
     os.setpgid(0, 0)  # so that `kill` takes command-line encoders along
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(niceness)
-    with contextlib.suppress(EOFError, BrokenPipeError):
+    with contextlib.suppress(EOFError, ConnectionError):  # the program has gone
         while True:
             function, arguments = pipe.recv()
             pipe.send(_outcome(function, arguments))

@@ -79,7 +79,7 @@ class AuditionPresenter:
         view.show_makeup(self.playback.makeup_db, "")
         self._show_clips()
         self._show_versions()
-        encoders.submit(list_codecs, done=self._take_codecs, failed=self._show_failure, priority=-1)
+        quick.submit(list_codecs, done=self._take_codecs, failed=self._show_failure, priority=-1)
 
     # What comes in -----------------------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from psygnal import Signal, SignalInstance
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -24,6 +23,7 @@ from earbench_app.views.qt.audition_keys import SHORTCUTS, bind_keys
 from earbench_app.views.qt.clip_list import ClipList
 from earbench_app.views.qt.codec_picker import CodecPicker
 from earbench_app.views.qt.empty_state import EmptyState
+from earbench_app.views.qt.file_dialogs import ask_audio_files, ask_folder, ask_wav_path
 from earbench_app.views.qt.icons import icon
 from earbench_app.views.qt.notice_bar import NoticeBar
 from earbench_app.views.qt.spectrogram_view import SpectrogramView
@@ -48,10 +48,6 @@ if TYPE_CHECKING:
 __all__ = ["SHORTCUTS", "AuditionPage"]
 
 _TICK_MS, _IDLE_TICK_MS = 16, 100
-_FILTER = (
-    "Audio (*.wav *.flac *.ogg *.oga *.opus *.mp3 *.m4a *.mp4 *.aac *.aif *.aiff *.aifc *.amr *.awb *.caf)"
-    ";;All files (*)"
-)
 
 
 class AuditionPage(QWidget):
@@ -225,29 +221,21 @@ class AuditionPage(QWidget):
 
     def ask_export(self, version_ids: Sequence[int], suggestion: Path) -> None:
         """Open a file dialog, or a folder dialog for several versions."""
-        dialog = QFileDialog(self, "Export as WAV", str(suggestion.parent))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        if len(version_ids) > 1:
-            dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptOpen)
-            dialog.setFileMode(QFileDialog.FileMode.Directory)
-            dialog.setDirectory(str(suggestion))
+        ids = list(version_ids)
+        if len(ids) == 1:
+            ask_wav_path(self, suggestion, lambda path: self.export_chosen.emit(ids, path))
         else:
-            dialog.setNameFilter("WAV, 32-bit float (*.wav)")
-            dialog.setDefaultSuffix("wav")
-            dialog.selectFile(suggestion.name)
-        dialog.fileSelected.connect(lambda name: self.export_chosen.emit(list(version_ids), Path(name)))
-        dialog.open()
+            ask_folder(self, "Export as WAV", suggestion, lambda path: self.export_chosen.emit(ids, path))
 
     # Actions of keys and buttons ---------------------------------------------------------------------
 
     def open_files(self) -> None:
         """Let the user choose audio files."""
-        dialog = QFileDialog(self, "Open audio files", self.folder, _FILTER)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.filesSelected.connect(lambda names: self.paths_given.emit([Path(name) for name in names]))
-        dialog.open()
+        ask_audio_files(self, self.folder, self._files_chosen)
+
+    def _files_chosen(self, paths: list[Path]) -> None:
+        self.folder = str(paths[0].parent)
+        self.paths_given.emit(paths)
 
     def open_picker(self) -> None:
         """Open the list of codecs above its button."""
@@ -334,8 +322,7 @@ class AuditionPage(QWidget):
         top.setContentsMargins(2 * GRID_PX, GRID_PX, GRID_PX, 0)
         top.addWidget(heading, 1)
         top.addWidget(plus)
-        hint = QLabel("drop files or a folder")
-        hint.setProperty("class", "muted")
+        hint = _muted("drop files or a folder")
         hint.setContentsMargins(2 * GRID_PX, GRID_PX, GRID_PX, GRID_PX)
         side = _surface()
         side.setMinimumWidth(20 * GRID_PX)
@@ -371,8 +358,7 @@ class AuditionPage(QWidget):
         return self.halves
 
     def _buttons(self) -> QHBoxLayout:
-        self._versions_hint = QLabel("Add versions to hear this clip through codecs; keys 1 to 9 switch.")
-        self._versions_hint.setProperty("class", "muted")
+        self._versions_hint = _muted("Add versions to hear this clip through codecs; keys 1 to 9 switch.")
         self._add_versions = QPushButton("Add versions…")
         self._add_versions.setToolTip("Choose codecs and bitrates (Ctrl+N)")
         self._add_versions.clicked.connect(self.open_picker)
@@ -391,6 +377,12 @@ class AuditionPage(QWidget):
         for button in (self._export, self._add_versions, self._test):
             row.addWidget(button)
         return row
+
+
+def _muted(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setProperty("class", "muted")
+    return label
 
 
 def _surface() -> QWidget:

@@ -89,9 +89,13 @@ class SpectrogramView(TimePanel):
 
     def paint_content(self, painter: QPainter, plot: QRectF) -> None:
         """Draw the picture where its times are now, the axis at the left, the colour bar at the right."""
-        painter.fillRect(plot, QColor.fromRgb(self._colors[0]))
         if self._image is None or self._picture is None:
+            painter.fillRect(plot, QColor(theme().plot))
+            painter.setPen(QColor(theme().muted))
+            if self.axis.duration_s > 0:
+                painter.drawText(plot, Qt.AlignmentFlag.AlignCenter, "computing the spectrogram…")
             return
+        painter.fillRect(plot, QColor.fromRgb(self._colors[0]))
         left, right = self.x_of(self._picture.start_s), self.x_of(self._picture.end_s)
         painter.save()
         painter.setClipRect(plot)
