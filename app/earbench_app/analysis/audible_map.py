@@ -108,15 +108,15 @@ class AudibleMap:
         """Return the ratios, [F, B], to 0.01 dB; NaN where unknown."""
         return np.where(self._bands == _UNKNOWN, np.nan, self._bands / _STEPS_A_DB)
 
-    def worst_spots_s(self, count: int) -> list[float]:
-        """Return the moments with the highest frame ratio in any channel, worst first, none twice."""
+    def worst_frames(self, count: int) -> list[tuple[float, float]]:
+        """Return moments in s with the highest frame ratio in any channel, and it in dB; worst first."""
         highest = np.nan_to_num(self.frame_nmr_db, nan=-np.inf).max(axis=0)
         times_s = self.times_s()
-        worst: list[float] = []
+        worst: list[tuple[float, float]] = []
         while len(worst) < count and np.isfinite(highest.max()):
-            time_s = float(times_s[highest.argmax()])
-            worst.append(time_s)
-            highest[np.abs(times_s - time_s) < SPOTS_APART_S] = -np.inf
+            place = int(highest.argmax())
+            worst.append((float(times_s[place]), float(highest[place])))
+            highest[np.abs(times_s - times_s[place]) < SPOTS_APART_S] = -np.inf
         return worst
 
     def picture(self, start_s: float, end_s: float, n_columns: int) -> MapPicture | None:

@@ -37,9 +37,15 @@ class Difference:
 
 def difference(original: AudioClip, version: AudioClip, makeup_db: float) -> Difference:
     """Subtract sample by sample, then amplify, never beyond full scale."""
-    samples = version.samples - original.samples
-    peak = float(np.abs(samples).max())
+    return amplified(original.with_samples(version.samples - original.samples), makeup_db)
+
+
+def amplified(noise: AudioClip, makeup_db: float) -> Difference:
+    """Amplify a difference signal, never beyond full scale."""
+    peak = float(np.abs(noise.samples).max())
     room_db = -20 * math.log10(peak) if peak > 0 else math.inf
     applied_db = min(makeup_db, room_db)
-    scaled = np.clip(samples * np.float32(10 ** (applied_db / 20)), -1, 1)  # for the last bit of rounding
-    return Difference(original.with_samples(scaled), makeup_db, applied_db)
+    scaled = np.clip(
+        noise.samples * np.float32(10 ** (applied_db / 20)), -1, 1
+    )  # for the last bit of rounding
+    return Difference(noise.with_samples(scaled), makeup_db, applied_db)

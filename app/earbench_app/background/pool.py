@@ -55,6 +55,11 @@ class Task:
             if self._worker is not None:
                 self._worker.kill()
 
+    def drop(self) -> None:
+        """Do without its result: not started if still waiting; if running, its process is let finish."""
+        with self._lock:
+            self.cancelled = True
+
     def assign(self, worker: _Worker | None) -> bool:
         """Note which worker runs it, None for no longer; False if it was cancelled before."""
         with self._lock:

@@ -51,6 +51,7 @@ class AuditionPresenter:
 
     make_test_requested = Signal(TestRequest)
     codecs_listed = Signal(list)
+    versions_shown = Signal()
     progressed = Signal()
 
     def __init__(
@@ -326,6 +327,7 @@ class AuditionPresenter:
         self._view.show_versions(rows, self.clips.original_text())
         self._view.show_picked([(version.codec, version.setting) for version in self.workspace.versions])
         self._show_heard()
+        self.versions_shown.emit()
 
     def _show_version(self, version: Version) -> None:
         if version in self.workspace.versions:
@@ -341,7 +343,7 @@ class AuditionPresenter:
         made = self.playback.difference
         text = ""
         if made is not None and made.reduced:
-            text = f"{made.applied_db:+.1f} dB applied: more would pass full scale"
+            text = f"{made.applied_db:+.1f} dB, not more: full scale"
         self._view.show_makeup(self.playback.makeup_db, text)
 
     def _show_failure(self, error: WorkError) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from earbench_app.audition.difference import Difference, difference
+from earbench_app.audition.difference import Difference, amplified, difference
 from earbench_app.playback.player import MIN_LOOP_S
 from earbench_app.views.protocols import Heard
 
@@ -30,6 +31,7 @@ class AuditionPlayback:
     heard_changed = Signal()
     region_changed = Signal()
     difference_changed = Signal()
+    audio_changed = Signal()  # another clip, or a version came or went
 
     def __init__(self, player: Player) -> None:
         self._player = player
@@ -38,6 +40,7 @@ class AuditionPlayback:
         self._free: list[int] = []
         self._difference_slot = _DIFFERENCES[0]
         self.difference: Difference | None = None
+        self.audible_noise: dict[int, AudioClip] = {}  # version id → what of its noise exceeds the mask
         self.makeup_db = DEFAULT_MAKEUP_DB
         self.heard = Heard()
         self.wanted: Heard | None = None  # chosen, but its audio is not there yet
@@ -64,6 +67,7 @@ class AuditionPlayback:
         self._stimuli = [] if original is None else [original] * _FIRST_VERSION
         self._places.clear()
         self._free.clear()
+        self.audible_noise.clear()
         self.heard, self.difference = Heard(), None
         self.region_s, self.looping = None, False
         self._player.load(self._stimuli)
@@ -71,6 +75,12 @@ class AuditionPlayback:
             self._player.play()
         self.region_changed.emit()
         self.heard_changed.emit()
+        self.audio_changed.emit()
+
+    def audio_of(self, version_id: int | None) -> AudioClip | None:
+        """Return the audio of a version, or of the original (None), if it is loaded."""
+        place = _ORIGINAL if version_id is None else self._places.get(version_id)
+        return self._stimuli[place] if self._stimuli and place is not None else None
 
     def has(self, version_id: int) -> bool:
         """Whether a version's audio is loaded."""
@@ -84,6 +94,7 @@ class AuditionPlayback:
         self._player.update(self._stimuli)
         if self.wanted is not None and self.wanted.version_id == version_id:
             self.choose(self.wanted)
+        self.audio_changed.emit()
 
     def leave(self, version_id: int) -> None:
         """Let go of a version that left the table; the original sounds if it was this one."""
@@ -94,9 +105,13 @@ class AuditionPlayback:
             self._free.append(place)
             self._stimuli[place] = self._stimuli[_ORIGINAL]
             self._player.update(self._stimuli)
+            self.audible_noise.pop(version_id, None)
+            self.audio_changed.emit()
 
     def choose(self, heard: Heard) -> None:
         """Sound this as soon as its audio is there; until then what sounds goes on."""
+        if heard.audible and heard.version_id not in self.audible_noise:
+            heard = replace(heard, audible=False)
         missing = heard.version_id is not None and heard.version_id not in self._places
         self.wanted = heard if missing or not self._stimuli else None
         if self.wanted is None:
@@ -177,8 +192,11 @@ class AuditionPlayback:
         assert heard.version_id is not None
         if self.heard.difference:  # the one that sounds must not change under the playhead
             self._difference_slot = _DIFFERENCES[1 - _DIFFERENCES.index(self._difference_slot)]
-        version = self._stimuli[self._places[heard.version_id]]
-        self.difference = difference(self._stimuli[_ORIGINAL], version, self.makeup_db)
+        if heard.audible:
+            self.difference = amplified(self.audible_noise[heard.version_id], self.makeup_db)
+        else:
+            version = self._stimuli[self._places[heard.version_id]]
+            self.difference = difference(self._stimuli[_ORIGINAL], version, self.makeup_db)
         self._stimuli[self._difference_slot] = self.difference.clip
         self._player.update(self._stimuli)
         self.difference_changed.emit()

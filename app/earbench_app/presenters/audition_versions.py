@@ -120,7 +120,11 @@ class VersionMaker:
         failed: Callable[[WorkError], None],
     ) -> None:
         """Write a version to a WAV file."""
-        self._quick.submit(export_version, _job(clip, version), *self._cache, path, done=done, failed=failed)
+        self._quick.submit(export_version, *self.source(clip, version), path, done=done, failed=failed)
+
+    def source(self, clip: Clip, version: Version) -> tuple[VersionJob, Path, int]:
+        """Return what a worker needs to get at a version: the job, and the cache with its limit in bytes."""
+        return _job(clip, version), *self._cache
 
     def row(self, index: int, version: Version) -> VersionRow:
         """Return what the table shows of a version of the current clip."""

@@ -47,10 +47,14 @@ class VersionRow:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What sounds: the original (`version_id` None), a version, or its difference from the original."""
+    """What sounds: the original (`version_id` None), a version, or its difference from the original.
+
+    `audible` is the part of the difference that exceeds the masking threshold.
+    """
 
     version_id: int | None = None
     difference: bool = False
+    audible: bool = False
 
 
 class AuditionView(Protocol):
