@@ -1,0 +1,334 @@
+"""Recipes: all that decides what a training run does, in one TOML file that travels with its checkpoint."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from earbench_codecs.training.errors import RecipeError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+OptionValue = bool | int | float | str | list[int] | list[float] | list[str]
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Table(BaseModel):
+    """A table of the file: no key but those named, nothing changes after it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelTable(_Table):
+    """`[model]`: which coder, and its size.
+
+    Parameters
+    ----------
+    name : str
+        As in the table of trainable coders.
+    options : dict
+        Handed to the coder as it is; it checks them.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    options: dict[str, OptionValue] = {}
+
+
+class DataTable(_Table):
+    """`[data]`: what is drawn from the corpus. Sample rate, frame and level are the model's.
+
+    Parameters
+    ----------
+    split_by : {"file", "speaker"}
+        What stays together in either training or validation; windows of one file never part.
+    speaker_pattern : str, optional
+        Regular expression searched in a file's path below the corpus; its first group, or all it
+        matches, is the speaker. A file it does not match is a speaker of its own.
+    include, exclude : str, optional
+        Regular expressions: files that are used, and files that are not, by that path.
+    validation_share : float
+        Of the corpus' duration, 0 to 0.9; at 0 nothing is held out.
+    seed : int
+        Of the split and of the windows drawn.
+    """
+
+    split_by: Literal["file", "speaker"] = "file"
+    speaker_pattern: str | None = None
+    include: str | None = None
+    exclude: str | None = None
+    validation_share: Annotated[float, Field(ge=0, le=0.9)] = 0.05
+    seed: int = 0
+
+    @field_validator("speaker_pattern", "include", "exclude")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return pattern
+
+    @model_validator(mode="after")
+    def _speakers_are_found(self) -> DataTable:
+        if self.split_by == "speaker" and self.speaker_pattern is None:
+            raise ValueError("split_by = 'speaker' needs speaker_pattern, which finds one in a file's path")
+        return self
+
+
+class Term(_Table):
+    """A term of the objective that has no options but its weight."""
+
+    weight: NotNegative
+
+
+class MelTerm(Term):
+    """`[objective.mel]`: distance of log mel spectra.
+
+    Parameters
+    ----------
+    banks : list of int
+        Bands of each filter bank; the term is the mean over the banks.
+    scale : {"floor", "triangle"}
+        "floor": edges at whole lines, as Kankanahalli's code: low filters of the 128 bank are empty and
+        contribute nothing to the distance. "triangle": edges between lines, as TensorFlow's matrix in
+        PAM-NAC's code.
+    skip_bands : int
+        Lowest bands of each bank left out; 3 in PAM-NAC's code.
+    """
+
+    banks: Annotated[list[Count], Field(min_length=1)] = [8, 16, 32, 128]
+    scale: Literal["floor", "triangle"] = "floor"
+    skip_bands: Annotated[int, Field(ge=0)] = 0
+
+
+class TwoStageTerm(Term):
+    """`[objective.two_stage]`: the perceptual loss of Shin et al. 2022, weighted by perceptual entropy.
+
+    Parameters
+    ----------
+    reading : {"emphasise", "detached", "literal"}
+        How eqs. 3 to 6 are read; see `losses.TwoStage`. "literal" collapses to one number for all bins.
+    banks : list of int
+    exponent : float
+        γ of eq. 7.
+    """
+
+    reading: Literal["emphasise", "detached", "literal"] = "emphasise"
+    banks: Annotated[list[Count], Field(min_length=1)] = [16, 32, 64, 256]
+    exponent: NotNegative = 2.4
+
+
+class ObjectiveTable(_Table):
+    """`[objective]`: the terms that are summed, each with its weight.
+
+    Parameters
+    ----------
+    mse, rmse : Term
+        Mean square error; and its root, taken for each window (Kankanahalli, PAM-NAC).
+    mel : MelTerm
+    priority, noise_modulation : Term
+        PAM-NAC's two psychoacoustic terms (loss sets C and D).
+    two_stage : TwoStageTerm
+    entropy : Term
+        The coder's estimate in bits a symbol; its weight is multiplied by τ where there is a `[rate]`.
+    coder : mapping of name to weight
+        Terms that the coder itself works out, such as ``quantization``, which pushes soft assignments
+        towards one-hot ones. Those not named here do not count.
+    """
+
+    mse: Term | None = None
+    rmse: Term | None = None
+    mel: MelTerm | None = None
+    priority: Term | None = None
+    noise_modulation: Term | None = None
+    two_stage: TwoStageTerm | None = None
+    entropy: Term | None = None
+    coder: dict[str, NotNegative] = {}
+
+    @model_validator(mode="after")
+    def _has_distortion(self) -> ObjectiveTable:
+        if not set(self.terms) - {"entropy"}:
+            raise ValueError("no term measures distortion; add one, such as mse = { weight = 1 }")
+        return self
+
+    @property
+    def terms(self) -> dict[str, Term]:
+        """The terms there are but the coder's own, by name."""
+        named = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: term for name, term in named.items() if isinstance(term, Term)}
+
+
+class OptimiserTable(_Table):
+    """`[optimiser]`: how parameters change.
+
+    Parameters
+    ----------
+    learning_rate, final_learning_rate : float
+        Ends of one cosine over the whole run; without the second the rate stays.
+    batch : int
+        Windows a step, over all processes together.
+    steps_per_epoch : int
+        An epoch ends with validation and a step of τ.
+    clip_norm : float, optional
+        Largest norm of all gradients together.
+    ema_decay : float, optional
+        Validation and the best checkpoint then use a running mean of the parameters.
+    """
+
+    kind: Literal["adam", "adamw"] = "adam"
+    learning_rate: Positive
+    final_learning_rate: Positive | None = None
+    weight_decay: NotNegative = 0.0
+    batch: Count = 128
+    steps_per_epoch: Count
+    clip_norm: Positive | None = None
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+
+
+class RateTable(_Table):
+    """`[rate]`: τ, the weight of the entropy term, is moved until the rate is right.
+
+    Parameters
+    ----------
+    target_kbps, tolerance_kbps : float
+        ±0.45 kbps in Kankanahalli 2018.
+    tau_initial, tau_step : float
+        0.5 and 0.025 in Kankanahalli's code; 0.015 a step in PAM-NAC's.
+    rule : {"outside", "always", "proportional"}
+        "outside": one step an epoch, where the rate is outside the tolerance (Kankanahalli). "always": one
+        step an epoch towards the target (PAM-NAC). "proportional": as "outside", by a step for each
+        tolerance the rate is off, at most ten.
+    tau_floor : float, optional
+        Lowest τ; "none" is PAM-NAC's: its τ goes below 0 and then rewards entropy.
+    """
+
+    target_kbps: Positive
+    tolerance_kbps: Positive = 0.45
+    tau_initial: float = 0.5
+    tau_step: Positive = 0.025
+    rule: Literal["outside", "always", "proportional"] = "outside"
+    tau_floor: float | Literal["none"] = 0.0
+
+
+class StageTable(_Table):
+    """`[[stages]]`: a part of the run; they follow each other.
+
+    Parameters
+    ----------
+    stage : str
+        One of the coder's own stages, which decide what is trained and whether it quantises.
+    epochs : int
+    learning_rate, final_learning_rate : float, optional
+        In place of the optimiser's, for this stage.
+    """
+
+    stage: Annotated[str, Field(min_length=1)]
+    epochs: Count
+    learning_rate: Positive | None = None
+    final_learning_rate: Positive | None = None
+
+
+class Recipe(_Table):
+    """A whole recipe.
+
+    Parameters
+    ----------
+    title : str
+        One line that says what is trained.
+    note : str
+        Source, and where it differs from the paper.
+    """
+
+    title: Annotated[str, Field(min_length=1)]
+    note: str = ""
+    model: ModelTable
+    data: DataTable
+    objective: ObjectiveTable
+    optimiser: OptimiserTable
+    rate: RateTable | None = None
+    stages: Annotated[list[StageTable], Field(min_length=1)]
+
+    @property
+    def n_steps(self) -> int:
+        """Steps of the whole run."""
+        return self.optimiser.steps_per_epoch * sum(stage.epochs for stage in self.stages)
+
+    @model_validator(mode="after")
+    def _rate_has_a_handle(self) -> Recipe:
+        if self.rate is not None and self.objective.entropy is None:
+            raise ValueError("[rate] moves the entropy term, which [objective] lacks; add it or drop [rate]")
+        return self
+
+
+def read_recipe(name_or_file: str | Path) -> Recipe:
+    """Return a bundled recipe by its name, or read one from a TOML file.
+
+    Raises
+    ------
+    RecipeError
+        No such recipe, no TOML, or a key that is missing, unknown or out of its range; names it.
+    """
+    bundled = _bundled().get(str(name_or_file))
+    if bundled is not None:
+        return parse_recipe(bundled, f"{name_or_file}.toml")
+    path = Path(name_or_file)
+    try:
+        return parse_recipe(path.read_text(encoding="utf-8"), path)
+    except FileNotFoundError:
+        known = ", ".join(recipe_names()) or "none"
+        raise RecipeError(
+            path, f"there is no such file, and no bundled recipe of that name ({known})"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(path, f"it cannot be read: {error}") from error
+
+
+def parse_recipe(text: str, source: str | Path) -> Recipe:
+    """Return the recipe a TOML text holds.
+
+    Raises
+    ------
+    RecipeError
+        Names the source and the key.
+    """
+    try:
+        return Recipe.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(source, f"it is not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise RecipeError(source, "; ".join(map(_complaint, error.errors()))) from error
+
+
+def recipe_names() -> list[str]:
+    """Names of the bundled recipes, in alphabetical order."""
+    return sorted(_bundled())
+
+
+def _bundled() -> dict[str, str]:
+    folder = files("earbench_codecs.training") / "recipes"
+    entries = folder.iterdir() if folder.is_dir() else ()
+    return {
+        entry.name.removesuffix(".toml"): entry.read_text(encoding="utf-8")
+        for entry in entries
+        if entry.name.endswith(".toml")
+    }
+
+
+def _complaint(error: ErrorDetails) -> str:
+    key = ".".join(map(str, error["loc"])) or "the recipe"
+    if error["type"] == "extra_forbidden":
+        return f"{key}: there is no such key; check its spelling"
+    if error["type"] == "missing":
+        return f"{key}: is missing; add it"
+    message = error["msg"].removeprefix("Value error, ")
+    got = "" if isinstance(error["input"], dict) else f", not {error['input']!r}"
+    return f"{key}: {message}{got}"
