@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QSplitter,
     QStackedWidget,
     QToolButton,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["SHORTCUTS", "AuditionPage"]
 
 _TICK_MS, _IDLE_TICK_MS = 16, 100
+_HINT = "Add versions to hear this clip through codecs; keys 1 to 9 switch."
 
 
 class AuditionPage(QWidget):
@@ -149,7 +151,7 @@ class AuditionPage(QWidget):
     def show_versions(self, rows: Sequence[VersionRow], original: str) -> None:
         """Fill the table; without versions, say how to add some."""
         self.table.show_rows(rows, original)
-        self._versions_hint.setVisible(not rows)
+        self._versions_hint.setText("" if rows else _HINT)
         self._export.setEnabled(bool(rows))
 
     def show_version(self, row: VersionRow) -> None:
@@ -325,7 +327,7 @@ class AuditionPage(QWidget):
         hint = _muted("drop files or a folder")
         hint.setContentsMargins(2 * GRID_PX, GRID_PX, GRID_PX, GRID_PX)
         side = _surface()
-        side.setMinimumWidth(20 * GRID_PX)
+        side.setMinimumWidth(16 * GRID_PX)
         column = QVBoxLayout(side)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(top)
@@ -358,7 +360,7 @@ class AuditionPage(QWidget):
         return self.halves
 
     def _buttons(self) -> QHBoxLayout:
-        self._versions_hint = _muted("Add versions to hear this clip through codecs; keys 1 to 9 switch.")
+        self._versions_hint = _muted(_HINT)
         self._add_versions = QPushButton("Add versions…")
         self._add_versions.setToolTip("Choose codecs and bitrates (Ctrl+N)")
         self._add_versions.clicked.connect(self.open_picker)
@@ -372,8 +374,8 @@ class AuditionPage(QWidget):
         row = QHBoxLayout()
         row.setContentsMargins(2 * GRID_PX, GRID_PX, 2 * GRID_PX, 0)
         row.setSpacing(GRID_PX)
-        row.addWidget(self._versions_hint)
-        row.addStretch(1)
+        self._versions_hint.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        row.addWidget(self._versions_hint, 1)
         for button in (self._export, self._add_versions, self._test):
             row.addWidget(button)
         return row

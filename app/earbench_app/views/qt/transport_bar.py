@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
+from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QSlider, QToolButton, QWidget
 
 from earbench_app.views.qt.icons import icon
 from earbench_app.views.qt.theme import GRID_PX, number_font
@@ -49,10 +49,11 @@ class TransportBar(QWidget):
         self._time = QLabel()
         self._time.setAccessibleName("Position and length")
         self._time.setFont(number_font(self.font()))
-        self._time.setFixedWidth(18 * GRID_PX)
+        self._time.setFixedWidth(15 * GRID_PX)
         self.makeup = self._makeup_box()
         self._applied = QLabel()
         self._applied.setProperty("class", "warning")
+        self._applied.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.volume = self._volume_slider()
         self._volume_text = QLabel()
         self._volume_text.setProperty("class", "muted")
@@ -92,6 +93,7 @@ class TransportBar(QWidget):
         with QSignalBlocker(self.makeup):
             self.makeup.setValue(asked_db)
         self._applied.setText(text)
+        self._applied.setToolTip(text)
 
     def show_volume(self, volume_db: float) -> None:
         """Set the slider."""
@@ -133,7 +135,8 @@ class TransportBar(QWidget):
         slider = QSlider(Qt.Orientation.Horizontal)
         slider.setRange(LOWEST_VOLUME_DB, 0)
         slider.setPageStep(6)
-        slider.setFixedWidth(14 * GRID_PX)
+        slider.setMinimumWidth(6 * GRID_PX)
+        slider.setMaximumWidth(14 * GRID_PX)
         slider.setToolTip("Volume, in dB below full scale")
         slider.setAccessibleName("Volume")
         slider.valueChanged.connect(self._volume_moved)
@@ -149,14 +152,11 @@ class TransportBar(QWidget):
         row.setSpacing(GRID_PX)
         for button in (self.play, self.stop, self.loop):
             row.addWidget(button)
-        row.addSpacing(GRID_PX)
         row.addWidget(self._time)
-        row.addSpacing(GRID_PX)
         row.addWidget(self.reference)
         row.addWidget(self.difference)
         row.addWidget(self.makeup)
-        row.addWidget(self._applied)
-        row.addStretch(1)
+        row.addWidget(self._applied, 1)
         speaker = QLabel()
         speaker.setPixmap(icon("volume", "muted").pixmap(16, 16))
         row.addWidget(speaker)
