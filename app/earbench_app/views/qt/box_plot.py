@@ -9,6 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtGui import QColor, QPen
 
+from earbench_app.views.qt.plot_export import own_menu
 from earbench_app.views.qt.theme import theme, version_color
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ class BoxPlot(pg.PlotWidget):  # type: ignore[misc]
     """Passive. Every column has its place and its name below, so that no colour needs telling apart."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent, enableMenu=False)
         self.setAccessibleName("Box plot of the scores by condition; the same figures are in the table")
-        self.setMenuEnabled(False)
+        own_menu(self)
         self.hideButtons()
         self.setMouseEnabled(x=False, y=False)
 

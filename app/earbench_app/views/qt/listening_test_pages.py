@@ -86,8 +86,10 @@ class ListeningTestPages:
         self._make_player, self._post = make_player, post
         self._demo: BuildJob | None = None
         self._wizards: list[StudyWizardPresenter] = []  # psygnal holds bound methods weakly
-        window.add_page("Studies", LazyPage(lambda: self.parts.studies_page))
-        window.add_page("Results", LazyPage(lambda: self.parts.results_page))
+        self._studies_place = LazyPage(lambda: self.parts.studies_page)
+        self._results_place = LazyPage(lambda: self.parts.results_page)
+        window.add_page("Studies", self._studies_place)
+        window.add_page("Results", self._results_place)
 
     @cached_property
     def parts(self) -> Parts:
@@ -98,7 +100,8 @@ class ListeningTestPages:
         from earbench_app.views.qt.results_page import ResultsPage
         from earbench_app.views.qt.studies_page import StudiesPage
 
-        studies_page, results_page = StudiesPage(), ResultsPage()
+        studies_page = StudiesPage(self._studies_place)
+        results_page = ResultsPage(self._results_place)
         results = ResultsPresenter(results_page, user_name())
         studies = StudiesPresenter(
             studies_page, self._remembered, self._make_player, launch_listener, user_name()

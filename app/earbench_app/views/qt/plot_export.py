@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QRectF
+from PySide6.QtCore import QBuffer, QIODevice, QRectF
 from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtSvg import QSvgGenerator
 
@@ -26,23 +26,37 @@ def save_plot(plot: QGraphicsView, path: Path) -> None:
     OSError
         It cannot be written.
     """
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     if path.suffix.lower() == ".svg":
-        canvas = QSvgGenerator()
-        canvas.setFileName(str(path))
-        canvas.setSize(plot.size())
-        canvas.setViewBox(QRectF(plot.rect()))
-        canvas.setTitle(plot.accessibleName())
-        painter = QPainter(canvas)
-        written = painter.isActive()
-        plot.render(painter)
-        painter.end()
+        _draw_svg(plot, buffer)
     else:
-        image = QImage(plot.size() * _PNG_SCALE, QImage.Format.Format_RGB32)
-        image.fill(QColor(theme().plot))
-        painter = QPainter(image)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        plot.render(painter, QRectF(image.rect()))
-        painter.end()
-        written = image.save(str(path))
-    if not written:
-        raise OSError(f"{path}: the plot cannot be written there; choose another folder or name")
+        _draw_png(plot, buffer)
+    path.write_bytes(bytes(buffer.data().data()))
+
+
+def own_menu(plot: Any) -> None:
+    """Let a pyqtgraph plot own the menu it makes, which would outlive it else."""
+    menu = plot.plotItem.ctrlMenu
+    menu.setParent(plot, menu.windowFlags())
+
+
+def _draw_svg(plot: QGraphicsView, buffer: QBuffer) -> None:
+    canvas = QSvgGenerator()
+    canvas.setOutputDevice(buffer)
+    canvas.setSize(plot.size())
+    canvas.setViewBox(QRectF(plot.rect()))
+    canvas.setTitle(plot.accessibleName())
+    painter = QPainter(canvas)
+    plot.render(painter)
+    painter.end()
+
+
+def _draw_png(plot: QGraphicsView, buffer: QBuffer) -> None:
+    image = QImage(plot.size() * _PNG_SCALE, QImage.Format.Format_RGB32)
+    image.fill(QColor(theme().plot))
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    plot.render(painter, QRectF(image.rect()))
+    painter.end()
+    image.save(buffer, "PNG")  # type: ignore[call-overload]  # the stub wants bytes, the function a str

@@ -81,6 +81,7 @@ class ScoreBoard(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._columns: dict[str, ScoreColumn] = {}
         self._audible: str | None = None
         self._playing_now: tuple[str | None, str] = (None, "")
@@ -118,6 +119,8 @@ class ScoreBoard(QWidget):
             return
         self._playing_now = (audible, chosen)
         self._audible, self._typed = audible, ""
+        if isinstance(QApplication.focusWidget(), ScoreSlider):
+            self.setFocus()  # from a disabled slider Qt would move it on, perhaps into the comment
         for label, column in self._columns.items():
             column.show_state(label == audible, label == chosen)
         if audible in self._columns and not isinstance(QApplication.focusWidget(), QLineEdit):

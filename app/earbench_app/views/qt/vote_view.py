@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyqtgraph as pg
 from PySide6.QtGui import QColor
 
+from earbench_app.views.qt.plot_export import own_menu
 from earbench_app.views.qt.theme import OKABE_ITO, theme
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ class VoteView(pg.PlotWidget):  # type: ignore[misc]
     """Passive: one bar a pair, its parts written on it."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent, enableMenu=False)
         self.setAccessibleName("Votes by pair; the same figures are in the table")
-        self.setMenuEnabled(False)
+        own_menu(self)
         self.hideButtons()
         self.setMouseEnabled(x=False, y=False)
 
