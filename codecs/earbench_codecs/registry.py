@@ -32,7 +32,7 @@ BUILT_IN: Mapping[str, tuple[str, Kind]] = {
     "opus": (f"{_REFERENCE}.opus:Opus", "reference"),
     "aac": (f"{_REFERENCE}.aac:Aac", "reference"),
     "vorbis": (f"{_REFERENCE}.vorbis:Vorbis", "reference"),
-    "amr_wb": (f"{_REFERENCE}.amr_wb:AmrWb", "reference"),
+    "amr-wb": (f"{_REFERENCE}.amr_wb:AmrWb", "reference"),
     "anchor35": (f"{_REFERENCE}.anchors:anchor35", "anchor"),
     "anchor70": (f"{_REFERENCE}.anchors:anchor70", "anchor"),
 }

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CODECS = [
     CodecInfo("mp3", "MP3", "reference", "1", bitrates_kbps=(32.0, 64.0, 96.0), default=Setting.of(64)),
     CodecInfo("opus", "Opus", "reference", "1", bitrates_kbps=(6.0, 510.0), continuous=True),
-    CodecInfo("amr_wb", "AMR-WB", "reference", "", available=False, reason="apt-get install it"),
+    CodecInfo("amr-wb", "AMR-WB", "reference", "", available=False, reason="apt-get install it"),
 ]
 MP3_64, MP3_96, OPUS_24 = ("mp3", Setting.of(64)), ("mp3", Setting.of(96)), ("opus", Setting.of(24))
 
@@ -181,7 +181,7 @@ def test_versions_asked_before_the_codecs_are_known_wait_for_them(bench: Bench) 
 @pytest.mark.parametrize(
     ("choice", "words"),
     [
-        (("amr_wb", Setting()), "apt-get install it"),
+        (("amr-wb", Setting()), "apt-get install it"),
         (("lost", Setting()), "no such codec"),
         (("mp3", Setting.of(65)), "65"),
     ],

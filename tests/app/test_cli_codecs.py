@@ -33,15 +33,15 @@ def test_codecs_json_has_exactly_the_fields_of_the_contract(capsys):
     assert (code, err) == (0, "")
     assert all(list(info) == FIELDS for info in infos)
     by_name = {info["name"]: info for info in infos}
-    assert {"mp3", "opus", "aac", "vorbis", "amr_wb", "anchor35", "anchor70"} <= set(by_name)
+    assert {"mp3", "opus", "aac", "vorbis", "amr-wb", "anchor35", "anchor70"} <= set(by_name)
     assert by_name["anchor35"]["bitrates_kbps"] == []
-    assert by_name["amr_wb"]["sample_rates_hz"] == [16_000]
+    assert by_name["amr-wb"]["sample_rates_hz"] == [16_000]
 
 
 def test_codecs_for_people_names_each(capsys):
     code, out, _ = shell(capsys, "codecs")
     assert code == 0
-    for name in ("mp3", "opus", "amr_wb", "anchor70"):
+    for name in ("mp3", "opus", "amr-wb", "anchor70"):
         assert f"\n{name} " in f"\n{out}"
 
 
@@ -72,7 +72,7 @@ def test_an_option_of_the_codec_is_given_by_name(capsys, clip_wav, tmp_path):
 
 
 def test_what_was_done_on_the_way_is_said(capsys, clip_wav, tmp_path):
-    code, out, _ = shell(capsys, "encode", clip_wav, tmp_path / "x.ebc", "--codec", "amr_wb")
+    code, out, _ = shell(capsys, "encode", clip_wav, tmp_path / "x.ebc", "--codec", "amr-wb")
     assert code == 0
     assert "kbps measured" in out
     assert "note: resampled from 48000 to 16000 Hz" in out
@@ -91,7 +91,7 @@ def test_integer_output_is_on_request(capsys, clip_wav, tmp_path, bits):
     [
         (("encode", "gone.wav", "x.ebc", "--codec", "mp3"), "gone.wav: there is no such file"),
         (("encode", "clip.wav", "x.ebc", "--codec", "mp4"), "no codec named 'mp4'; there are: mp3"),
-        (("encode", "clip.wav", "x.ebc", "--codec", "amr_wb", "--kbps", "7"), "no mode at 7 kbps"),
+        (("encode", "clip.wav", "x.ebc", "--codec", "amr-wb", "--kbps", "7"), "no mode at 7 kbps"),
         (("encode", "clip.wav", "x.ebc", "--codec", "mp3", "--option", "vbr=12"), "vbr='12' is not one of"),
         (
             ("encode", "clip.wav", "x.ebc", "--codec", "anchor35", "--checkpoint", "clip.wav"),

@@ -113,7 +113,7 @@ def test_without_the_library_the_reason_has_the_install_command(library_is_missi
     info = AmrWb().info
     assert not info.available
     assert "sudo apt-get install libvo-amrwbenc0" in info.reason
-    with pytest.raises(CodecUnavailableError, match=r"amr_wb is not available: .*apt-get install"):
+    with pytest.raises(CodecUnavailableError, match=r"amr-wb is not available: .*apt-get install"):
         AmrWb().encode(noise())
 
 

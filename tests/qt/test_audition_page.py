@@ -374,7 +374,7 @@ def test_dropped_files_and_folders_are_given_on(page: AuditionPage, tmp_path: Pa
 
 
 CODECS = [
-    CodecInfo("amr_wb", "AMR-WB", "reference", "", available=False, reason="apt-get install libvo-amrwbenc0"),
+    CodecInfo("amr-wb", "AMR-WB", "reference", "", available=False, reason="apt-get install libvo-amrwbenc0"),
     CodecInfo(
         "mp3",
         "MP3",
@@ -395,7 +395,7 @@ def test_the_picker_gives_what_is_ticked_with_all_options(page: AuditionPage) ->
     page.show_codecs(CODECS)
     page.show_picked([("mp3", Setting.of(64, vbr="off", stereo="joint"))])
     mp3, opus, amr = page.picker._groups
-    assert [group.codec for group in (mp3, opus, amr)] == ["mp3", "opus", "amr_wb"]
+    assert [group.codec for group in (mp3, opus, amr)] == ["mp3", "opus", "amr-wb"]
     assert any("apt-get install" in label.text() for label in amr.findChildren(QLabel))
     assert not mp3.chips[Setting.of(64)].isEnabled()
     page.open_picker()

@@ -14,7 +14,7 @@ DEMO_VERSIONS = (
     ("mp3", Setting.of(64)),
     ("opus", Setting.of(32)),
     ("aac", Setting.of(64)),
-    ("amr_wb", Setting.of(12.65)),
+    ("amr-wb", Setting.of(12.65)),
 )
 
 

@@ -52,7 +52,7 @@ class AmrWb(Codec):
         """What it is, and whether the encoder's library is there."""
         missing = _library() is None
         return CodecInfo(
-            name="amr_wb",
+            name="amr-wb",
             title="AMR-WB (libvo-amrwbenc)",
             kind="reference",
             version="libvo-amrwbenc.so.0",
@@ -122,7 +122,7 @@ def _encoded_frames(frames: NDArray[np.int16], mode: int) -> bytes:
     """Encode frames [N, 320] without discontinuous transmission."""
     library = _library()
     if library is None:
-        raise CodecUnavailableError("amr_wb", _install_command())
+        raise CodecUnavailableError("amr-wb", _install_command())
     state = library.E_IF_init()
     out = ctypes.create_string_buffer(max(FRAME_BYTES) + 3)
     coded = bytearray()
