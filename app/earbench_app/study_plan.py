@@ -244,6 +244,8 @@ def _condition_problems(plan: StudyPlan) -> Iterable[Problem]:
     ids = [planned.id for planned in plan.conditions]
     if not ids:
         yield Problem("conditions", "Choose at least one codec to test.")
+    for anchor in sorted({planned.codec for planned in plan.conditions} & {str(role) for role in ANCHORS}):
+        yield Problem("conditions", f"{anchor} is an anchor, added by itself; remove it from the systems.")
     for twice in sorted({i for i in ids if ids.count(i) > 1}):
         yield Problem("conditions", f"{twice} is there twice; remove one.")
     n_graded = len(plan.design_conditions())

@@ -297,5 +297,10 @@ def test_excerpts_too_short_block_and_too_long_warn(clips, region, blocking):
     assert ("items", blocking) in problems(make_plan(clips, items=(item,)))
 
 
+def test_an_anchor_is_no_system(clips):
+    anchor = PlannedCondition("anchor35", Setting(), "3.5 kHz")
+    assert ("conditions", True) in problems(make_plan(clips, conditions=(anchor,)))
+
+
 def test_identifiers_differ():
     assert unique_ids(["Café 1", "café 1", "", "x"]) == ["caf-1", "caf-1-2", "item", "x"]

@@ -32,6 +32,7 @@ class NamePage(QWidget):
         self._go = QPushButton("Go on")
         self._go.setObjectName("go_on")
         self._go.setProperty("class", "primary")
+        self._go.setProperty("scale", "large")
         caption = _label("")
         caption.setText("Your name or number")
         caption.setBuddy(self._name)
@@ -41,6 +42,7 @@ class NamePage(QWidget):
         rows = _centred(self)
         for widget in (self._title, caption, self._name, self._message, self._go):
             rows.addWidget(widget)
+        rows.addStretch(1)
 
     def show_entry(self, title: str, listener: str, message: str) -> None:
         """Ask, or ask again with what went wrong."""

@@ -115,6 +115,7 @@ class ResultsPage(QWidget):
         page = QWidget()
         self._seal_title.setProperty("class", "title")
         self._seal_text.setWordWrap(True)
+        self._seal_text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._seal_text.setFixedWidth(72 * GRID_PX)
         self._open.setObjectName("open_results")
         self._open.clicked.connect(lambda: self.open_confirmed.emit())

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 _REFRESH_MS = 2000
 _FOLDER_ROLE = Qt.ItemDataRole.UserRole
+_LIST_STYLE = "QListView::item:selected { background: palette(highlight); color: palette(highlighted-text); }"
 
 
 class StudiesPage(QWidget):
@@ -169,6 +170,7 @@ class StudiesPage(QWidget):
         side = QWidget()
         self._list.setAccessibleName("Studies")
         self._list.setWordWrap(True)
+        self._list.setStyleSheet(_LIST_STYLE)
         self._list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         new, add, forget = QPushButton("New…"), QPushButton("Open…"), QPushButton("Remove")
         new.setToolTip("Make a study from audio files and codecs")
@@ -194,6 +196,8 @@ class StudiesPage(QWidget):
         for label in (self._title, self._detail):
             label.setTextFormat(Qt.TextFormat.PlainText)
         self._tabs.setDocumentMode(True)
+        self._tabs.tabBar().setProperty("class", "navigation")
+        self._tabs.tabBar().setDrawBase(False)
         self._tabs.addTab(self._design, "Design")
         self._tabs.addTab(self._sittings, "Sittings")
         column = QVBoxLayout(body)
