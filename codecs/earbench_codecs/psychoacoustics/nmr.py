@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 DISTURBED_DB = 1.5
 """A frame with a band above it counts as disturbed (the limit of PEAQ's relative disturbed frames)."""
 
+NOISE_BANDWIDTH_LINES = 1.5
+"""Lines over which a Hann window spreads the power of one component."""
+
 NMR_FLOOR_DB = -200.0
 """The ratio where there is no noise at all, as between a signal and itself."""
 
@@ -41,7 +44,7 @@ class NoiseToMask:
     bands_bark : ndarray of int, shape [B]
         Lower limit of each band; it is one Bark wide.
     band_nmr_db : ndarray of float32, shape [F, B]
-        Noise power over mask power, each summed over the band's lines.
+        Sum over the band's lines of noise over threshold: see `band_noise_to_mask`.
     frame_nmr_db : ndarray of float32, shape [F]
         Mean ratio over the bands, in dB.
     total_db : float
@@ -87,13 +90,19 @@ def noise_to_mask_db(model: Model1, reference: Tensor, noise: Tensor) -> Tensor:
 
 
 def band_noise_to_mask(model: Model1, reference: Tensor, noise: Tensor) -> Tensor:
-    """Return noise power over mask power in each Bark band: frames [..., n_fft] to ratios [..., B].
+    """Return the noise-to-mask ratio of each Bark band: frames [..., n_fft] to ratios [..., B].
 
-    `noise` is test minus reference. Differentiable in it; a ratio, not dB, so that losses can average it.
+    `noise` is test minus reference. Every line's noise is held against the threshold at that line, and
+    the ratios are summed over the band: the threshold is the level of one component that is just audible,
+    so noise spread over many lines adds up while the threshold does not. Where the threshold is flat this
+    is the band's noise power over the threshold, as the standard has it in a subband (steps 8 and 9). The
+    sum is divided by the window's equivalent noise bandwidth, 1.5 lines. Differentiable in the noise; a
+    ratio, not dB, so that losses can average it.
     """
     mask = model.signal_and_mask(reference)
     noise_power = model.power(noise) * 10 ** (mask.gain_db / 10)
-    return (noise_power @ model.bands) / (10 ** (mask.threshold_db_spl / 10) @ model.bands)
+    by_line = noise_power / 10 ** (mask.threshold_db_spl / 10)
+    return by_line @ model.bands / NOISE_BANDWIDTH_LINES
 
 
 def noise_to_mask(

@@ -79,11 +79,11 @@ def test_read_only_samples_are_fine() -> None:
 
 
 def test_a_sine_in_silence_has_its_level_over_the_threshold_in_quiet() -> None:
-    """Closed form: the mask is the threshold in quiet; the noise three lines of a Hann window at 1 kHz."""
+    """Closed form: a 1 kHz sine of 36 dB SPL, whose Hann lobe is a line and two of a quarter its power."""
     test = sine(16, 1e-3)
     found = noise_to_mask(np.zeros_like(test), test, SETTINGS)
     quiet = 10 ** (threshold_in_quiet_db_spl([937.5, 1000, 1062.5]) / 10)
-    ratio = 10**3.6 * 1.5 / quiet.sum()  # 36 dB SPL, band 8 is lines 15 to 17
+    ratio = 10**3.6 * ([0.25, 1, 0.25] / quiet).sum() / 1.5  # band 8 is lines 15 to 17
     band = found.bands_bark.tolist().index(8)
     assert found.band_nmr_db[:, band] == pytest.approx(float(db(ratio)), abs=0.01)
     assert np.delete(found.band_nmr_db, band, axis=1).max() < -60
@@ -100,9 +100,7 @@ def test_per_bin_per_band_per_frame_and_overall_agree() -> None:
     z = 13 * np.arctan(0.76e-3 * masks.frequencies_hz) + 3.5 * np.arctan((masks.frequencies_hz / 7500) ** 2)
     for band, lower in enumerate(found.bands_bark):
         lines = (z >= lower) & (z < lower + 1) & (np.arange(257) > 0) & (np.arange(257) < 256)
-        ratio = (10 ** (noise_level / 10))[:, lines].sum(1) / (10 ** (masks.threshold_db_spl / 10))[
-            :, lines
-        ].sum(1)
+        ratio = (10 ** ((noise_level - masks.threshold_db_spl) / 10))[:, lines].sum(1) / 1.5
         assert found.band_nmr_db[:, band] == pytest.approx(db(ratio), abs=1e-3)
     in_bands = 10 ** (found.band_nmr_db / 10)
     assert found.frame_nmr_db == pytest.approx(db(in_bands.mean(axis=1)), abs=1e-3)
@@ -111,6 +109,17 @@ def test_per_bin_per_band_per_frame_and_overall_agree() -> None:
     frames = torch.from_numpy(reference.reshape(20, 512)), torch.from_numpy(added.reshape(20, 512))
     by_line = noise_to_mask_db(Model1(SETTINGS), *frames).numpy()
     assert by_line == pytest.approx(noise_level - masks.threshold_db_spl, abs=0.05)
+
+
+@pytest.mark.parametrize("bandwidth_hz", [RATE / 2, 2000])
+def test_a_signal_taken_away_altogether_is_heard_to_be_gone(bandwidth_hz: float) -> None:
+    """The noise is then the signal, which stands above its own mask: tones by 15 dB and more, noise by 3."""
+    white = np.fft.rfft(noise(512 * 40, 0.1))
+    white[np.fft.rfftfreq(512 * 40, 1 / RATE) > bandwidth_hz] = 0
+    for signal, least_db in ((np.fft.irfft(white).astype(np.float32), 3.0), (sine(40, 0.1), 5.0)):
+        found = noise_to_mask(signal, np.zeros_like(signal), SETTINGS)
+        assert found.band_nmr_db.max(axis=1).min() > least_db
+        assert found.disturbed_share == 1.0
 
 
 def test_no_noise_has_the_lowest_ratio() -> None:
