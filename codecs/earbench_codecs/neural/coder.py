@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
+from pydantic import ConfigDict
 from torch import nn
 
 from earbench_codecs.errors import SettingError
@@ -46,6 +47,8 @@ class CoderConfig:
     crest : float
         Only for "std".
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     sample_rate_hz: int
     framing: Framing = field(default_factory=Framing)
@@ -114,7 +117,9 @@ class Coder(nn.Module, ABC):
 
     architecture: ClassVar[str]
     """Name in checkpoints and recipes, such as ``kankanahalli``."""
-    stages: ClassVar[tuple[str, ...]] = ("joint",)
+    config_type: ClassVar[type[CoderConfig]]
+    """What `config` is an instance of."""
+    stages: tuple[str, ...] = ("joint",)
     """Stages of training, in order; the last one is how the coder is used."""
 
     def __init__(self, config: CoderConfig) -> None:

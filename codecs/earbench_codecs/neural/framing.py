@@ -13,7 +13,7 @@ from earbench_codecs.errors import SettingError
 if TYPE_CHECKING:
     from torch import Tensor
 
-Ramp = Literal["hann", "hann-symmetric", "half-sine"]
+Ramp = Literal["hann", "hann-symmetric", "half-sine", "none"]
 Side = Literal["analysis", "synthesis", "both"]
 
 
@@ -25,10 +25,11 @@ class Framing:
     ----------
     length, overlap : int
         Samples; 512 and 32 in Kankanahalli 2018, Zhen 2020 and Shin 2022.
-    ramp : {"hann", "hann-symmetric", "half-sine"}
+    ramp : {"hann", "hann-symmetric", "half-sine", "none"}
         "hann" is half of a periodic Hann window: fade in and fade out sum to 1. "hann-symmetric" is what
         the code of Kankanahalli and PAM-NAC uses: they sum to 0.975..0.9994, so up to 2.5 % of the
         amplitude is lost in each overlap. "half-sine" (Shin 2022) sums to 1 in power: use it on both sides.
+        "none" leaves frames as they are, for coders whose synthesis overlaps by itself.
     side : {"analysis", "synthesis", "both"}
         Where the ramps are applied.
 
@@ -83,6 +84,8 @@ class Framing:
 
 def _rise(ramp: Ramp, n: int) -> Tensor:
     k = torch.arange(n, dtype=torch.float64)
+    if ramp == "none":
+        return torch.ones_like(k)
     if ramp == "hann":
         return torch.sin(math.pi * k / (2 * n)) ** 2
     if ramp == "hann-symmetric":

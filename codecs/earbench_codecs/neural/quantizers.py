@@ -6,7 +6,6 @@ mode it gives what a decoder would have, so that a validation loss is that of re
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _EPSILON = 1e-7
+_LEAST_SHARE = 1e-12
 _LARGEST_CODE = 2**24 - 1
 """Integers beyond are clipped: float32 still holds each of these exactly."""
 
@@ -82,8 +82,8 @@ class Quantizer(nn.Module, ABC):
 
 def entropy_bits(histogram: Tensor) -> Tensor:
     """Return the entropy in bits of distributions [..., K], each summing to 1."""
-    nats: Tensor = -torch.special.xlogy(histogram, histogram).sum(-1)
-    return nats / math.log(2)
+    finite_slope = histogram.clamp(min=_LEAST_SHARE).log2()
+    return -(histogram * finite_slope).sum(-1)
 
 
 def soft_histogram(latents: Tensor, n_bins: int) -> Tensor:

@@ -164,6 +164,12 @@ def test_rate_has_a_gradient_that_lowers_it(quantizer):
         assert scale.grad > 0
 
 
+def test_bins_that_nothing_falls_in_do_not_spoil_the_gradient():
+    x = latents(1, 1, 40, scale=0.01).requires_grad_()
+    SoftmaxQuantizer().train()(x).bits.backward()
+    assert x.grad.isfinite().all()
+
+
 def test_a_soft_histogram_shares_between_neighbours():
     x = torch.tensor([[[0.0, 1.25, 3.0, 9.0]]])
     assert soft_histogram(x, 4)[0].tolist() == pytest.approx([0.25, 0.75 / 4, 0.25 / 4, 0.5])

@@ -1,0 +1,119 @@
+"""All architectures by name, and named sizes of each."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
+
+from earbench_codecs.errors import PluginError, SettingError
+from earbench_codecs.neural.framing import Framing
+from earbench_codecs.neural.kankanahalli import Kankanahalli, KankanahalliConfig
+from earbench_codecs.neural.koishekenov import Koishekenov, KoishekenovConfig
+from earbench_codecs.neural.pam_nac import PamNac, PamNacConfig
+from earbench_codecs.neural.resglu import ResGlu, ResGluConfig
+from earbench_codecs.neural.vred import Vred, VredConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from earbench_codecs.neural.coder import Coder, CoderConfig
+
+_architectures: dict[str, type[Coder]] = {}
+_sizes: dict[str, tuple[str, CoderConfig]] = {}
+
+ARCHITECTURES: Mapping[str, type[Coder]] = MappingProxyType(_architectures)
+"""Name in a checkpoint → class."""
+SIZES: Mapping[str, tuple[str, CoderConfig]] = MappingProxyType(_sizes)
+"""Name in a recipe → architecture and configuration."""
+
+
+def add_architecture(coder: type[Coder], sizes: Mapping[str, CoderConfig]) -> None:
+    """Make an architecture and its named sizes known; a coder of one's own calls this once.
+
+    Raises
+    ------
+    PluginError
+        The architecture or a size is known already.
+    """
+    for name in (coder.architecture, *sizes):
+        if name in (_architectures if name == coder.architecture else _sizes):
+            raise PluginError(f"a neural coder named {name!r} exists already; give this one another name")
+    _architectures[coder.architecture] = coder
+    _sizes.update({name: (coder.architecture, config) for name, config in sizes.items()})
+
+
+def build(size: str) -> Coder:
+    """Return a coder of a named size, with random parameters.
+
+    Raises
+    ------
+    SettingError
+        There is none of that name.
+    """
+    if size not in SIZES:
+        raise SettingError(f"no neural coder of the size {size!r}; there are: {', '.join(SIZES)}")
+    architecture, config = SIZES[size]
+    return ARCHITECTURES[architecture](config)
+
+
+def config_to_json(config: CoderConfig) -> dict[str, object]:
+    """Return a configuration as JSON; `build_from_json` reads it back."""
+    json: dict[str, object] = TypeAdapter(type(config)).dump_python(config, mode="json")
+    return json
+
+
+def build_from_json(architecture: str, config: Mapping[str, object]) -> Coder:
+    """Return a coder of a stored configuration, with random parameters.
+
+    Raises
+    ------
+    SettingError
+        The architecture is not known, or the configuration is not one of its.
+    """
+    if architecture not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise SettingError(f"no neural architecture {architecture!r}; there are: {known}")
+    coder = ARCHITECTURES[architecture]
+    try:
+        return coder(TypeAdapter(coder.config_type).validate_python(dict(config)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise SettingError(f"{architecture} has no such configuration: {where}: {first['msg']}") from error
+
+
+add_architecture(
+    Kankanahalli,
+    {"kankanahalli": KankanahalliConfig(), "kankanahalli-small": KankanahalliConfig(channels=24)},
+)
+add_architecture(
+    Koishekenov,
+    {
+        "koishekenov": KoishekenovConfig(),
+        "koishekenov-small": KoishekenovConfig(channels=32, n_blocks=2),
+    },
+)
+add_architecture(
+    PamNac,
+    {
+        "pam-nac-32k": PamNacConfig(),
+        "pam-nac-32k-2": PamNacConfig(n_modules=2),
+        "pam-nac-44k": PamNacConfig(sample_rate_hz=44_100, crest=13.79),
+        "pam-nac-44k-2": PamNacConfig(sample_rate_hz=44_100, crest=13.79, n_modules=2),
+        "pam-nac-small": PamNacConfig(channels=40, narrow=12),
+    },
+)
+add_architecture(
+    ResGlu,
+    {"resglu": ResGluConfig(), "resglu-small": ResGluConfig(channels=40, narrow=16, dilations=(1, 4, 16))},
+)
+add_architecture(
+    Vred,
+    {
+        "vred": VredConfig(),
+        "vred-paper-chunks": VredConfig(framing=Framing(44 * 20, 44, "none")),
+        "vred-small": VredConfig(hidden=64),
+    },
+)
