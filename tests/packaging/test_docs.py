@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import typer
-from earbench_codecs.registry import codecs
 
 from earbench_app.cli.main import app
+from earbench_codecs.registry import codecs
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
