@@ -30,6 +30,8 @@ class Workbench:
     def __init__(self, player: Player, remembered: SettingsFile, n_encoders: int | None = None) -> None:
         from earbench_app.background.latest import LatestOnly
         from earbench_app.background.pool import ProcessPool
+        from earbench_app.background.progress import Batches
+        from earbench_app.presenters.analysis import Analysis
         from earbench_app.presenters.audition import AuditionPresenter
         from earbench_app.presenters.workbench import WorkbenchPresenter
         from earbench_app.settings import cache_dir
@@ -55,15 +57,28 @@ class Workbench:
             remembered.settings,
             cache_dir() / "versions",
         )
+        views = self.audition_page.analysis
+        self.analysis = Analysis(
+            self.audition,
+            self.main_thread.post,
+            self.audition_page.ticked,
+            noise=views.noise,
+            maps=views.map_panel,
+            spectrum=views.spectrum,
+            levels=views.levels,
+            figures=self.audition_page.measure,
+        )
         self.window.add_page("Audition", self.audition_page, SHORTCUTS)
         self.tests = ListeningTestPages(self.window, remembered, _new_player, self.main_thread.post)
         self.audition.make_test_requested.connect(self.tests.make_test)
         codecs_page = CodecsPage()
         self.audition.codecs_listed.connect(codecs_page.show_codecs)
         self.window.add_page("Codecs", codecs_page)
-        self.workbench = WorkbenchPresenter(
-            self.window, player, remembered, self.audition.maker.batch, self.audition.cancel_work
+        work = Batches(
+            (self.audition.maker.batch, self.audition.cancel_work),
+            (self.analysis.batch, self.analysis.cancel),
         )
+        self.workbench = WorkbenchPresenter(self.window, player, remembered, work, work.cancel)
         self.audition_page.demo_requested.connect(self.open_demo)
         self.window.closed.connect(self.close)
         self._restore()
@@ -94,13 +109,13 @@ class Workbench:
         settings, page = self.remembered.settings, self.audition_page
         settings.geometry = self.window.geometry_text()
         settings.page = self.window.page
-        settings.splitters = {"audition": state_text(page.splitter), "halves": state_text(page.halves)}
+        settings.splitters = {name: state_text(one) for name, one in page.splitters().items()}
         try:
             self.remembered.save()
         except OSError as error:  # the window closes all the same
             sys.stderr.write(f"earbench: {self.remembered.path} could not be saved: {error.strerror}\n")
         self.main_thread.close()
-        for part in (self.tests, self.quick, self.encoders, self.pictures, self.player):
+        for part in (self.tests, self.analysis, self.quick, self.encoders, self.pictures, self.player):
             part.close()
 
     def _restore(self) -> None:
@@ -108,8 +123,8 @@ class Workbench:
 
         settings, page = self.remembered.settings, self.audition_page
         self.window.restore_geometry_text(settings.geometry)
-        restore_state(page.splitter, settings.splitters.get("audition", ""))
-        restore_state(page.halves, settings.splitters.get("halves", ""))
+        for name, splitter in page.splitters().items():
+            restore_state(splitter, settings.splitters.get(name, ""))
         self.window.show_page(settings.page)
         page.folder = settings.last_folder
 

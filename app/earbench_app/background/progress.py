@@ -70,3 +70,28 @@ class Batch:
         elapsed_s = self._clock() - self._started_s
         eta_s = elapsed_s / self._n_done * left if self._n_done else None
         return WorkProgress(self._title, self._n_done, self._n_total, eta_s)
+
+
+class Batches:
+    """Several kinds of work, of which the first that is under way is shown, and cancelled.
+
+    Parameters
+    ----------
+    kinds : pairs of Batch and callable
+        The callable stops that work.
+    """
+
+    def __init__(self, *kinds: tuple[Batch, Callable[[], None]]) -> None:
+        self._kinds = kinds
+
+    def progress(self) -> WorkProgress | None:
+        """Return a snapshot of the work shown, or None when there is none."""
+        found = (batch.progress() for batch, _ in self._kinds)
+        return next((progress for progress in found if progress is not None), None)
+
+    def cancel(self) -> None:
+        """Stop the work that is shown."""
+        for batch, stop in self._kinds:
+            if batch.progress() is not None:
+                stop()
+                return

@@ -10,7 +10,7 @@ from earbench_app.playback.player import DeviceState
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from earbench_app.background.progress import Batch
+    from earbench_app.background.progress import Batch, Batches
     from earbench_app.playback.player import Player, PlayerStatus
     from earbench_app.settings import SettingsFile
     from earbench_app.views.protocols import WindowView
@@ -24,7 +24,7 @@ class WorkbenchPresenter:
     view : WindowView
     player : Player
     remembered : SettingsFile
-    batch : Batch
+    batch : Batch or Batches
         The background work to show.
     cancel : callable
         Stops that work.
@@ -35,7 +35,7 @@ class WorkbenchPresenter:
         view: WindowView,
         player: Player,
         remembered: SettingsFile,
-        batch: Batch,
+        batch: Batch | Batches,
         cancel: Callable[[], None],
     ) -> None:
         self._view, self._player, self._remembered, self._batch = view, player, remembered, batch

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class Extent(StrEnum):
     """What the noise-versus-mask plot is taken over."""
 
-    PLAYHEAD = "at the playhead"
-    SELECTION = "mean over the selection"
-    CLIP = "mean over the clip"
+    PLAYHEAD = "at playhead"
+    SELECTION = "over selection"
+    CLIP = "over clip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,6 @@ class NoiseView(Protocol):
 
     def show_state(self, text: str) -> None:
         """Say what is awaited, or why there is nothing; empty for neither."""
-
-    def show_totals(self, nmr_db: Mapping[int, float]) -> None:
-        """Show the noise-to-mask ratios over the whole clip."""
 
 
 class MapView(Protocol):

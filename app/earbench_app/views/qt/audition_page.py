@@ -20,12 +20,14 @@ from PySide6.QtWidgets import (
 )
 
 from earbench_app.views.protocols import Heard
+from earbench_app.views.qt.analysis_area import AnalysisArea
 from earbench_app.views.qt.audition_keys import SHORTCUTS, bind_keys
 from earbench_app.views.qt.clip_list import ClipList
 from earbench_app.views.qt.codec_picker import CodecPicker
 from earbench_app.views.qt.empty_state import EmptyState
 from earbench_app.views.qt.file_dialogs import ask_audio_files, ask_folder, ask_wav_path
 from earbench_app.views.qt.icons import icon
+from earbench_app.views.qt.measure_button import MeasureButton
 from earbench_app.views.qt.notice_bar import NoticeBar
 from earbench_app.views.qt.spectrogram_view import SpectrogramView
 from earbench_app.views.qt.theme import GRID_PX
@@ -85,6 +87,8 @@ class AuditionPage(QWidget):
         self.spectrogram = SpectrogramView(self.axis)
         self.transport = TransportBar()
         self.table = VersionTable()
+        self.measure = MeasureButton(self.table)
+        self.analysis = AnalysisArea(self.axis, self.ruler, self.waveform, self.spectrogram)
         self.picker = CodecPicker(self)
         self.notice_bar = NoticeBar()
         self.folder = ""  # where the open dialog starts
@@ -254,6 +258,11 @@ class AuditionPage(QWidget):
         clip_ids = self.clip_list.selected_ids()
         self.test_requested.emit(clip_ids if len(clip_ids) > 1 else [], [])
 
+    def splitters(self) -> dict[str, QSplitter]:
+        """Return the borders that are remembered."""
+        stack = self.analysis.stack
+        return {"audition": self.splitter, "halves": self.halves, "analysis": self.analysis, "stack": stack}
+
     def step_clip(self, step: int) -> None:
         """Go to the next or previous clip."""
         row = self.clip_list.currentRow() + step
@@ -278,6 +287,9 @@ class AuditionPage(QWidget):
         for panel in (self.ruler, self.waveform, self.spectrogram):
             panel.seek_requested.connect(self.seek_requested.emit)
             panel.region_selected.connect(self.region_selected.emit)
+        self.analysis.map_panel.map.region_selected.connect(self.region_selected.emit)
+        for exporter in self.analysis.exporters:
+            exporter.told.connect(self.show_notice)
         transport, table = self.transport, self.table
         transport.play_toggled.connect(self.play_toggled.emit)
         transport.stop_requested.connect(self.stop_requested.emit)
@@ -336,13 +348,6 @@ class AuditionPage(QWidget):
         return side
 
     def _right_side(self) -> QWidget:
-        pictures = _surface()
-        column = QVBoxLayout(pictures)
-        column.setContentsMargins(0, 0, 0, GRID_PX)
-        column.setSpacing(GRID_PX // 2)
-        column.addWidget(self.ruler)
-        column.addWidget(self.waveform, 2)
-        column.addWidget(self.spectrogram, 4)
         lower = _surface()
         rows = QVBoxLayout(lower)
         rows.setContentsMargins(0, 0, 0, GRID_PX)
@@ -351,12 +356,12 @@ class AuditionPage(QWidget):
         rows.addWidget(self.table, 1)
         rows.addLayout(self._buttons())
         self.halves = QSplitter(Qt.Orientation.Vertical)
-        self.halves.addWidget(pictures)
+        self.halves.addWidget(self.analysis)
         self.halves.addWidget(lower)
-        self.halves.setStretchFactor(0, 3)
+        self.halves.setStretchFactor(0, 5)
         self.halves.setStretchFactor(1, 2)
         self.halves.setChildrenCollapsible(False)
-        self.halves.setSizes([48 * GRID_PX, 46 * GRID_PX])
+        self.halves.setSizes([57 * GRID_PX, 37 * GRID_PX])
         return self.halves
 
     def _buttons(self) -> QHBoxLayout:
@@ -376,7 +381,7 @@ class AuditionPage(QWidget):
         row.setSpacing(GRID_PX)
         self._versions_hint.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         row.addWidget(self._versions_hint, 1)
-        for button in (self._export, self._add_versions, self._test):
+        for button in (self.measure, self._export, self._add_versions, self._test):
             row.addWidget(button)
         return row
 

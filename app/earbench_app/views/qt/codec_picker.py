@@ -123,7 +123,7 @@ class CodecPicker(QFrame):
         scroll.setWidget(self._inside)
         title = QLabel("Add versions")
         title.setProperty("class", "heading")
-        hint = QLabel("kbps of the whole clip, all channels · encoded in the background for every clip")
+        hint = QLabel("kbps of a stream with all its channels · encoded in the background for every clip")
         hint.setProperty("class", "muted")
         top = QHBoxLayout()
         top.setContentsMargins(2 * GRID_PX, 0, 2 * GRID_PX, 0)

@@ -131,6 +131,23 @@ def _check(painter: QPainter) -> None:
     painter.drawPolyline(_polygon((3, 8.5), (6.5, 12), (13, 4.5)))
 
 
+def _more(painter: QPainter) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    for x in (3, 8, 13):
+        painter.drawEllipse(QPointF(x, 8), 1.4, 1.4)
+
+
+def _next(painter: QPainter) -> None:
+    painter.drawPolygon(QPolygonF([QPointF(3, 3), QPointF(10, 8), QPointF(3, 13)]))
+    painter.drawLine(QPointF(12.5, 3), QPointF(12.5, 13))
+
+
+def _sliders(painter: QPainter) -> None:
+    for y, x in ((4, 10), (8, 5), (12, 11)):
+        painter.drawLine(QPointF(2, y), QPointF(14, y))
+        painter.drawEllipse(QPointF(x, y), 1.6, 1.6)
+
+
 _PAINTERS: dict[str, Callable[[QPainter], None]] = {
     "play": _play,
     "pause": _pause,
@@ -143,4 +160,7 @@ _PAINTERS: dict[str, Callable[[QPainter], None]] = {
     "open": _open,
     "circle": _circle,
     "check": _check,
+    "more": _more,
+    "next": _next,
+    "sliders": _sliders,
 }

@@ -24,9 +24,11 @@ from earbench_app.views.protocols import Heard, VersionRow
 from earbench_app.views.qt.theme import GRID_PX, number_font, theme, version_pen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from earbench_app.audition.cache import Figures
+    from earbench_app.views.analysis_protocols import MetricColumn
+    from earbench_codecs.metrics.measurement import Measurement
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -60,6 +62,8 @@ class VersionModel(QAbstractTableModel):
         self._original = ""
         self._heard = Heard()
         self._waiting_for: int | None = None
+        self._measured: list[MetricColumn] = []  # their columns follow `_COLUMNS`
+        self._figures: Mapping[int | None, Mapping[str, Measurement | str]] = {}
 
     def rowCount(self, parent: Index | None = None) -> int:
         """Return the number of versions and the original."""
@@ -67,7 +71,7 @@ class VersionModel(QAbstractTableModel):
 
     def columnCount(self, parent: Index | None = None) -> int:
         """Return the number of columns."""
-        return 0 if parent is not None and parent.isValid() else len(_COLUMNS)
+        return 0 if parent is not None and parent.isValid() else len(_COLUMNS) + len(self._measured)
 
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
@@ -77,9 +81,10 @@ class VersionModel(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(section)
+        titles = [*_COLUMNS, *((column.title, column.tooltip) for column in self._measured)]
         if role == Qt.ItemDataRole.DisplayRole:
-            return _COLUMNS[section][0]
-        return _COLUMNS[section][1] if role == Qt.ItemDataRole.ToolTipRole else None
+            return titles[section][0]
+        return titles[section][1] if role == Qt.ItemDataRole.ToolTipRole else None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return text, colour and alignment of a cell."""
@@ -87,7 +92,7 @@ class VersionModel(QAbstractTableModel):
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return self._text(row, index.column())
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._tip(row)
+            return self._figure_tip(row, index.column()) or self._tip(row)
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(index.column())
         if role == Qt.ItemDataRole.ForegroundRole:
@@ -118,10 +123,41 @@ class VersionModel(QAbstractTableModel):
         self._heard, self._waiting_for = heard, waiting_for
         self._tell(0, len(self.rows))
 
+    def show_columns(self, columns: Sequence[MetricColumn]) -> None:
+        """Set the columns of what is measured."""
+        self.beginResetModel()
+        self._measured = list(columns)
+        self.endResetModel()
+
+    def show_figures(self, figures: Mapping[int | None, Mapping[str, Measurement | str]]) -> None:
+        """Fill the columns of what is measured."""
+        self._figures = figures
+        self._tell(0, len(self.rows))
+
     def _tell(self, first: int, last: int) -> None:
-        self.dataChanged.emit(self.index(first, 0), self.index(last, len(_COLUMNS) - 1))
+        self.dataChanged.emit(self.index(first, 0), self.index(last, self.columnCount() - 1))
+
+    def _figure(self, row: VersionRow | None, column: int) -> Measurement | str:
+        name = self._measured[column - len(_COLUMNS)].name
+        return self._figures.get(row.id if row else None, {}).get(name, "")
+
+    def _figure_text(self, row: VersionRow | None, column: int) -> str:
+        figure = self._figure(row, column)
+        if isinstance(figure, str):
+            return figure
+        decimals = self._measured[column - len(_COLUMNS)].decimals
+        return "–" if figure.value is None else f"{figure.value:.{decimals}f}".replace("-", "−")
+
+    def _figure_tip(self, row: VersionRow | None, column: int) -> str:
+        if column < len(_COLUMNS):
+            return ""
+        figure = self._figure(row, column)
+        notes = () if isinstance(figure, str) else figure.notes
+        return "\n".join([self._measured[column - len(_COLUMNS)].tooltip, *notes])
 
     def _text(self, row: VersionRow | None, column: int) -> str:
+        if column >= len(_COLUMNS):
+            return self._figure_text(row, column)
         if row is None:
             texts = {_KEY: "R", _VERSION: "Original", _STATE: self._original}
             return texts.get(column, "")
@@ -201,6 +237,22 @@ class VersionTable(QTableView):
     def show_heard(self, heard: Heard, waiting_for: int | None) -> None:
         """Mark what sounds."""
         self._rows.show_heard(heard, waiting_for)
+
+    def show_columns(self, columns: Sequence[MetricColumn]) -> None:
+        """Set the columns of what is measured; the state stays last."""
+        selected = self.selected_ids()
+        self._rows.show_columns(columns)
+        for index, row in enumerate(self._rows.rows, start=1):
+            if row.id in selected:
+                self.selectRow(index)
+        header = self.horizontalHeader()
+        for column in range(len(_COLUMNS), header.count()):
+            self.setColumnWidth(column, max(9 * GRID_PX, header.sectionSizeHint(column)))
+        header.moveSection(header.visualIndex(_STATE), header.count() - 1)
+
+    def show_figures(self, figures: Mapping[int | None, Mapping[str, Measurement | str]]) -> None:
+        """Fill the columns of what is measured."""
+        self._rows.show_figures(figures)
 
     def title_of(self, version_id: int) -> str:
         """Return a version's title; empty where there is none."""

@@ -1,0 +1,263 @@
+"""Levels over frequency: curves, shading where one exceeds another, legend, read-out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from psygnal import Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen, QPolygonF
+from PySide6.QtWidgets import QWidget
+
+from earbench_app.analysis.frequency_axis import FrequencyAxis, Scale, bark
+from earbench_app.views.qt.theme import GRID_PX, number_font, theme
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+    from PySide6.QtGui import QMouseEvent, QPaintEvent
+
+_LEFT_PX, _BOTTOM_PX, _TOP_PX, _RIGHT_PX = 5 * GRID_PX, 3 * GRID_PX, GRID_PX, GRID_PX
+_SWATCH_PX, _ROW_PX = 24, 17
+_RIGHT_MIDDLE = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """One line of the plot.
+
+    Parameters
+    ----------
+    name, detail : str
+        For the legend; `detail` is a figure such as the noise-to-mask ratio.
+    pen : QPen
+    db : ndarray, shape [K], optional
+        None for a curve that is hidden and only in the legend.
+    above : ndarray, shape [K], optional
+        Shade where `db` exceeds this.
+    key : int, optional
+        What a click on its line of the legend reports.
+    """
+
+    name: str
+    detail: str
+    pen: QPen
+    db: NDArray[np.float64] | None
+    above: NDArray[np.float64] | None = None
+    key: int | None = None
+
+
+class FrequencyPlot(QWidget):
+    """Passive: `show_curves` draws; a click in the legend emits `legend_clicked` (key)."""
+
+    legend_clicked = Signal(int)
+
+    def __init__(self, unit: str, low_db: float, high_db: float, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.unit, self._low_db, self._high_db = unit, low_db, high_db
+        self.axis = FrequencyAxis(Scale.BARK, 22_050)
+        self.curves: Sequence[Curve] = ()
+        self._hz: NDArray[np.float64] = np.empty(0)
+        self._message = ""
+        self._pointer: QPointF | None = None
+        self._legend: list[tuple[QRectF, int | None]] = []
+        self._legend_px = 0.0
+        self.setMouseTracking(True)
+        self.setMinimumSize(30 * GRID_PX, 14 * GRID_PX)
+
+    def sizeHint(self) -> QSize:
+        """Return a size at which curves can be told apart."""
+        return QSize(56 * GRID_PX, 40 * GRID_PX)
+
+    def show_axis(self, axis: FrequencyAxis) -> None:
+        """Change the frequency axis."""
+        self.axis = axis
+        self.update()
+
+    def show_curves(self, frequencies_hz: NDArray[np.float64], curves: Sequence[Curve]) -> None:
+        """Draw these, the first at the back."""
+        self._hz, self.curves = frequencies_hz, curves
+        self.update()
+
+    def show_message(self, text: str) -> None:
+        """Say why there is nothing to be seen; empty to say nothing."""
+        if text != self._message:
+            self._message = text
+            self.update()
+
+    def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
+        """Return frequency and curves, as drawn."""
+        seen = [(curve.name, curve.db) for curve in self.curves if curve.db is not None]
+        header = ["frequency_hz", *(f"{name} ({self.unit})" for name, _ in seen)]
+        columns = [self._hz, *(np.round(db, 3) for _, db in seen)]
+        return header, zip(*(column.tolist() for column in columns), strict=True)
+
+    # Painting ----------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw all of it: a thousand points take a few milliseconds."""
+        del event
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            self.paint_picture(painter)
+            self._paint_read_out(painter)
+
+    def paint_picture(self, painter: QPainter) -> None:
+        """Draw grid, curves and legend."""
+        painter.fillRect(self.rect(), QColor(theme().surface))
+        painter.setFont(number_font(self.font()))
+        self._place_legend(painter.fontMetrics())
+        plot = self._plot_rect()
+        painter.fillRect(plot, QColor(theme().plot))
+        self._paint_levels(painter, plot)
+        self._paint_frequencies(painter, plot)
+        painter.save()
+        painter.setClipRect(plot)
+        x_px = plot.left() + self.axis.position(self._hz) * plot.width()
+        for curve in self.curves:
+            if curve.db is not None and curve.above is not None:
+                self._shade(painter, x_px, curve, plot)
+        for curve in self.curves:
+            if curve.db is not None:
+                painter.setPen(curve.pen)
+                painter.drawPolyline(self._line(x_px, curve.db, plot))
+        painter.restore()
+        for (row, _), curve in zip(self._legend, self.curves, strict=True):
+            self._paint_legend_item(painter, row, curve)
+        if self._message:
+            painter.setPen(QColor(theme().muted))
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(plot.adjusted(16, 16, -16, -16), int(flags), self._message)
+
+    def _plot_rect(self) -> QRectF:
+        return QRectF(self.rect()).adjusted(_LEFT_PX, _TOP_PX + self._legend_px, -_RIGHT_PX, -_BOTTOM_PX)
+
+    def _y_of(self, db: NDArray[np.float64] | float, plot: QRectF) -> NDArray[np.float64]:
+        share = (np.asarray(db) - self._low_db) / (self._high_db - self._low_db)
+        return np.asarray(plot.bottom() - np.clip(share, -0.1, 1.1) * plot.height())
+
+    def _line(self, x_px: NDArray[np.float64], db: NDArray[np.float64], plot: QRectF) -> QPolygonF:
+        y_px = self._y_of(db, plot)
+        return QPolygonF([QPointF(x, y) for x, y in zip(x_px.tolist(), y_px.tolist(), strict=True)])
+
+    def _shade(self, painter: QPainter, x_px: NDArray[np.float64], curve: Curve, plot: QRectF) -> None:
+        assert curve.db is not None
+        assert curve.above is not None
+        color = QColor(curve.pen.color())
+        color.setAlphaF(0.28)
+        upper = self._line(x_px, np.maximum(curve.db, curve.above), plot)
+        lower = self._line(x_px[::-1], curve.above[::-1], plot)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(color)
+        painter.drawPolygon(QPolygonF([*upper.toList(), *lower.toList()]))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+
+    def _paint_levels(self, painter: QPainter, plot: QRectF) -> None:
+        step_db = 20 if plot.height() > 12 * GRID_PX else 40
+        first = int(np.ceil(self._low_db / step_db)) * step_db
+        for db in range(first, int(self._high_db) + 1, step_db):
+            y_px = float(self._y_of(db, plot))
+            painter.setPen(QColor(theme().line))
+            painter.drawLine(QPointF(plot.left(), y_px), QPointF(plot.right(), y_px))
+            painter.setPen(QColor(theme().muted))
+            text_y_px = min(max(y_px, plot.top() + 6), plot.bottom() - 6)
+            if db + step_db <= self._high_db:
+                place = QRectF(0, text_y_px - 8, plot.left() - 5, 16)
+                painter.drawText(place, _RIGHT_MIDDLE, f"{db}".replace("-", "−"))
+        painter.setPen(QColor(theme().muted))
+        painter.drawText(QRectF(2, plot.top() - 4, plot.left() + 40, 16), 0, self.unit)
+
+    def _paint_frequencies(self, painter: QPainter, plot: QRectF) -> None:
+        ticks = self.axis.ticks_hz()
+        free_px = plot.left() - GRID_PX
+        for hz, place in zip(ticks, self.axis.position(ticks).tolist(), strict=True):
+            x_px = plot.left() + place * plot.width()
+            painter.setPen(QColor(theme().line))
+            painter.drawLine(QPointF(x_px, plot.top()), QPointF(x_px, plot.bottom()))
+            text = f"{hz / 1000:g}k" if hz >= 1000 else f"{hz:g}"
+            width_px = painter.fontMetrics().horizontalAdvance(text)
+            left_px = min(max(x_px - width_px / 2, plot.left() - width_px / 2), plot.right() - width_px)
+            if left_px < free_px or left_px + width_px > plot.right() - 18:
+                continue  # labels would touch
+            free_px = left_px + width_px + 6
+            painter.setPen(QColor(theme().muted))
+            painter.drawText(QPointF(left_px, plot.bottom() + 16), text)
+        painter.setPen(QColor(theme().muted))
+        painter.drawText(QRectF(plot.right() - 40, plot.bottom() + 3, 40, 18), _RIGHT_MIDDLE, "Hz")
+
+    def _place_legend(self, metrics: QFontMetrics) -> None:
+        """Put the curves' names above the plot, as many in a row as fit, so that they cover nothing."""
+        widths = [metrics.horizontalAdvance(f"{curve.name}  {curve.detail}") for curve in self.curves]
+        left, top, self._legend = float(_LEFT_PX), 0.0, []
+        for curve, text_px in zip(self.curves, widths, strict=True):
+            width_px = _SWATCH_PX + text_px + 3 * GRID_PX
+            if left > _LEFT_PX and left + width_px > self.width():
+                left, top = float(_LEFT_PX), top + _ROW_PX
+            self._legend.append((QRectF(left, top, width_px, _ROW_PX), curve.key))
+            left += width_px
+        self._legend_px = top + _ROW_PX if self.curves else 0.0
+
+    def _paint_legend_item(self, painter: QPainter, row: QRectF, curve: Curve) -> None:
+        hidden = curve.db is None
+        painter.setOpacity(0.45 if hidden else 1.0)
+        painter.setPen(curve.pen)
+        middle = row.center().y()
+        painter.drawLine(QPointF(row.left(), middle), QPointF(row.left() + _SWATCH_PX, middle))
+        painter.setPen(QColor(theme().text))
+        flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        text = row.adjusted(_SWATCH_PX + GRID_PX, 0, 0, 0)
+        painter.drawText(text, flags, curve.name)
+        painter.setPen(QColor(theme().muted))
+        name_px = painter.fontMetrics().horizontalAdvance(f"{curve.name}  ")
+        painter.drawText(text.adjusted(name_px, 0, 0, 0), flags, curve.detail)
+        painter.setOpacity(1.0)
+
+    def _paint_read_out(self, painter: QPainter) -> None:
+        plot = self._plot_rect()
+        if self._pointer is None or not plot.contains(self._pointer) or not len(self._hz):
+            return
+        hz = float(self.axis.frequency_hz((self._pointer.x() - plot.left()) / plot.width()))
+        painter.setPen(QPen(QColor(theme().muted), 1, Qt.PenStyle.DotLine))
+        painter.drawLine(QPointF(self._pointer.x(), plot.top()), QPointF(self._pointer.x(), plot.bottom()))
+        lines = [f"{hz:.0f} Hz  {float(bark(hz)):.1f} Bark"]
+        for curve in self.curves:
+            if curve.db is not None:
+                lines.append(f"{curve.name}  {np.interp(hz, self._hz, curve.db):.1f} {self.unit}")
+        self._paint_box(painter, plot, "\n".join(lines).replace("-", "−"))
+
+    def _paint_box(self, painter: QPainter, plot: QRectF, text: str) -> None:
+        painter.setFont(number_font(self.font()))
+        flags = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        box = painter.boundingRect(plot.adjusted(GRID_PX, GRID_PX, 0, 0), flags, text)
+        back = QColor(theme().raised)
+        back.setAlphaF(0.92)
+        painter.fillRect(box.adjusted(-4, -2, 4, 2), back)
+        painter.setPen(QColor(theme().text))
+        painter.drawText(box, flags, text)
+
+    # Mouse -------------------------------------------------------------------------------------------
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Read out what is under the pointer."""
+        self._pointer = event.position()
+        over = self._key_at(event.position()) is not None
+        self.setCursor(Qt.CursorShape.PointingHandCursor if over else Qt.CursorShape.CrossCursor)
+        self.update()
+
+    def leaveEvent(self, event: object) -> None:
+        """Take the read-out away."""
+        del event
+        self._pointer = None
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Report a click in the legend."""
+        key = self._key_at(event.position())
+        if key is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.legend_clicked.emit(key)
+
+    def _key_at(self, place: QPointF) -> int | None:
+        return next((key for row, key in self._legend if row.contains(place)), None)
