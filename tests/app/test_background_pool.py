@@ -3,6 +3,7 @@ from __future__ import annotations
 import operator
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 from threading import Event
@@ -221,6 +222,31 @@ def test_a_dropped_picture_is_not_delivered_and_other_keys_are(inbox: Inbox) -> 
     inbox.run_until(lambda: bool(shown))
     latest.close()
     assert shown == ["b"]
+
+
+def test_a_picture_that_fails_is_reported_and_the_next_still_comes(
+    inbox: Inbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    latest, shown = LatestOnly(inbox.post), []
+
+    def fail() -> str:
+        raise ValueError("no such picture")
+
+    latest.request("a", fail, shown.append)
+    latest.request("b", lambda: "b", shown.append)
+    inbox.run_until(lambda: bool(shown))
+    latest.close()
+    assert shown == ["b"]
+    assert "no such picture" in capsys.readouterr().err
+
+
+def test_what_its_functions_need_is_imported_first(inbox: Inbox) -> None:
+    sys.modules.pop("this", None)
+    latest, shown = LatestOnly(inbox.post, needs=("this",)), []
+    latest.request("a", lambda: "this" in sys.modules, shown.append)
+    inbox.run_until(lambda: bool(shown))
+    latest.close()
+    assert shown == [True]
 
 
 def test_a_batch_counts_and_estimates_and_starts_anew() -> None:

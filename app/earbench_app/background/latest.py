@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
+import traceback
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from earbench_app.background.pool import Post
+
+
+_IMPORTING = threading.Lock()  # a thread can be handed a package that another has imported by half
 
 
 class LatestOnly:
     """Runs quick functions beside the interface; a newer request drops the older of its key.
 
+    A function that raises has its traceback printed and delivers nothing; the others go on.
+
     Parameters
     ----------
     post : callable
         Runs what it is given on the owner's thread.
+    needs : sequence of str
+        Modules its functions import, imported first, by one thread at a time.
     """
 
-    def __init__(self, post: Post) -> None:
+    def __init__(self, post: Post, needs: Sequence[str] = ()) -> None:
         self._post = post
+        self._needs = needs
         self._requests: dict[str, tuple[int, Callable[[], Any], Callable[[Any], None]]] = {}
         self._newest: dict[str, int] = {}
         self._changed = threading.Condition()
@@ -52,6 +62,9 @@ class LatestOnly:
         self._thread.join()
 
     def _serve(self) -> None:
+        with _IMPORTING:
+            for module in self._needs:
+                importlib.import_module(module)
         while True:
             with self._changed:
                 while not self._requests and not self._closing:
@@ -60,7 +73,12 @@ class LatestOnly:
                     return
                 key = next(iter(self._requests))
                 serial, function, done = self._requests.pop(key)
-            self._deliver(key, serial, function(), done)
+            try:
+                value = function()
+            except Exception:  # noqa: BLE001 - one picture that fails must not be the last
+                traceback.print_exc()
+            else:
+                self._deliver(key, serial, value, done)
 
     def _deliver(self, key: str, serial: int, value: Any, done: Callable[[Any], None]) -> None:
         def if_newest() -> None:

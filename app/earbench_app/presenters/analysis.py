@@ -57,7 +57,7 @@ class Analysis:
         self.batch = Batch("measuring")
         self._follower = ProcessPool(1, post, niceness=5)
         self._workers = ProcessPool(1, post)
-        self._thread = LatestOnly(post)
+        self._thread = LatestOnly(post, needs=("scipy.signal",))
         self.scene = scene = Scene(audition)
         self._playback = audition.playback
         self.noise = NoisePresenter(noise, scene, self._follower)
