@@ -5,17 +5,24 @@ from __future__ import annotations
 import re
 import tomllib
 from importlib.resources import files
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from earbench_codecs.training.errors import RecipeError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
-
-OptionValue = bool | int | float | str | list[int] | list[float] | list[str]
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -33,14 +40,14 @@ class ModelTable(_Table):
 
     Parameters
     ----------
-    name : str
-        As in the table of trainable coders.
+    size : str
+        A named size, as `earbench_codecs.neural.zoo` lists them.
     options : dict
-        Handed to the coder as it is; it checks them.
+        Settings of the coder's configuration that differ from that size; the coder checks them.
     """
 
-    name: Annotated[str, Field(min_length=1)]
-    options: dict[str, OptionValue] = {}
+    size: Annotated[str, Field(min_length=1)]
+    options: dict[str, JsonValue] = {}
 
 
 class DataTable(_Table):
@@ -156,7 +163,7 @@ class ObjectiveTable(_Table):
 
     @model_validator(mode="after")
     def _has_distortion(self) -> ObjectiveTable:
-        if not set(self.terms) - {"entropy"}:
+        if not set(self.terms) - {"entropy"} and not self.coder:
             raise ValueError("no term measures distortion; add one, such as mse = { weight = 1 }")
         return self
 
@@ -182,6 +189,9 @@ class OptimiserTable(_Table):
         Largest norm of all gradients together.
     ema_decay : float, optional
         Validation and the best checkpoint then use a running mean of the parameters.
+    precision : {"float32", "tf32", "bfloat16"}
+        Of the networks on CUDA: TF32 products, or bfloat16 by autocast. Losses are always float32, and so
+        is everything on a CPU.
     """
 
     kind: Literal["adam", "adamw"] = "adam"
@@ -192,6 +202,7 @@ class OptimiserTable(_Table):
     steps_per_epoch: Count
     clip_norm: Positive | None = None
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
 
 
 class RateTable(_Table):
@@ -209,6 +220,8 @@ class RateTable(_Table):
         tolerance the rate is off, at most ten.
     tau_floor : float, optional
         Lowest τ; "none" is PAM-NAC's: its τ goes below 0 and then rewards entropy.
+    windows : int
+        Random training windows from which the rate is measured each epoch; 20,000 in Kankanahalli 2018.
     """
 
     target_kbps: Positive
@@ -217,6 +230,7 @@ class RateTable(_Table):
     tau_step: Positive = 0.025
     rule: Literal["outside", "always", "proportional"] = "outside"
     tau_floor: float | Literal["none"] = 0.0
+    windows: Count = 2000
 
 
 class StageTable(_Table):
@@ -227,14 +241,40 @@ class StageTable(_Table):
     stage : str
         One of the coder's own stages, which decide what is trained and whether it quantises.
     epochs : int
+    terms : list of str
+        Terms of the objective that count in this stage; empty for all.
     learning_rate, final_learning_rate : float, optional
         In place of the optimiser's, for this stage.
+    prepare_windows : int
+        Random training windows shown to the coder before the stage, such as for K-means; 5,000 in
+        Kankanahalli's code.
     """
 
     stage: Annotated[str, Field(min_length=1)]
     epochs: Count
+    terms: list[str] = []
     learning_rate: Positive | None = None
     final_learning_rate: Positive | None = None
+    prepare_windows: Count = 1000
+
+
+class ValidationTable(_Table):
+    """`[validation]`: what is measured of held-out recordings at the end of each epoch.
+
+    Parameters
+    ----------
+    metrics : list of str
+        As `earbench measure` names them; the last one decides which checkpoint is best. Empty for SDR and
+        then PESQ at 16 kHz, NMR at other rates.
+    excerpts : int
+        Recordings measured, at most.
+    seconds : float
+        From the middle of each.
+    """
+
+    metrics: list[str] = []
+    excerpts: Count = 8
+    seconds: Positive = 6.0
 
 
 class Recipe(_Table):
@@ -255,12 +295,31 @@ class Recipe(_Table):
     objective: ObjectiveTable
     optimiser: OptimiserTable
     rate: RateTable | None = None
+    validation: ValidationTable = ValidationTable()
     stages: Annotated[list[StageTable], Field(min_length=1)]
 
     @property
     def n_steps(self) -> int:
         """Steps of the whole run."""
         return self.optimiser.steps_per_epoch * sum(stage.epochs for stage in self.stages)
+
+    def stage_steps(self) -> list[range]:
+        """Return the steps of each stage."""
+        ends = accumulate((stage.epochs for stage in self.stages), initial=0)
+        per_epoch = self.optimiser.steps_per_epoch
+        return [range(per_epoch * first, per_epoch * end) for first, end in pairwise(ends)]
+
+    def stage_at(self, step: int) -> StageTable:
+        """Return the stage a step belongs to."""
+        return next(s for s, steps in zip(self.stages, self.stage_steps(), strict=True) if step in steps)
+
+    @model_validator(mode="after")
+    def _terms_are_there(self) -> Recipe:
+        known = {*self.objective.terms, *self.objective.coder}
+        for i, stage in enumerate(self.stages):
+            if unknown := set(stage.terms) - known:
+                raise ValueError(f"stages.{i}.terms: {', '.join(sorted(unknown))} not in [objective]")
+        return self
 
     @model_validator(mode="after")
     def _rate_has_a_handle(self) -> Recipe:

@@ -10,7 +10,7 @@ from earbench_codecs.training.recipe import parse_recipe, read_recipe, recipe_na
 GOOD = """
 title = "A test"
 [model]
-name = "kankanahalli"
+size = "kankanahalli"
 options = { channels = 8 }
 [data]
 validation_share = 0.1
@@ -37,6 +37,7 @@ epochs = 145
 def test_a_recipe_is_read_with_its_defaults():
     recipe = parse_recipe(GOOD, "good.toml")
     assert recipe.n_steps == 1500
+    assert recipe.stage_steps() == [range(50), range(50, 1500)]
     assert recipe.model.options == {"channels": 8}
     assert sorted(recipe.objective.terms) == ["entropy", "mel", "rmse"]
     assert recipe.objective.mel.banks == [8, 16]
@@ -57,7 +58,7 @@ def test_a_recipe_survives_its_json():
         ("validation_share", "validation_shar", ["data.validation_shar", "no such key"]),
         ("epochs = 145", "", ["stages.1.epochs", "missing"]),
         ("validation_share = 0.1", "validation_share = 1", ["data.validation_share", "not 1"]),
-        ("name = ", "name = 3 # ", ["model.name", "not 3"]),
+        ("size = ", "size = 3 # ", ["model.size", "not 3"]),
         ("rmse = { weight = 60 }", "rsme = { weight = 60 }", ["objective.rsme"]),
         ("rmse = { weight = 60 }", "rmse = { weight = -1 }", ["objective.rmse.weight"]),
         ("entropy = { weight = 1 }", "", ["[rate]", "entropy"]),
@@ -84,7 +85,11 @@ def test_a_wrong_key_is_named_with_the_file(old, new, says):
 
 
 def test_an_objective_needs_a_distortion():
-    text = GOOD.replace("rmse = { weight = 60 }", "").replace("mel = { weight = 5, banks = [8, 16] }", "")
+    text = (
+        GOOD.replace("rmse = { weight = 60 }", "")
+        .replace("mel = { weight = 5, banks = [8, 16] }", "")
+        .replace("coder = { quantization = 10 }", "")
+    )
     with pytest.raises(RecipeError, match=r"objective: no term measures distortion"):
         parse_recipe(text, "bad.toml")
 
