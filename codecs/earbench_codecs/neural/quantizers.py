@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _EPSILON = 1e-7
 _LEAST_SHARE = 1e-12
-_LARGEST_CODE = 2**24 - 1
-"""Integers beyond are clipped: float32 still holds each of these exactly."""
+_LARGEST_CODE = 2**20 - 1
+"""Integers beyond are clipped; an escaped one then fits what the entropy coder writes at once."""
 
 
 @dataclass(frozen=True, slots=True)
