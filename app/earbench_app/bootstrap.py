@@ -7,6 +7,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from earbench_app.screen import require_screen
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -137,6 +139,7 @@ def run_workbench(paths: Sequence[Path], *, demo: bool = False) -> int:
     from earbench_app.settings import SettingsFile
     from earbench_app.views.qt.theme import follow_system
 
+    require_screen()
     player = EnginePlayer()  # first: its process starts while the window is built
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
@@ -169,4 +172,5 @@ def run_listener(folder: Path, listener: str, *, full_screen: bool = False) -> i
     from earbench_app.settings import SettingsFile
     from earbench_app.views.qt.listener_app import run_listener_window
 
+    require_screen()
     return run_listener_window(folder, listener, EnginePlayer(), SettingsFile(), full_screen=full_screen)

@@ -43,6 +43,9 @@ def open_workbench(paths: Annotated[list[Path] | None, typer.Argument()] = None)
     """Open the workbench, with these audio files or this study."""
     from earbench_app.bootstrap import run_workbench
 
+    for path in paths or []:
+        if not path.exists():
+            raise typer.BadParameter(f"{path} is neither a file, nor a folder, nor a command of earbench")
     raise typer.Exit(run_workbench(paths or []))
 
 
