@@ -13,7 +13,7 @@ import numpy as np
 from earbench_codecs.training.errors import CorpusError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from numpy.typing import NDArray
 
@@ -127,7 +127,7 @@ class WindowSampler:
         return drawn
 
 
-def prefetched(make: Callable[[int], T], steps: range, depth: int = 4) -> Iterator[T]:
+def prefetched(make: Callable[[int], T], steps: range, depth: int = 4) -> Generator[T]:
     """Yield `make(step)` for each step, made up to `depth` steps ahead by a thread of its own."""
     with ThreadPoolExecutor(1, "windows") as maker:
         ahead: deque[Future[T]] = deque()

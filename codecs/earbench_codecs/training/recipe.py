@@ -367,6 +367,11 @@ def parse_recipe(text: str, source: str | Path) -> Recipe:
         raise RecipeError(source, "; ".join(map(_complaint, error.errors()))) from error
 
 
+def recipe_name(name_or_file: str | Path) -> str:
+    """Return what checkpoints of a recipe are called: its name, or its file's without `.toml`."""
+    return Path(name_or_file).name.removesuffix(".toml")
+
+
 def recipe_names() -> list[str]:
     """Names of the bundled recipes, in alphabetical order."""
     return sorted(_bundled())

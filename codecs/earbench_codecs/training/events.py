@@ -1,0 +1,71 @@
+"""What a run says while it goes: one JSON object a line, on a stream and in the run's folder.
+
+Every event has `event`, `time` (seconds since 1970) and what its kind adds:
+
+- `decoding`: files `done` of `total`;
+- `started`: `title`, `size`, `n_parameters`, `device`, `n_processes`, `step`, `n_steps`, and the `corpus`
+  with its hash, durations in seconds and the files skipped, each with a reason;
+- `progress`: `step`, `n_steps`, `epoch`, `stage`, `loss`, `terms` by name (unweighted means since the last
+  such event), `learning_rate`, `tau`, `kbps` (estimate of the training batches), `target_kbps`,
+  `examples_per_s`, `eta_s`;
+- `validation`: `step`, `epoch`, `kbps` (of hard codes over random training windows), `target_kbps`,
+  `tau` (for the next epoch), `metrics` by name;
+- `checkpoint`: `step`, `kind` (last or best), `path`;
+- `finished` or `stopped`, with `step` and the `reason`; `failed`, with a `message`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Emit(Protocol):
+    """Takes an event."""
+
+    def __call__(self, event: str, **data: object) -> None:
+        """Take an event of a kind, with what the kind adds."""
+
+
+def no_events(event: str, **data: object) -> None:
+    """Take an event and say nothing, as all processes but the first do."""
+
+
+class EventLog:
+    """Writes events to a file, and to a stream as well.
+
+    Parameters
+    ----------
+    path : Path
+        Lines are added to it; a run that goes on continues its file.
+    stream : text file, optional
+        Such as standard output.
+    """
+
+    def __init__(self, path: Path, stream: IO[str] | None = None) -> None:
+        self.path = path
+        self._stream = stream
+
+    def __call__(self, event: str, **data: object) -> None:
+        """Write one event; numbers that JSON does not have become null."""
+        line = json.dumps(_finite({"event": event, "time": round(time.time(), 3), **data}))
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        if self._stream is not None:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return value

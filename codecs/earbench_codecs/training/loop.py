@@ -1,0 +1,344 @@
+"""The training loop: stages, epochs, validation, rate control, checkpoints, and stopping in good order."""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from earbench_codecs.metrics.registry import METRICS
+from earbench_codecs.neural.zoo import config_to_json
+from earbench_codecs.training.average import RunningAverage
+from earbench_codecs.training.dataset import WindowSampler, prefetched
+from earbench_codecs.training.errors import RunFolderError
+from earbench_codecs.training.processes import Processes
+from earbench_codecs.training.rate_control import RateControl
+from earbench_codecs.training.run_folder import RunFolder, Snapshot, load_snapshot
+from earbench_codecs.training.schedule import learning_rate
+from earbench_codecs.training.step import Stepper
+from earbench_codecs.training.validation import chosen_metrics, divisor, frames_of, measured_kbps, validate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from earbench_codecs.metrics.worker import Worker
+    from earbench_codecs.neural.coder import Coder
+    from earbench_codecs.training.corpus import Corpus, Recording
+    from earbench_codecs.training.events import Emit
+    from earbench_codecs.training.recipe import Recipe, StageTable
+
+_PREPARE, _RATE = 2**40, 2**41
+"""Added to a step's number where windows are drawn for something other than training on them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When to stop before the recipe is done.
+
+    Parameters
+    ----------
+    max_steps : int, optional
+        Steps of the whole run, those before a resume included.
+    max_minutes : float, optional
+        From now on.
+    asked_to_stop : callable
+        Whether a signal came.
+    """
+
+    max_steps: int | None = None
+    max_minutes: float | None = None
+    asked_to_stop: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setup:
+    """What a run is made of.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    coder : Coder
+        On `device`.
+    corpus : Corpus
+    training, validation : sequence of Recording
+    folder : RunFolder
+    emit : Emit
+    worker : Worker
+        Computes metrics.
+    device : torch.device
+    processes : Processes
+    report_s, save_s : float
+        Seconds between progress events, and between checkpoints inside an epoch.
+    """
+
+    recipe: Recipe
+    coder: Coder
+    corpus: Corpus
+    training: tuple[Recording, ...]
+    validation: tuple[Recording, ...]
+    folder: RunFolder
+    emit: Emit
+    worker: Worker
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    processes: Processes = field(default_factory=Processes)
+    report_s: float = 2.0
+    save_s: float = 600.0
+
+
+class Trainer:
+    """Runs a recipe from its first step, or from a checkpoint on.
+
+    Parameters
+    ----------
+    setup : Setup
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._recipe = recipe = setup.recipe
+        self._coder = coder = setup.coder
+        config = coder.config
+        self._windows = WindowSampler(
+            setup.corpus,
+            setup.training,
+            config.framing.length,
+            recipe.data.seed,
+            lambda recording: divisor(config, recording),
+        )
+        self._stepper = Stepper(recipe, coder, setup.device, setup.processes)
+        decay = recipe.optimiser.ema_decay
+        self._average = RunningAverage(coder, decay) if decay is not None else None
+        self._rate = RateControl(recipe.rate, recipe.rate.tau_initial) if recipe.rate is not None else None
+        self._metric = METRICS[chosen_metrics(recipe.validation, config.sample_rate_hz)[-1]]
+        self.step = 0
+        self.best: tuple[bool, float] | None = None
+        """Whether the best checkpoint is within the rate, and its figure, higher is better."""
+        self._stage: StageTable | None = None
+        self._reported_s = self._saved_s = time.monotonic()
+        self._reported_step = 0
+
+    def run(self, limits: Limits) -> str:
+        """Train until the recipe or a limit ends it; return ``finished`` or why it stopped.
+
+        The last checkpoint is written in every case.
+
+        Raises
+        ------
+        DivergedError
+            A loss or parameter is no longer a number.
+        RunFolderError
+            A checkpoint cannot be written.
+        TrainingError
+            The GPU's memory is full.
+        """
+        ends_at = time.monotonic() + 60 * (limits.max_minutes or math.inf)
+        n_steps = min(self._recipe.n_steps, limits.max_steps or self._recipe.n_steps)
+        self._reported_step = self.step
+        with closing(prefetched(self._batch, range(self.step, n_steps))) as batches:
+            for frames in batches:
+                self._enter_stage()
+                wish = limits.asked_to_stop() or time.monotonic() >= ends_at
+                if self._train_on(frames, wish):
+                    break
+        self._report(final=True)
+        self._save_last()
+        if self.step == self._recipe.n_steps:
+            return "finished"
+        if limits.asked_to_stop():
+            return "asked to stop"
+        return "step limit" if self.step == n_steps else "time limit"
+
+    def resume(self) -> None:
+        """Take up the run where its last checkpoint left it.
+
+        Raises
+        ------
+        RunFolderError
+            There is none, it is damaged, or of another recipe or corpus.
+        """
+        path = self._setup.folder.last
+        if not path.is_file():
+            raise RunFolderError(f"{path}: there is no such file, so nothing to resume; leave out --resume")
+        snapshot = load_snapshot(path)
+        facts = snapshot.facts
+        for what, mine in self._identity().items():
+            if facts[what] != mine:
+                raise RunFolderError(
+                    f"{path}: is of another {what}; resume with the one it had, or choose another folder"
+                )
+        self._coder.load_state_dict(snapshot.part("coder"))
+        _load_optimiser(self._stepper.optimiser, snapshot.part("optimiser"))
+        if self._average is not None:
+            self._average.load(snapshot.part("average"), facts["average_updates"])
+        if self._rate is not None:
+            self._rate.tau = facts["tau"]
+        self.step = facts["step"]
+        self.best = (facts["best"][0], facts["best"][1]) if facts["best"] else None
+
+    def _batch(self, step: int) -> Tensor:
+        processes = self._setup.processes
+        size = self._recipe.optimiser.batch
+        return self._frames(step, size, processes.rank, processes.count)
+
+    def _frames(self, step: int, size: int, rank: int = 0, count: int = 1) -> Tensor:
+        frames = frames_of(self._coder.config, self._windows.batch(step, size, rank, count))
+        return frames.pin_memory() if self._setup.device.type == "cuda" else frames
+
+    def _enter_stage(self) -> None:
+        """Begin the stage that the next step belongs to, if it is not the present one."""
+        stage = self._recipe.stage_at(self.step)
+        if stage is self._stage:
+            return
+        self._stage = stage
+        if any(steps.start == self.step for steps in self._recipe.stage_steps()):
+            frames = self._frames(_PREPARE + self.step, stage.prepare_windows)
+            self._coder.prepare_stage(stage.stage, frames.to(self._setup.device))
+            if self._average is not None:
+                self._average.restart()
+        self._coder.enter_stage(stage.stage)
+
+    def _train_on(self, frames: Tensor, wish: bool) -> bool:
+        self._coder.train()
+        frames = frames.to(self._setup.device, non_blocking=True)
+        tau = self._rate.tau if self._rate is not None else 1.0
+        stop = self._stepper.step(frames, self.step, tau, learning_rate(self._recipe, self.step), wish)
+        self.step += 1
+        if self._average is not None:
+            self._average.update()
+        if self.step % self._recipe.optimiser.steps_per_epoch == 0:
+            self._end_epoch()
+        elif time.monotonic() - self._saved_s > self._setup.save_s:
+            self._save_last()
+        elif time.monotonic() - self._reported_s > self._setup.report_s:
+            self._report()
+        return stop
+
+    def _end_epoch(self) -> None:
+        self._report()
+        self._coder.eval()
+        kbps = math.nan
+        with self._average.in_place() if self._average is not None else nullcontext():
+            if self._setup.processes.is_first:
+                kbps = self._validate()
+        kbps = self._setup.processes.from_first(kbps, self._setup.device)
+        if self._rate is not None and math.isfinite(kbps):
+            self._rate.update(kbps)
+        self._save_last()
+
+    def _validate(self) -> float:
+        """Measure, tell, keep the coder if it is the best so far; return its rate, NaN without one."""
+        setup, kbps = self._setup, math.nan
+        if self._stepper.quantises:
+            n_windows = self._recipe.rate.windows if self._recipe.rate is not None else 2000
+            kbps = measured_kbps(self._coder, self._frames(_RATE + self.step, n_windows).to(setup.device))
+        metrics = validate(self._coder, setup.corpus, setup.validation, self._recipe.validation, setup.worker)
+        setup.emit(
+            "validation",
+            step=self.step,
+            epoch=self.step // self._recipe.optimiser.steps_per_epoch,
+            kbps=kbps,
+            target_kbps=self._recipe.rate.target_kbps if self._recipe.rate is not None else None,
+            tau=self._rate.tau if self._rate is not None else None,
+            metrics=metrics,
+        )
+        if self._coder.stage == self._coder.stages[-1]:
+            self._keep_if_best(kbps, metrics)
+        return kbps
+
+    def _keep_if_best(self, kbps: float, metrics: dict[str, float | None]) -> None:
+        """Keep the best figure within the rate; until one is within, the lowest rate."""
+        value = metrics[self._metric.name]
+        within = self._rate is None or kbps <= self._rate.highest_kbps
+        figure = (value if self._metric.higher_is_better else -value) if value is not None else -math.inf
+        rank = (within, figure if within else -kbps)
+        if self.best is not None and rank <= self.best:
+            return
+        self.best = rank
+        facts = {
+            "architecture": self._coder.architecture,
+            "config": config_to_json(self._coder.config),
+            "step": self.step,
+            "kbps": kbps if math.isfinite(kbps) else None,
+            "within_rate": within,
+            "metrics": metrics,
+        }
+        tensors = {f"coder/{name}": tensor for name, tensor in self._coder.state_dict().items()}
+        self._save("best", Snapshot(tensors, facts | self._identity()))
+
+    def _report(self, final: bool = False) -> None:
+        if self._stepper.sums.n_steps == 0:
+            return
+        terms = self._stepper.take_means(self.step)
+        self._setup.emit("progress", **self._progress(terms), final=final)
+        self._reported_s, self._reported_step = time.monotonic(), self.step
+
+    def _progress(self, terms: dict[str, float]) -> dict[str, Any]:
+        recipe = self._recipe
+        passed_s = max(time.monotonic() - self._reported_s, 1e-9)
+        steps_per_s = (self.step - self._reported_step) / passed_s
+        streams, positions = self._coder.code_shape
+        return {
+            "step": self.step,
+            "n_steps": recipe.n_steps,
+            "epoch": (self.step - 1) // recipe.optimiser.steps_per_epoch + 1,
+            "stage": self._coder.stage,
+            "loss": terms.pop("loss"),
+            "terms": terms,
+            "learning_rate": learning_rate(recipe, self.step - 1),
+            "tau": self._rate.tau if self._rate is not None else None,
+            "kbps": self._coder.kbps(terms["entropy"] * streams * positions),
+            "target_kbps": recipe.rate.target_kbps if recipe.rate is not None else None,
+            "examples_per_s": steps_per_s * recipe.optimiser.batch,
+            "eta_s": (recipe.n_steps - self.step) / steps_per_s,
+        }
+
+    def _save_last(self) -> None:
+        """Write all that is needed to go on, after making sure that it is sound."""
+        self._report()
+        self._saved_s = time.monotonic()
+        if not self._setup.processes.is_first:
+            return
+        tensors = {f"coder/{name}": tensor for name, tensor in self._coder.state_dict().items()}
+        tensors |= _optimiser_tensors(self._stepper.optimiser)
+        facts = self._identity() | {
+            "step": self.step,
+            "tau": self._rate.tau if self._rate is not None else None,
+            "best": self.best,
+            "average_updates": 0,
+        }
+        if self._average is not None:
+            tensors |= {f"average/{name}": tensor for name, tensor in self._average.mean.items()}
+            facts["average_updates"] = self._average.n_updates
+        self._save("last", Snapshot(tensors, facts))
+
+    def _save(self, kind: str, snapshot: Snapshot) -> None:
+        folder = self._setup.folder
+        path = folder.last if kind == "last" else folder.best
+        folder.save(path, snapshot)
+        self._setup.emit("checkpoint", step=self.step, kind=kind, path=str(path))
+
+    def _identity(self) -> dict[str, Any]:
+        """Return what must be the same for a run to go on."""
+        return {"recipe": self._recipe.model_dump(mode="json"), "corpus": self._setup.corpus.sha256}
+
+
+def _optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    state = optimiser.state_dict()["state"]
+    return {
+        f"optimiser/{index}/{key}": tensor for index, entry in state.items() for key, tensor in entry.items()
+    }
+
+
+def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, key = name.split("/")
+        state.setdefault(int(index), {})[key] = tensor
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": state, "param_groups": groups})

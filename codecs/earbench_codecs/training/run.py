@@ -1,0 +1,185 @@
+"""A whole training run: corpus, coder, loop and folder put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+import torch
+
+from earbench_codecs.errors import CodecError, SettingError
+from earbench_codecs.metrics.worker import Worker
+from earbench_codecs.neural.zoo import SIZES, build_from_json, config_to_json
+from earbench_codecs.training.corpus import open_corpus
+from earbench_codecs.training.dataset import split
+from earbench_codecs.training.errors import RecipeError, RunFolderError, TrainingError
+from earbench_codecs.training.events import EventLog, no_events
+from earbench_codecs.training.loop import Limits, Setup, Trainer
+from earbench_codecs.training.processes import joined_processes
+from earbench_codecs.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from earbench_codecs.neural.coder import Coder
+    from earbench_codecs.training.corpus import Corpus
+    from earbench_codecs.training.events import Emit
+    from earbench_codecs.training.processes import Processes
+    from earbench_codecs.training.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to train on what, and where.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    name : str
+        Of the recipe; a checkpoint is called after it.
+    data, run : Path
+        Folders of the corpus, and of what the run makes.
+    cache : Path
+        Folder for decoded corpora.
+    device : str
+        As torch names it, or "auto": CUDA where there is a GPU.
+    resume : bool
+        Go on from the run's last checkpoint.
+    """
+
+    recipe: Recipe
+    name: str
+    data: Path
+    run: Path
+    cache: Path
+    device: str = "auto"
+    resume: bool = False
+
+
+def train(job: Job, limits: Limits, emit: Emit | None = None, stream: IO[str] | None = None) -> str:
+    """Train until the recipe or a limit ends it; return ``finished`` or why it stopped.
+
+    Parameters
+    ----------
+    job : Job
+    limits : Limits
+    emit : Emit, optional
+        Is told all events, beside the run's folder.
+    stream : text file, optional
+        Gets them as JSON lines.
+
+    Raises
+    ------
+    CodecError
+        The run cannot start or go on; the last checkpoint is intact.
+    """
+    device = _device(job.device)
+    _check_folder(job)
+    with joined_processes(device) as processes:
+        folder = RunFolder(job.run)
+        tell = _emitter(EventLog(folder.events, stream), emit) if processes.is_first else no_events
+        try:
+            return _train(job, limits, folder, device, processes, tell)
+        except CodecError as error:
+            tell("failed", message=str(error))
+            raise
+
+
+def build_coder(recipe: Recipe, source: str = "recipe") -> Coder:
+    """Return the coder a recipe asks for, with random parameters that depend on its seed alone.
+
+    Raises
+    ------
+    RecipeError
+        No such size, option or stage; names it.
+    """
+    model = recipe.model
+    if model.size not in SIZES:
+        raise RecipeError(source, f"model.size: no such size {model.size!r}; there are: {', '.join(SIZES)}")
+    architecture, config = SIZES[model.size]
+    torch.manual_seed(recipe.data.seed)
+    try:
+        coder = build_from_json(architecture, config_to_json(config) | model.options)
+    except SettingError as error:
+        raise RecipeError(source, f"model.options: {error}") from error
+    for i, stage in enumerate(recipe.stages):
+        if stage.stage not in coder.stages:
+            known = ", ".join(coder.stages)
+            raise RecipeError(source, f"stages.{i}.stage: {architecture} has {known}, not {stage.stage!r}")
+    return coder
+
+
+def _train(
+    job: Job, limits: Limits, folder: RunFolder, device: torch.device, processes: Processes, tell: Emit
+) -> str:
+    coder = build_coder(job.recipe, job.name).to(device)
+    corpus = open_corpus(
+        job.data,
+        job.recipe.data,
+        coder.config.sample_rate_hz,
+        job.cache,
+        lambda done, total: tell("decoding", done=done, total=total),
+    )
+    training, validation = split(corpus.recordings, job.recipe.data)
+    with Worker() as worker:
+        setup = Setup(
+            job.recipe, coder, corpus, training, validation, folder, tell, worker, device, processes
+        )
+        trainer = Trainer(setup)
+        if job.resume:
+            trainer.resume()
+        else:
+            folder.write(folder.recipe, job.recipe.model_dump_json(indent=2).encode())
+        tell("started", **_facts(job.recipe, setup, trainer.step))
+        reason = trainer.run(limits)
+        tell("finished" if reason == "finished" else "stopped", step=trainer.step, reason=reason)
+    return reason
+
+
+def _facts(recipe: Recipe, setup: Setup, step: int) -> dict[str, object]:
+    return {
+        "title": recipe.title,
+        "size": recipe.model.size,
+        "n_parameters": sum(parameter.numel() for parameter in setup.coder.parameters()),
+        "device": str(setup.device),
+        "n_processes": setup.processes.count,
+        "step": step,
+        "n_steps": recipe.n_steps,
+        "corpus": _corpus_facts(setup.corpus, setup),
+    }
+
+
+def _corpus_facts(corpus: Corpus, setup: Setup) -> dict[str, object]:
+    rate_hz = corpus.sample_rate_hz
+    return {
+        "sha256": corpus.sha256,
+        "training_s": sum(recording.n_samples for recording in setup.training) / rate_hz,
+        "validation_s": sum(recording.n_samples for recording in setup.validation) / rate_hz,
+        "skipped": [list(pair) for pair in corpus.skipped],
+    }
+
+
+def _check_folder(job: Job) -> None:
+    """Refuse to overwrite another run."""
+    last = RunFolder(job.run).last
+    if last.exists() and not job.resume:
+        raise RunFolderError(f"{job.run}: holds a run already; go on with --resume, or choose another folder")
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise TrainingError(f"the device {name!r} cannot be used: {error}; choose auto or cpu") from error
+    return torch.device(name)
+
+
+def _emitter(log: EventLog, other: Emit | None) -> Emit:
+    def emit(event: str, **data: object) -> None:
+        log(event, **data)
+        if other is not None:
+            other(event, **data)
+
+    return emit

@@ -1,0 +1,45 @@
+"""Signals that end a run in good order."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopSignals:
+    """Notes SIGINT and SIGTERM while it is entered; the same signal again acts as it would without.
+
+    Call it to ask whether one came; `number` is that signal's, or 0.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._before = {number: signal.getsignal(number) for number in _SIGNALS}
+
+    def __call__(self) -> bool:
+        """Return whether a signal came."""
+        return self.number != 0
+
+    def __enter__(self) -> StopSignals:
+        for number in _SIGNALS:
+            signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._restore()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self.number = number
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)

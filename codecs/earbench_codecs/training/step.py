@@ -1,0 +1,149 @@
+"""One step of training: from a batch of frames to changed parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from earbench_codecs.training.errors import DivergedError, TrainingError
+from earbench_codecs.training.losses import Objective
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from earbench_codecs.neural.coder import Coder, CoderOutput
+    from earbench_codecs.training.processes import Processes
+    from earbench_codecs.training.recipe import Recipe
+
+
+@dataclass(slots=True)
+class Sums:
+    """Losses since the last report, kept on the device so that no step waits for it.
+
+    Parameters
+    ----------
+    terms : mapping of name to Tensor
+    n_steps : int
+    """
+
+    terms: dict[str, Tensor] = field(default_factory=dict)
+    n_steps: int = 0
+
+    def add(self, terms: dict[str, Tensor]) -> None:
+        """Count a step's losses in."""
+        for name, term in terms.items():
+            self.terms[name] = self.terms.get(name, 0) + term.detach()
+        self.n_steps += 1
+
+    def means(self) -> dict[str, float]:
+        """Return the mean of each."""
+        return {name: float(term) / self.n_steps for name, term in self.terms.items()}
+
+
+class Stepper:
+    """Changes a coder's parameters, a batch at a time.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    coder : Coder
+    device : torch.device
+    processes : Processes
+    """
+
+    def __init__(self, recipe: Recipe, coder: Coder, device: torch.device, processes: Processes) -> None:
+        self._recipe = recipe
+        self._coder = coder
+        self._device = device
+        self._processes = processes
+        config = coder.config
+        self.objective = Objective(recipe.objective, config.framing.length, config.sample_rate_hz).to(device)
+        self.optimiser = _optimiser(recipe, coder)
+        self.sums = Sums()
+        self.quantises = False
+
+    def step(self, frames: Tensor, number: int, tau: float, learning_rate: float, stop: bool) -> bool:
+        """Train on frames [B, 1, L]; return whether any process wants to stop.
+
+        Random numbers depend on the seed, the step's number and the process alone, so a run that goes on
+        after a stop draws what it would have drawn.
+
+        Raises
+        ------
+        TrainingError
+            The GPU's memory is full.
+        """
+        torch.manual_seed(_seed(self._recipe.data.seed, number, self._processes.rank))
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate
+        try:
+            loss = self._loss(frames, number, tau)
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+        except torch.OutOfMemoryError as error:
+            raise TrainingError(
+                f"the memory of {self._device} is full at a batch of {self._recipe.optimiser.batch} windows; "
+                "lower optimiser.batch or the model's size, and go on with --resume"
+            ) from error
+        stop = self._processes.average_gradients(self._coder.parameters(), stop)
+        if self._recipe.optimiser.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self._coder.parameters(), self._recipe.optimiser.clip_norm)
+        self.optimiser.step()
+        return stop
+
+    def take_means(self, number: int) -> dict[str, float]:
+        """Return the mean losses by term since the last call, with ``loss``, their weighted sum.
+
+        Raises
+        ------
+        DivergedError
+            One is no longer a number.
+        """
+        means, self.sums = self.sums.means(), Sums()
+        bad = [name for name, value in means.items() if not np.isfinite(value)]
+        if bad or not all(bool(p.isfinite().all()) for p in self._coder.parameters()):
+            what = ", ".join(bad) or "parameters"
+            raise DivergedError(
+                f"{what} no longer a number by step {number}; the last checkpoint is intact: lower the "
+                "learning rate or set optimiser.clip_norm, and begin a new run"
+            )
+        return means
+
+    def _loss(self, frames: Tensor, number: int, tau: float) -> Tensor:
+        bfloat16 = self._recipe.optimiser.precision == "bfloat16" and self._device.type == "cuda"
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=bfloat16):
+            output = self._coder(frames)
+        self.quantises = output.rate_bits.requires_grad or float(output.rate_bits) > 0
+        terms = self._terms(frames, output)
+        weights = self._weights(number, tau)
+        loss = torch.stack([weights[name] * term for name, term in terms.items() if name in weights]).sum()
+        self.sums.add({**terms, "loss": loss})
+        return loss
+
+    def _terms(self, frames: Tensor, output: CoderOutput) -> dict[str, Tensor]:
+        streams, positions = self._coder.code_shape
+        own = {name: term.float() for name, term in output.terms.items()}
+        rate = output.rate_bits.float() / (streams * positions)
+        return {**self.objective(frames, output.decoded.float()), **own, "entropy": rate}
+
+    def _weights(self, number: int, tau: float) -> dict[str, float]:
+        """Return the weight of each term that counts in this step's stage."""
+        objective = self._recipe.objective
+        weights = {name: term.weight for name, term in objective.terms.items()} | objective.coder
+        if "entropy" in weights:
+            weights["entropy"] *= tau
+        chosen = self._recipe.stage_at(number).terms
+        return {name: weight for name, weight in weights.items() if not chosen or name in chosen}
+
+
+def _seed(*parts: int) -> int:
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])
+
+
+def _optimiser(recipe: Recipe, coder: Coder) -> torch.optim.Optimizer:
+    table = recipe.optimiser
+    kind: type[torch.optim.Adam] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[table.kind]
+    return kind(coder.parameters(), lr=table.learning_rate, weight_decay=table.weight_decay)
