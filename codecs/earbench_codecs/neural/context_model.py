@@ -10,6 +10,7 @@ segment begins anew, so that a damaged one costs nothing but itself.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,8 @@ N_CONTEXTS = len(_PASSES) * _N_RARITIES * _N_PAIRS
 """Tables of a stream."""
 _AROUND = 8
 """So many coded positions, the nearest ones, say how rare symbols are around a place."""
+_BEFORE = _AROUND // 2
+"""So many of them are before it."""
 _STEP = 16
 """What a table learns from one symbol."""
 _START_BITS = 15
@@ -83,14 +86,12 @@ class ContextModel:
 
     def _context(self, coded: Integers, n: int) -> Integers:
         """Return contexts [S, n] of the places behind each of the first n of the coded symbols [S, m]."""
-        right = np.minimum(np.arange(n) + 1, coded.shape[1] - 1)
-        classes = self._classes[self._streams, coded]
-        pairs = _PAIRS[classes[:, :n], classes[:, right]]
-        before, after = _AROUND // 2 - 1, _AROUND // 2
-        padded = np.pad(self._rarity[self._streams, coded], ((0, 0), (before + 1, after)), "edge")
-        sums = padded.cumsum(1)
-        mean = (sums[:, _AROUND : _AROUND + n] - sums[:, :n]) // _AROUND
-        contexts: Integers = pairs + _N_PAIRS * (mean >> (FREQUENCY_BITS - _RARITY_BITS))
+        around = _around(n, coded.shape[1])
+        pairs = self._classes[self._streams, coded][:, around[:, _BEFORE - 1 : _BEFORE + 1]]
+        rarity = self._rarity[self._streams, coded][:, around].sum(-1) // _AROUND
+        contexts: Integers = _PAIRS[pairs[..., 0], pairs[..., 1]] + _N_PAIRS * (
+            rarity >> (FREQUENCY_BITS - _RARITY_BITS)
+        )
         return contexts
 
 
@@ -107,6 +108,14 @@ def context_table(table: Integers, clips: Iterable[Integers]) -> Integers:
             for place, contexts in model.contexts(symbols, frame):
                 np.add.at(counts, (streams, contexts, symbols[place]), 1)
     return frequencies(counts)
+
+
+@cache
+def _around(n: int, n_coded: int) -> Integers:
+    """Return which of the coded symbols lie around the places behind each of the first n, [n, _AROUND]."""
+    offsets = np.arange(_AROUND) - (_BEFORE - 1)
+    places: Integers = np.clip(np.arange(n)[:, np.newaxis] + offsets, 0, n_coded - 1)
+    return places
 
 
 def _classes(table: Integers) -> Integers:

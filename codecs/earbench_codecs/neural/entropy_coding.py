@@ -11,7 +11,7 @@ reader walk through the same generator, so the reader cannot be asked for what i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import constriction
 import numpy as np
@@ -56,10 +56,9 @@ def frequencies(counts: Integers, total_bits: int = FREQUENCY_BITS) -> Integers:
         raise ValueError(f"{n_symbols} symbols do not fit a table of {total}")
     counts = np.where(counts.sum(-1, keepdims=True) > 0, counts, 1).astype(np.int64)
     shares: Integers = 1 + counts * (total - n_symbols) // counts.sum(-1, keepdims=True)
-    top = shares.argmax(-1)[..., np.newaxis]
-    rest = total - shares.sum(-1, keepdims=True)
-    np.put_along_axis(shares, top, np.take_along_axis(shares, top, -1) + rest, -1)
-    return shares
+    rows = shares.reshape(-1, n_symbols)
+    rows[np.arange(len(rows)), rows.argmax(-1)] += total - rows.sum(-1)
+    return rows.reshape(shares.shape)
 
 
 class StaticModel:
@@ -80,20 +79,31 @@ class StaticModel:
             yield np.s_[:, stream, :], table
 
 
-def encode_codes(codes: Integers, alphabet: Alphabet, model: EntropyModel) -> bytes:
+class Coded(NamedTuple):
+    """Codes as bytes, and what they cost by the model: its own entropy estimate, in bits."""
+
+    data: bytes
+    bits: float
+
+
+def encode_codes(codes: Integers, alphabet: Alphabet, model: EntropyModel) -> Coded:
     """Write codes [F, S, P]."""
     symbols = _symbols(codes, alphabet)
     encoder = constriction.stream.queue.RangeEncoder()
+    bits = 0.0
     for place, tables in model.passes(symbols):
-        now = np.ascontiguousarray(symbols[place], np.int32).ravel()
+        now = symbols[place].ravel()
         if tables.ndim == 1:
-            encoder.encode(now, _CATEGORICAL(tables.astype(np.float64), perfect=False))
+            encoder.encode(now.astype(np.int32), _CATEGORICAL(tables.astype(np.float64), perfect=False))
+            own = tables[now].astype(np.float64)
         else:
-            encoder.encode(now, _CATEGORICAL(perfect=False), _rows(tables))
+            rows = _rows(tables)
+            encoder.encode(now.astype(np.int32), _CATEGORICAL(perfect=False), rows)
+            own = rows[np.arange(len(now)), now]
+        bits += float((FREQUENCY_BITS - np.log2(own)).sum())
     if alphabet.escape:
-        _encode_escaped(encoder, codes[symbols == alphabet.n_symbols - 1], alphabet)
-    data: bytes = encoder.get_compressed().astype("<u4").tobytes()
-    return data
+        bits += _encode_escaped(encoder, codes[symbols == alphabet.n_symbols - 1], alphabet)
+    return Coded(encoder.get_compressed().astype("<u4").tobytes(), bits)
 
 
 def decode_codes(
@@ -116,20 +126,6 @@ def decode_codes(
     if not decoder.maybe_exhausted():
         raise BitstreamError("a segment is damaged: codes are left over")
     return codes
-
-
-def code_bits(codes: Integers, alphabet: Alphabet, model: EntropyModel) -> float:
-    """Return what codes [F, S, P] cost by the model: its own entropy estimate of a segment, in bits."""
-    symbols = _symbols(codes, alphabet)
-    bits = 0.0
-    for place, tables in model.passes(symbols):
-        now = symbols[place]
-        own = tables[now] if tables.ndim == 1 else np.take_along_axis(tables, now[..., np.newaxis], -1)
-        bits += float((FREQUENCY_BITS - np.log2(own)).sum())
-    if alphabet.escape:
-        _, lengths, _ = _excess(codes[symbols == alphabet.n_symbols - 1], alphabet)
-        bits += float((1 + _LENGTH_BITS + lengths).sum())
-    return bits
 
 
 def _symbols(codes: Integers, alphabet: Alphabet) -> Integers:
@@ -177,13 +173,15 @@ def _excess(codes: Integers, alphabet: Alphabet) -> tuple[Integers, Integers, In
 
 def _encode_escaped(
     encoder: constriction.stream.queue.RangeEncoder, codes: Integers, alphabet: Alphabet
-) -> None:
+) -> float:
+    """Write codes outside the alphabet; return their bits."""
     above, lengths, mantissas = _excess(codes, alphabet)
     encoder.encode(above.astype(np.int32), _UNIFORM(2))
     encoder.encode(lengths.astype(np.int32), _UNIFORM(1 << _LENGTH_BITS))
     long = lengths > 0
     sizes = (1 << lengths[long]).astype(np.int32)
     encoder.encode(mantissas[long].astype(np.int32), _UNIFORM(), sizes)
+    return float((1 + _LENGTH_BITS + lengths).sum())
 
 
 def _decode_escaped(decoder: constriction.stream.queue.RangeDecoder, n: int, alphabet: Alphabet) -> Integers:
