@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earbench_app.analysis.noise_plot import HOP, N_FFT
+from earbench_codecs.metrics.measurement import Measurement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,7 @@ PART_S = 20.0
 _STEPS_A_DB = 100  # ratios are kept as 16-bit integers: an hour of 25 bands is 34 MB
 _UNKNOWN = np.iinfo(np.int16).min
 SPOTS_APART_S = 0.25
+_NO_NOISE = "minus infinite: there is no noise at all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,15 @@ class MapPicture:
 
     Parameters
     ----------
+    bands_bark : ndarray of int, shape [B]
+        Lower limit of each band; it is one Bark wide.
     nmr_db : ndarray of float32, shape [B, columns]
         Highest ratio within each column; NaN where nothing is known yet. Row 0 is the lowest band.
     start_s, end_s : float
         Outer edges of the first and the last column.
     """
 
+    bands_bark: NDArray[np.int64]
     nmr_db: NDArray[np.float32]
     start_s: float
     end_s: float
@@ -65,7 +70,6 @@ class AudibleMap:
         self.bands_bark = np.empty(0, np.int64)
         self._bands = np.empty((self.n_frames, 0), np.int16)
         self.frame_nmr_db = np.full((n_channels, self.n_frames), np.nan, np.float32)
-        self._disturbed = np.zeros((n_channels, self.n_frames), np.bool_)
 
     def spans(self) -> Iterator[Span]:
         """Return the parts to compute, in the order of time."""
@@ -82,35 +86,30 @@ class AudibleMap:
         frames = slice(span.first, span.after)
         self._bands[frames] = np.round(np.clip(part.band_nmr_db, -300, 300) * _STEPS_A_DB).astype(np.int16)
         self.frame_nmr_db[:, frames] = part.frame_nmr_db
-        self._disturbed[:, frames] = part.disturbed
 
     @property
     def complete(self) -> bool:
         """Whether every frame is known."""
-        return bool(np.isfinite(self.frame_nmr_db).all())
+        return not np.isnan(self.frame_nmr_db).any()
 
-    @property
-    def total_db(self) -> float:
-        """Mean ratio over bands and frames in dB, then over channels: `nmr_db` of `earbench measure`."""
-        ratio = 10 ** (self.frame_nmr_db.astype(np.float64) / 10)
-        return float(np.mean(10 * np.log10(ratio.mean(axis=1))))
-
-    @property
-    def disturbed_share(self) -> float:
-        """Share of frames disturbed: `nmr_disturbed_share` of `earbench measure`."""
-        return float(self._disturbed.mean())
+    def nmr(self) -> Measurement:
+        """Return `nmr_db` of `earbench measure`: mean ratio over bands and frames, then over channels."""
+        ratios = (10 ** (self.frame_nmr_db.astype(np.float64) / 10)).mean(axis=1)
+        if len(ratios) == 1 and not ratios[0]:
+            return Measurement.missing(_NO_NOISE)
+        notes = [f"mean of the figures of {len(ratios)} channels"] if len(ratios) > 1 else []
+        silent = np.flatnonzero(ratios == 0)
+        notes += [f"channel {channel + 1} left out: {_NO_NOISE}" for channel in silent]
+        noisy = ratios[ratios > 0]
+        return Measurement(float(np.mean(10 * np.log10(noisy))) if noisy.size else None, tuple(notes))
 
     def times_s(self) -> NDArray[np.float64]:
         """Return the middle of each frame."""
         return (np.arange(self.n_frames) * HOP + N_FFT / 2) / self.sample_rate_hz
 
-    def band_nmr_db(self) -> NDArray[np.float64]:
-        """Return the ratios, [F, B], to 0.01 dB; NaN where unknown."""
-        return np.where(self._bands == _UNKNOWN, np.nan, self._bands / _STEPS_A_DB)
-
     def worst_frames(self, count: int) -> list[tuple[float, float]]:
         """Return moments in s with the highest frame ratio in any channel, and it in dB; worst first."""
-        highest = np.nan_to_num(self.frame_nmr_db, nan=-np.inf).max(axis=0)
+        highest = np.where(np.isnan(self.frame_nmr_db), -np.inf, self.frame_nmr_db).max(axis=0)
         times_s = self.times_s()
         worst: list[tuple[float, float]] = []
         while len(worst) < count and np.isfinite(highest.max()):
@@ -132,4 +131,4 @@ class AudibleMap:
         edges = np.unique(np.linspace(first, after, min(n_columns, after - first) + 1).astype(np.int64))
         highest = np.maximum.reduceat(self._bands[first:after], edges[:-1] - first, axis=0).T
         nmr_db = np.where(highest == _UNKNOWN, np.nan, highest / _STEPS_A_DB).astype(np.float32)
-        return MapPicture(nmr_db, first * hop_s + lead_s, after * hop_s + lead_s)
+        return MapPicture(self.bands_bark, nmr_db, first * hop_s + lead_s, after * hop_s + lead_s)

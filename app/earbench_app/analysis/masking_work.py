@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earbench_app.analysis.noise_plot import HOP, N_FFT, Noise, NoisePlot, band_level
+from earbench_app.analysis.noise_plot import HOP, N_FFT, Noise, NoisePlot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from earbench_app.analysis.noise_plot import Frames
-    from earbench_codecs.psychoacoustics import Model1
+    from earbench_codecs.psychoacoustics import Model1Settings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,15 +27,12 @@ class MapPart:
     band_nmr_db : ndarray of float32, shape [F, B]
         Of the channel in which it is highest.
     frame_nmr_db : ndarray of float32, shape [C, F]
-        Mean ratio over the bands.
-    disturbed : ndarray of bool, shape [C, F]
-        Whether the frame counts as disturbed.
+        Mean ratio over the bands; minus infinite where there is no noise at all.
     """
 
     bands_bark: NDArray[np.int64]
     band_nmr_db: NDArray[np.float32]
     frame_nmr_db: NDArray[np.float32]
-    disturbed: NDArray[np.bool_]
 
 
 def noise_plot(frames: Frames) -> NoisePlot:
@@ -49,40 +45,22 @@ def noise_plot(frames: Frames) -> NoisePlot:
     """
     import torch
 
-    from earbench_codecs.psychoacoustics import line_frequencies_hz
-    from earbench_codecs.psychoacoustics.model1 import level_db
+    from earbench_codecs.psychoacoustics import noise_versus_mask
 
     torch.set_num_threads(1)  # a frame is too little work to be shared
-    model = _model(frames.sample_rate_hz)
-    frequencies_hz = line_frequencies_hz(N_FFT, frames.sample_rate_hz)
-    original = torch.from_numpy(frames.original)
-    with torch.no_grad():
-        mask = model.signal_and_mask(original)
-        both = torch.stack([model.power(original), 10 ** (mask.threshold_db_spl / 10)])
-        signal, threshold = level_db(both.mean(dim=(1, 2), dtype=torch.float64)).numpy()
-        noises = _noises(model, original, frames, frequencies_hz)
-    n_frames = original.shape[1]
-    return NoisePlot(frequencies_hz, signal, threshold, noises, frames.start_s, frames.end_s, n_frames)
-
-
-def _noises(
-    model: Model1, original: Tensor, frames: Frames, frequencies_hz: NDArray[np.float64]
-) -> dict[int, Noise]:
-    import torch
-
-    from earbench_codecs.psychoacoustics import band_noise_to_mask
-    from earbench_codecs.psychoacoustics.model1 import level_db
-
-    if not frames.versions:
-        return {}
-    noise = torch.from_numpy(np.stack(list(frames.versions.values()))) - original
-    line_power = model.power(noise).mean(dim=(1, 2), dtype=torch.float64)
-    lines = level_db(line_power).numpy()
-    bands = level_db(torch.from_numpy(band_level(line_power.numpy(), frequencies_hz))).numpy()
-    ratio = band_noise_to_mask(model, original, noise).mean(dim=(2, 3), dtype=torch.float64)
-    nmr_db = level_db(ratio).mean(dim=1).tolist()
-    found = zip(frames.versions, lines, bands, nmr_db, strict=True)
-    return {key: Noise(line, band, nmr) for key, line, band, nmr in found}
+    found = noise_versus_mask(frames.original, frames.versions, _settings(frames.sample_rate_hz))
+    # in classes of its own: to unpickle the library's, the interface would have to import torch
+    noises = {key: Noise(one.line_db_spl, one.band_db_spl, one.nmr_db) for key, one in found.noises.items()}
+    return NoisePlot(
+        found.frequencies_hz,
+        found.level_db_spl,
+        found.threshold_db_spl,
+        noises,
+        frames.start_s,
+        frames.end_s,
+        frames.original.shape[1],
+        frames.n_covering,
+    )
 
 
 def map_part(original: NDArray[np.float32], version: NDArray[np.float32], sample_rate_hz: int) -> MapPart:
@@ -94,65 +72,27 @@ def map_part(original: NDArray[np.float32], version: NDArray[np.float32], sample
         The model does not take this sample rate.
     """
     from earbench_codecs.psychoacoustics import noise_to_mask
-    from earbench_codecs.psychoacoustics.nmr import DISTURBED_DB
+    from earbench_codecs.psychoacoustics.nmr import NMR_FLOOR_DB
 
-    settings = _model(sample_rate_hz).settings
+    settings = _settings(sample_rate_hz)
     found = [noise_to_mask(*pair, settings, HOP) for pair in zip(original, version, strict=True)]
     bands = np.stack([one.band_nmr_db for one in found])
-    return MapPart(
-        found[0].bands_bark,
-        bands.max(axis=0),
-        np.stack([one.frame_nmr_db for one in found]),
-        bands.max(axis=2) > DISTURBED_DB,
-    )
+    frames = np.stack([one.frame_nmr_db for one in found])
+    frames[frames <= NMR_FLOOR_DB] = -np.inf
+    return MapPart(found[0].bands_bark, bands.max(axis=0), frames)
 
 
-def audible_noise(
+def audible_part(
     original: NDArray[np.float32], version: NDArray[np.float32], sample_rate_hz: int
 ) -> NDArray[np.float32]:
-    """Return the noise [C, T] without the lines around which it does not exceed the masking threshold.
+    """Return what of the noise [C, T] exceeds the masking threshold, channel by channel."""
+    from earbench_codecs.psychoacoustics import audible_noise
 
-    Frames of `N_FFT` overlap by half, with a square-root Hann window before and after, so that what is
-    above the mask everywhere comes back unchanged. A line is kept where the noise of the critical band
-    around it, as the noise-versus-mask plot draws it, is above the threshold at that line.
-    """
-    pairs = zip(original, version, strict=True)
-    return np.stack([_audible(*pair, sample_rate_hz) for pair in pairs])
+    settings = _settings(sample_rate_hz)
+    return np.stack([audible_noise(*pair, settings) for pair in zip(original, version, strict=True)])
 
 
-def _audible(
-    original: NDArray[np.float32], version: NDArray[np.float32], sample_rate_hz: int
-) -> NDArray[np.float32]:
-    import torch
+def _settings(sample_rate_hz: int) -> Model1Settings:
+    from earbench_codecs.psychoacoustics import Model1Settings
 
-    from earbench_codecs.psychoacoustics import line_frequencies_hz
-
-    model = _model(sample_rate_hz)
-    frequencies_hz = line_frequencies_hz(N_FFT, sample_rate_hz)
-    half = N_FFT // 2
-    padding = (half, half + -len(original) % half)  # so that every sample lies in two frames
-    signal, noise = (torch.from_numpy(np.pad(x, padding)) for x in (original, version - original))
-    window = torch.hann_window(N_FFT, periodic=True).sqrt()
-    heard = torch.zeros_like(noise)
-    for first in range(0, len(noise) - half, _FRAMES_AT_ONCE * half):
-        part = slice(first, first + (_FRAMES_AT_ONCE + 1) * half)
-        frames, noise_frames = (x[part].unfold(0, N_FFT, half) for x in (signal, noise))
-        with torch.no_grad():
-            threshold = model.signal_and_mask(frames).threshold_db_spl.numpy()
-            level = band_level(model.power(noise_frames).numpy(), frequencies_hz)
-            above = torch.from_numpy(level > 10 ** (threshold / 10))
-            lines = torch.fft.rfft(noise_frames * window) * above
-            kept = torch.fft.irfft(lines, n=N_FFT) * window
-        stop = first + len(kept) * half
-        heard[first:stop] += kept[:, :half].ravel()
-        heard[first + half : stop + half] += kept[:, half:].ravel()
-    return heard[half : half + len(original)].numpy()
-
-
-_FRAMES_AT_ONCE = 2048
-
-
-def _model(sample_rate_hz: int) -> Model1:
-    from earbench_codecs.psychoacoustics import Model1Settings, cached_model
-
-    return cached_model(Model1Settings(sample_rate_hz, N_FFT))
+    return Model1Settings(sample_rate_hz, N_FFT)

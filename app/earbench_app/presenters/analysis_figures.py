@@ -119,7 +119,7 @@ class FiguresPresenter:
             row = figures.setdefault(version.id, {})
             found = self._maps.complete_map(version.id)
             if found is not None:
-                row[NMR] = Measurement(found.total_db)
+                row[NMR] = found.nmr()
             row.update(self._asked_figures(version.id))
         self._view.show_figures(figures)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from earbench_app.analysis.audible_map import AudibleMap
-from earbench_app.analysis.masking_work import audible_noise, map_part
+from earbench_app.analysis.masking_work import audible_part, map_part
 from earbench_app.views.protocols import Heard
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ class MapPresenter:
                 playback.choose(Heard(version_id, difference=True, audible=True))
 
         self._making = self._workers.submit(
-            audible_noise,
+            audible_part,
             original.samples,
             version.samples,
             original.sample_rate_hz,

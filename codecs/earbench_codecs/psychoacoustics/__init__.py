@@ -3,8 +3,8 @@
 It imports torch, so nothing at the start of the app imports it.
 
 For recordings, numpy in and out, in bounded memory: `masking`, `stream_masking`, `noise_to_mask`,
-`peaq_nmr`, `noise_versus_mask`, `audible_noise`. For frames, torch in and out, on any device and
-differentiable but for the threshold: `Model1`, `noise_to_mask_db`, `band_noise_to_mask`,
+`peaq_nmr`, `audible_noise`; `noise_versus_mask` for frames of them. For frames, torch in and out, on any
+device and differentiable but for the threshold: `Model1`, `noise_to_mask_db`, `band_noise_to_mask`,
 `priority_weight`, `perceptual_entropy`.
 
 Levels are dB SPL. What reaches the ear depends on the volume knob, so it is a setting:
@@ -37,7 +37,12 @@ from earbench_codecs.psychoacoustics.recording import (
     masking,
     stream_masking,
 )
-from earbench_codecs.psychoacoustics.spectra import NoiseVersusMask, audible_noise, noise_versus_mask
+from earbench_codecs.psychoacoustics.spectra import (
+    NoiseSpectrum,
+    NoiseVersusMask,
+    audible_noise,
+    noise_versus_mask,
+)
 from earbench_codecs.psychoacoustics.threshold import threshold_in_quiet_db_spl
 
 __all__ = [
@@ -46,6 +51,7 @@ __all__ = [
     "Masking",
     "Model1",
     "Model1Settings",
+    "NoiseSpectrum",
     "NoiseToMask",
     "NoiseVersusMask",
     "PeaqNmr",

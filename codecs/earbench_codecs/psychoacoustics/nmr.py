@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from earbench_codecs.psychoacoustics.model1 import Model1, Model1Settings
+    from earbench_codecs.psychoacoustics.model1 import Model1, Model1Settings, SignalAndMask
 
 DISTURBED_DB = 1.5
 """A frame with a band above it counts as disturbed (the limit of PEAQ's relative disturbed frames)."""
@@ -100,7 +100,11 @@ def band_noise_to_mask(model: Model1, reference: Tensor, noise: Tensor) -> Tenso
     ratio, not dB, so that losses can average it.
     """
     mask = model.signal_and_mask(reference)
-    noise_power = model.power(noise) * 10 ** (mask.gain_db / 10)
+    return band_ratio(model, mask, model.power(noise) * 10 ** (mask.gain_db / 10))
+
+
+def band_ratio(model: Model1, mask: SignalAndMask, noise_power: Tensor) -> Tensor:
+    """Return `band_noise_to_mask` of noise whose line powers [..., K] are known, on the mask's scale."""
     by_line = noise_power / 10 ** (mask.threshold_db_spl / 10)
     return by_line @ model.bands / NOISE_BANDWIDTH_LINES
 
@@ -130,18 +134,19 @@ def noise_to_mask(
     with torch.no_grad():
         for (which, frames), (_, test_frames) in pairs:
             ratio = band_noise_to_mask(model, frames, test_frames - frames).double().numpy()
-            band_db[which], frame_ratio[which] = _ratio_db(ratio), ratio.mean(axis=1)
+            band_db[which], frame_ratio[which] = ratio_db(ratio), ratio.mean(axis=1)
     return NoiseToMask(
         times_s,
         bands,
         band_db,
-        _ratio_db(frame_ratio).astype(np.float32),
-        float(_ratio_db(frame_ratio.mean())),
+        ratio_db(frame_ratio).astype(np.float32),
+        float(ratio_db(frame_ratio.mean())),
         float((band_db.max(axis=1) > DISTURBED_DB).mean()),
     )
 
 
-def _ratio_db(ratio: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
+def ratio_db(ratio: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
+    """Return ratios in dB, none below `NMR_FLOOR_DB`."""
     return np.asarray(10 * np.log10(np.maximum(ratio, 10 ** (NMR_FLOOR_DB / 10))))
 
 

@@ -23,6 +23,8 @@ from earbench_codecs.psychoacoustics import (
     stream_masking,
     threshold_in_quiet_db_spl,
 )
+from earbench_codecs.psychoacoustics.bark import bark
+from earbench_codecs.psychoacoustics.spectra import band_power
 
 RATE = 32_000
 SETTINGS = Model1Settings(RATE)
@@ -160,8 +162,12 @@ def test_two_lengths_are_refused(reference: tuple[int, ...], test: tuple[int, ..
     for measure in (noise_to_mask, audible_noise):
         with pytest.raises(InvalidAudioError, match="one length"):
             measure(*signals, SETTINGS)
-    with pytest.raises(InvalidAudioError, match="one length"):
-        noise_versus_mask(signals[0], {"v": signals[1]}, SETTINGS, 0, 10)
+
+
+def test_frames_of_two_shapes_are_refused() -> None:
+    frames = [np.zeros((1, n, 512), np.float32) for n in (1, 2)]
+    with pytest.raises(InvalidAudioError, match="one shape"):
+        noise_versus_mask(frames[0], {"v": frames[1]}, SETTINGS)
 
 
 def test_worst_moments_are_apart_and_worst_first() -> None:
@@ -183,43 +189,67 @@ def test_the_band_ratio_has_a_gradient() -> None:
 # ------------------------------------------------------------------------------------ plots
 
 
-def test_the_plot_at_the_playhead_is_the_frame_around_it() -> None:
-    reference = noise(4000, 0.1)
-    versions = {"a": reference + noise(4000, 0.01), "b": reference + noise(4000, 0.001)}
-    found = noise_versus_mask(reference, versions, SETTINGS, 1000, 1000)
-    cut = slice(1000 - 256, 1000 + 256)
-    alone = masking(reference[cut], SETTINGS)
+def frames_of(samples: np.ndarray, count: int) -> np.ndarray:
+    return np.stack([samples[256 * k :][:512] for k in range(count)])[np.newaxis]
+
+
+def test_the_plot_of_one_frame_is_its_masking() -> None:
+    reference = noise(512, 0.1)[np.newaxis, np.newaxis]
+    versions = {"a": reference + noise(512, 0.01), 7: reference + noise(512, 0.001)}
+    found = noise_versus_mask(reference, versions, SETTINGS)
+    alone = masking(reference[0, 0], SETTINGS)
+    assert found.frequencies_hz == pytest.approx(alone.frequencies_hz)
     assert found.level_db_spl == pytest.approx(alone.level_db_spl[0], abs=1e-3)
     assert found.threshold_db_spl == pytest.approx(alone.threshold_db_spl[0], abs=1e-3)
-    assert list(found.noise_db_spl) == ["a", "b"]
+    assert list(found.noises) == ["a", 7]
     for name, version in versions.items():
-        added = masking(version[cut] - reference[cut], SETTINGS).level_db_spl[0]
-        assert found.noise_db_spl[name] == pytest.approx(added, abs=1e-3)
+        added = masking((version - reference)[0, 0], SETTINGS).level_db_spl[0]
+        assert found.noises[name].line_db_spl == pytest.approx(added, abs=1e-3)
 
 
-def test_the_plot_of_a_selection_averages_power() -> None:
-    reference = noise(8000, 0.1) * np.linspace(0, 1, 8000, dtype=np.float32)
-    found = noise_versus_mask(reference, {}, SETTINGS, 1000, 1000 + 512 + 256 * 9)
-    alone = masking(reference[1000 : 1000 + 512 + 256 * 9], SETTINGS)
-    assert len(alone.times_s) == 10
-    assert found.threshold_db_spl == pytest.approx(
-        db((10 ** (alone.threshold_db_spl / 10.0)).mean(axis=0)), abs=1e-3
-    )
+def test_the_plot_of_many_frames_averages_power_and_has_the_nmr_of_the_signals() -> None:
+    n_samples = 512 + 256 * 9
+    channels = [
+        noise(n_samples, 0.1) * np.linspace(0, 1, n_samples, dtype=np.float32),
+        sine(40, 0.5, n_samples),
+    ]
+    tests = [channels[0] + noise(n_samples, 0.001), channels[1] + sine(60, 0.01, n_samples)]
+    reference, test = (np.concatenate([frames_of(x, 10) for x in both]) for both in (channels, tests))
+    found = noise_versus_mask(reference, {"v": test}, SETTINGS)
+    thresholds = np.concatenate([masking(channel, SETTINGS).threshold_db_spl for channel in channels])
+    assert thresholds.shape == (20, 257)
+    assert found.threshold_db_spl == pytest.approx(db((10 ** (thresholds / 10.0)).mean(axis=0)), abs=1e-3)
+    each = [noise_to_mask(*pair, SETTINGS).total_db for pair in zip(channels, tests, strict=True)]
+    assert found.noises["v"].nmr_db == pytest.approx(np.mean(each), abs=1e-3)
+
+    test[0] = reference[0]  # what has no noise says nothing of the mean
+    assert noise_versus_mask(reference, {"v": test}, SETTINGS).noises["v"].nmr_db == pytest.approx(each[1])
+    alone = noise_versus_mask(reference, {"v": reference}, SETTINGS).noises["v"]
+    assert alone.nmr_db == -np.inf
+    assert alone.line_db_spl == pytest.approx(-100)
 
 
-@pytest.mark.parametrize(("start", "stop"), [(0, 0), (-900, -800), (4000, 4000), (9000, 9500), (-600, 5000)])
-def test_the_plot_beyond_the_ends_is_silence(start: int, stop: int) -> None:
-    reference = noise(4000, 0.1)
-    found = noise_versus_mask(reference, {"a": reference * 0.9}, SETTINGS, start, stop)
-    assert np.isfinite(found.threshold_db_spl).all()
-    if start > 5000 or stop < -512:
-        assert found.noise_db_spl["a"].max() == pytest.approx(-100, abs=1e-3)
+def test_the_level_of_a_critical_band_is_the_power_in_it() -> None:
+    hz = np.arange(257) * RATE / 512
+    width = np.array([np.sum(np.abs(bark(hz) - z) <= 0.5) for z in bark(hz)])
+    assert band_power(torch.ones(257), hz) == pytest.approx(width / 1.5)
+    sine_power = Model1(SETTINGS).power(torch.from_numpy(sine(40, 0.5, 512)))
+    assert db(band_power(sine_power, hz)[40].item()) == pytest.approx(96 - 6.02, abs=0.02)
+
+
+@pytest.mark.parametrize("reference", ["full scale", "frame peak"])
+def test_the_plot_puts_noise_and_mask_on_one_scale(reference: str) -> None:
+    settings = Model1Settings(RATE, reference=reference)  # type: ignore[arg-type]
+    signal, added = (sine(40, amplitude, 512)[np.newaxis, np.newaxis] for amplitude in (0.5, 0.005))
+    found = noise_versus_mask(signal, {"v": signal + added}, settings)
+    noise_db = found.noises["v"].line_db_spl[40]
+    assert noise_db - found.level_db_spl[40] == pytest.approx(-40, abs=0.01)
 
 
 def test_all_noise_is_heard_in_silence_and_none_under_the_mask() -> None:
     silence, loud = np.zeros(3001, np.float32), sine(16, 0.3, 3001) + sine(100, 0.2, 3001)
     heard = audible_noise(silence, loud, SETTINGS)
-    assert heard[256:-512] == pytest.approx(loud[256:-512], abs=1e-4)
+    assert heard[384:-640] == pytest.approx(loud[384:-640], abs=1e-4)
     assert heard == pytest.approx(loud, abs=0.03)  # where it begins and ends, faint lines are removed
     white = noise(3001, 0.3)
     assert audible_noise(white, white * np.float32(1 - 1e-4), SETTINGS).tolist() == [0.0] * 3001
@@ -230,7 +260,7 @@ def test_only_the_part_of_the_noise_above_the_mask_is_heard() -> None:
     signal = sine(16, 0.5)
     near, far = sine(16.5, 1e-4), sine(96, 1e-2)
     heard = audible_noise(signal, signal + near + far, SETTINGS)
-    assert np.abs(heard - far)[256:-256].max() < 2e-5
+    assert np.abs(heard - far)[384:-384].max() < 2e-5
 
 
 # ------------------------------------------------------------------------ perceptual entropy
