@@ -1,199 +1,257 @@
-"""Takes the pictures of the README and for looking at: `python tools/screenshots.py [NAME…] [--out FOLDER]`.
+"""Takes pictures of the running program: `python tools/screenshots.py [NAME…] [--out FOLDER]`.
 
-Runs the real window on the bundled demo, without a sound device and with settings of its own. Start it on a
-screen, or under `xvfb-run -s "-screen 0 1280x800x24"`; with QT_SCALE_FACTOR=2 for a dense one.
+Without names, those that the README shows. The real windows open on the bundled demo, without a sound device
+and with settings of their own. Start it on a screen, or under `tools/with_screen.sh`; with QT_SCALE_FACTOR=2
+for a dense one.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import sys
+import re
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from studio import ListenerStudio, WorkbenchStudio, made_study
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from earbench_app.bootstrap import Workbench
+    from earbench_app.study_plan import StudyPlan
 
-SIZE = (1280, 800)
-_WAIT_S = 180.0
-
-
-class Studio:
-    """A workbench on the demo, in which scenes are set and photographed."""
-
-    def __init__(self, scheme: str, folder: Path) -> None:
-        from PySide6.QtWidgets import QApplication
-
-        from earbench_app.bootstrap import Workbench
-        from earbench_app.playback.fake import FakePlayer
-        from earbench_app.settings import SettingsFile
-        from earbench_app.views.qt.theme import apply_theme
-
-        app = QApplication.instance() or QApplication([])
-        assert isinstance(app, QApplication)
-        self.app, self.folder = app, folder
-        apply_theme(app, "dark" if scheme == "dark" else "light")
-        remembered = SettingsFile()
-        remembered.settings.demo_shown = True
-        self.bench: Workbench = Workbench(FakePlayer(), remembered)
-        self.bench.window.resize(*SIZE)
-        self.bench.window.show()
-
-    def wait(self, condition: Callable[[], bool], limit_s: float = _WAIT_S) -> None:
-        """Let the program run until this holds."""
-        end_s = time.monotonic() + limit_s
-        while not condition():
-            if time.monotonic() > end_s:
-                sys.exit("the scene did not come about in time")
-            self.app.processEvents()
-            time.sleep(0.01)
-
-    def rest(self, seconds: float = 0.5) -> None:
-        """Let the program run for a moment."""
-        end_s = time.monotonic() + seconds
-        self.wait(lambda: time.monotonic() > end_s)
-
-    def open_demo(self, versions: int = 4) -> None:
-        """Open the demo and wait for the first clip's versions."""
-        from earbench_app.audition.workspace import State
-
-        audition = self.bench.audition
-        self.bench.open_demo()
-        self.wait(lambda: len(audition.workspace.versions) >= versions and audition.playback.loaded)
-        self.wait(lambda: all(map(audition.playback.has, self.version_ids())))
-        self.wait(lambda: all(r.state is State.READY for r in audition.workspace.results.values()))
-        self.wait(lambda: self.bench.audition_page.spectrogram._picture is not None)
-
-    def version_ids(self) -> list[int]:
-        """Ids of the versions in the table."""
-        return [version.id for version in self.bench.audition.workspace.versions]
-
-    def shoot(self, name: str) -> None:
-        """Save the window."""
-        self.rest()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{name}.png"
-        self.bench.window.grab().save(str(path))
-        print(path)  # noqa: T201
-
-    def close(self) -> None:
-        """End the program."""
-        self.bench.window.close()
-        self.rest(0.1)
+README = Path(__file__).parents[1] / "README.md"
+PICTURES = "docs/images"
+N_VIRTUAL_LISTENERS = 12
 
 
-def audition(studio: Studio, name: str) -> None:
+def audition(scheme: str, path: Path) -> None:
     """Play a version in a loop."""
+    studio = WorkbenchStudio(scheme, path)
     studio.open_demo()
-    page = studio.bench.audition_page
-    page.number_pressed.emit(0)
-    page.region_selected.emit((2.0, 5.0))
-    page.seek_requested.emit(3.2)
-    studio.rest(1.0)
-    studio.shoot(name)
+    studio.hear(0, at_s=3.2, region_s=(2.0, 5.0))
+    studio.shoot(studio.bench.window)
+    studio.close()
 
 
-def difference(studio: Studio, name: str) -> None:
+def noise_vs_mask(scheme: str, path: Path) -> None:
+    """Plot the noise of MP3 at 64 kbps and of Opus at 32 kbps against the masking threshold."""
+    studio = WorkbenchStudio(scheme, path)
+    studio.open_demo()
+    analysis = studio.page.analysis
+    studio.page.versions_removed.emit(studio.version_ids()[2:])
+    analysis.setSizes([300, 750])
+    studio.hear(0, at_s=3.2)
+    studio.shoot(analysis.noise)
+    studio.close()
+
+
+def audible_noise(scheme: str, path: Path) -> None:
+    """Show the map of audible noise under waveform and spectrogram, at a worst spot."""
+    studio = WorkbenchStudio(scheme, path)
+    studio.open_demo("castanets")
+    studio.page.halves.setSizes([650, 110])
+    studio.page.analysis.setSizes([1050, 0])
+    studio.hear(1, at_s=2.0)
+    studio.page.analysis.map_panel.worst_requested.emit()
+    studio.rest()
+    studio.shoot(studio.page.analysis)
+    studio.close()
+
+
+def spectrum(scheme: str, path: Path) -> None:
+    """Plot long-term spectra of the original and its versions."""
+    studio = WorkbenchStudio(scheme, path)
+    studio.open_demo()
+    analysis = studio.page.analysis
+    analysis.tabs.setCurrentWidget(analysis.spectrum)
+    analysis.setSizes([300, 750])
+    studio.rest(2.0)
+    studio.shoot(analysis.spectrum)
+    studio.close()
+
+
+def difference(scheme: str, path: Path) -> None:
     """Play the difference signal of a version, zoomed in, with more gain than full scale allows."""
+    studio = WorkbenchStudio(scheme, path)
     studio.open_demo()
-    page = studio.bench.audition_page
-    page.number_pressed.emit(1)
-    page.difference_requested.emit()
-    page.makeup_changed.emit(60.0)
-    page.axis.zoom(6, 2.0)
-    page.seek_requested.emit(2.0)
-    studio.rest(1.0)
-    studio.shoot(name)
+    studio.hear(1, at_s=2.0)
+    studio.page.difference_requested.emit()
+    studio.page.makeup_changed.emit(60.0)
+    studio.page.axis.zoom(6, 2.0)
+    studio.rest()
+    studio.shoot(studio.bench.window)
+    studio.close()
 
 
-def crowded(studio: Studio, name: str) -> None:
-    """Long names, twenty clips, twelve versions, two of which failed."""
+def mushra(scheme: str, path: Path) -> None:
+    """Score half of a MUSHRA trial."""
+    studio = ListenerStudio(scheme, path, _mushra_plan())
+    session = studio.presenter._session
+    assert session is not None
+    for label, score in zip(session.labels, (100, 60, 60, 60, 60, 60, 60), strict=True):
+        studio.score(label, score)
+    studio.click("next")
+    studio.click("instructions_accept")
+    for label, score in zip(session.labels[:4], (41, 97, 22, 72), strict=True):
+        studio.score(label, score)
+    studio.click(f"play_{session.labels[4]}")
+    studio.shoot(studio.window)
+    studio.close()
+
+
+def ab(scheme: str, path: Path) -> None:
+    """Listen to a pair, before choosing."""
+    studio = ListenerStudio(scheme, path, _ab_plan())
+    for name in ("play_A", "play_B"):
+        studio.click(name)
+    studio.shoot(studio.window)
+    studio.close()
+
+
+def results(scheme: str, path: Path) -> None:
+    """Open the results of virtual listeners."""
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+    from PySide6.QtWidgets import QPushButton
+
+    from earbench_mushra.simulation import simulate
+
+    studio = WorkbenchStudio(scheme, path)
+    folder = made_study(_mushra_plan(f"Demo, {N_VIRTUAL_LISTENERS} simulated listeners"))
+    simulate(folder, N_VIRTUAL_LISTENERS, seed=1)
+    studio.bench.tests.open_study(folder)
+    studio.bench.window.show_page("Results")
+    studio.rest()
+    seal = studio.bench.window.findChild(QPushButton, "open_results")
+    assert isinstance(seal, QPushButton)
+    QTest.mouseClick(seal, Qt.MouseButton.LeftButton)
+    studio.shoot(studio.bench.window)
+    studio.close()
+
+
+def crowded(scheme: str, path: Path) -> None:
+    """Long names, twenty clips and one that is broken, twelve versions, one of which failed."""
     from earbench_app.audition.demo import demo_paths
     from earbench_app.audition.workspace import State
     from earbench_codecs.base import Setting
     from earbench_codecs.clip_files import read_clip, write_wav
 
-    folder = Path(tempfile.mkdtemp())
-    for i, path in enumerate(demo_paths() * 2):
-        clip = read_clip(path).excerpt(0, 2)
-        write_wav(
-            folder / f"{i:02d} {path.stem} excerpt with a name as long as people really make them.wav", clip
-        )
+    studio = WorkbenchStudio(scheme, path)
+    folder = Path(tempfile.mkdtemp(dir=os.environ["EARBENCH_HOME"]))
+    for i, demo_path in enumerate(demo_paths() * 2):
+        name = f"{i:02d} {demo_path.stem} excerpt with a name as long as people really make them.wav"
+        write_wav(folder / name, read_clip(demo_path).excerpt(0, 2))
     (folder / "99 broken.wav").write_bytes(b"RIFF not really")
     studio.bench.open([folder])
     rates = [("mp3", 32), ("mp3", 64), ("mp3", 128), ("opus", 12), ("opus", 24), ("opus", 64), ("aac", 48)]
     rates += [("aac", 96), ("vorbis", 64), ("vorbis", 128), ("amr-wb", 12.65), ("amr-wb", 23.85)]
-    studio.bench.audition.add_versions([(codec, Setting.of(kbps)) for codec, kbps in rates])
-    results = studio.bench.audition.workspace.results
+    presenter = studio.bench.audition
+    presenter.add_versions([(codec, Setting.of(kbps)) for codec, kbps in rates])
+    results = presenter.workspace.results
     studio.wait(lambda: sum(result.state is State.READY for result in results.values()) >= 16)
-    maker = studio.bench.audition.maker
-    for version in studio.bench.audition.workspace.versions[3:5]:
-        result = results[studio.bench.audition.workspace.clips[0].id, version.id]
-        result.state, result.message = (
-            State.ERROR,
-            "libopus refused the frame (error −4): try another bitrate",
-        )
-        maker.changed.emit(version)
-    studio.bench.audition_page.number_pressed.emit(5)
-    studio.rest(1.0)
-    studio.shoot(name)
-
-
-def empty(studio: Studio, name: str) -> None:
-    """Nothing opened yet."""
-    studio.shoot(name)
-
-
-def picker(studio: Studio, name: str) -> None:
-    """Open the list of codecs and rates."""
-    studio.open_demo()
-    page = studio.bench.audition_page
-    page.open_picker()
+    failed = presenter.workspace.versions[3]
+    result = results[presenter.workspace.clips[0].id, failed.id]
+    result.state, result.message = State.ERROR, "libopus refused the frame (error −4): try another bitrate"
+    presenter.maker.changed.emit(failed)
+    studio.page.number_pressed.emit(5)
     studio.rest()
-    studio.folder.mkdir(parents=True, exist_ok=True)
-    page.picker.grab().save(str(studio.folder / f"{name}.png"))
-    page.picker.close()
+    studio.shoot(studio.bench.window)
+    studio.close()
 
 
-def codecs(studio: Studio, name: str) -> None:
+def empty(scheme: str, path: Path) -> None:
+    """Nothing opened yet."""
+    studio = WorkbenchStudio(scheme, path)
+    studio.shoot(studio.bench.window)
+    studio.close()
+
+
+def picker(scheme: str, path: Path) -> None:
+    """Open the list of codecs and rates."""
+    studio = WorkbenchStudio(scheme, path)
+    studio.open_demo()
+    studio.page.open_picker()
+    studio.shoot(studio.page.picker)
+    studio.page.picker.close()
+    studio.close()
+
+
+def codecs(scheme: str, path: Path) -> None:
     """Show the page of codecs."""
+    studio = WorkbenchStudio(scheme, path)
     studio.bench.window.show_page("Codecs")
     studio.wait(lambda: bool(studio.bench.audition._codecs))
-    studio.shoot(name)
+    studio.shoot(studio.bench.window)
+    studio.close()
 
 
-def shortcuts(studio: Studio, name: str) -> None:
+def shortcuts(scheme: str, path: Path) -> None:
     """Show the overlay of keys."""
+    studio = WorkbenchStudio(scheme, path)
     studio.open_demo()
     studio.bench.window.show_shortcuts()
-    studio.shoot(name)
+    studio.shoot(studio.bench.window)
+    studio.close()
 
 
-SCENES: dict[str, Callable[[Studio, str], None]] = {
-    scene.__name__: scene for scene in (audition, difference, crowded, empty, picker, codecs, shortcuts)
+def _mushra_plan(name: str = "demo") -> StudyPlan:
+    from dataclasses import replace
+
+    from earbench_app.demo_study import demo_plan
+
+    return replace(demo_plan(), name=name)
+
+
+def _ab_plan() -> StudyPlan:
+    from dataclasses import replace
+
+    from earbench_app.study_plan import AB_INSTRUCTIONS, Use
+    from earbench_mushra.design import TestType
+
+    plan = _mushra_plan()
+    tested = tuple(item for item in plan.items if item.use is Use.TEST)
+    return replace(
+        plan,
+        test_type=TestType.AB,
+        items=tested,
+        conditions=plan.conditions[1:3],
+        anchors=(),
+        instructions=AB_INSTRUCTIONS,
+    )
+
+
+_SCENES = (audition, noise_vs_mask, audible_noise, spectrum, difference, mushra, ab, results)
+_SCENES += (crowded, empty, picker, codecs, shortcuts)
+SCENES: dict[str, Callable[[str, Path], None]] = {
+    scene.__name__.replace("_", "-"): scene for scene in _SCENES
 }
 
 
+def pictures_of_the_readme() -> list[str]:
+    """Return the names of the pictures that the README shows."""
+    return re.findall(rf"\({PICTURES}/([\w-]+)\.png\)", README.read_text())
+
+
 def main() -> None:
-    """Photograph the scenes asked for, in both schemes."""
+    """Photograph the scenes asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SCENES)}; all by default")
-    parser.add_argument("--out", type=Path, default=Path("docs/images"))
-    parser.add_argument("--scheme", choices=("light", "dark", "both"), default="both")
+    known = ", ".join(SCENES)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {known}; the README's by default")
+    parser.add_argument("--out", type=Path, default=README.parent / PICTURES)
+    parser.add_argument("--scheme", choices=("light", "dark", "both"), default="light")
     asked = parser.parse_args()
-    home = tempfile.TemporaryDirectory(prefix="earbench-screenshots-")
-    os.environ.setdefault("EARBENCH_HOME", home.name)
-    for name in asked.names or SCENES:
-        for scheme in ("light", "dark") if asked.scheme == "both" else (asked.scheme,):
-            studio = Studio(scheme, asked.out)
-            SCENES[name](studio, f"{name}-{scheme}")
-            studio.close()
-    home.cleanup()
+    names = asked.names or pictures_of_the_readme()
+    if unknown := set(names) - set(SCENES):
+        parser.error(f"no scene {', '.join(sorted(unknown))}; there are {known}")
+    with tempfile.TemporaryDirectory(prefix="earbench-screenshots-") as home:
+        os.environ.setdefault("EARBENCH_HOME", home)
+        Path(os.environ["EARBENCH_HOME"]).mkdir(parents=True, exist_ok=True)
+        for name in names:
+            for scheme in ("light", "dark") if asked.scheme == "both" else (asked.scheme,):
+                suffix = "-dark" if scheme == "dark" else ""
+                SCENES[name](scheme, asked.out / f"{name}{suffix}.png")
 
 
 if __name__ == "__main__":
