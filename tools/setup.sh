@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:-run}
 
-run_packages="python3-venv python3-dev gcc libportaudio2 libvo-amrwbenc0 libegl1 libgl1 libxkbcommon-x11-0
+run_packages="python3-venv python3-dev g++ libportaudio2 libvo-amrwbenc0 libegl1 libgl1 libxkbcommon-x11-0
   libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0
   libxcb-xinerama0 libxcb-xkb1 libdbus-1-3 libfontconfig1 libasound2-plugins"
 test_packages="xvfb xauth xdotool x11-utils pulseaudio pulseaudio-utils fonts-dejavu-core"
