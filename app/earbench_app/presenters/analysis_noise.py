@@ -31,9 +31,11 @@ class NoisePresenter:
         self._busy = False
         self._drawn: object = None  # what the plot shows or will show
         self._position_s = 0.0
+        self._empty = True
         view.asked.connect(self.update)
         scene.changed.connect(self._scene_changed)
         scene.region_changed.connect(self.update)
+        scene.heard_changed.connect(lambda: view.show_heard(scene.playback.heard.version_id))
 
     def follow(self, position_s: float) -> None:
         """Draw what is at the playhead now."""
@@ -50,17 +52,18 @@ class NoisePresenter:
         self._drawn = wanted
         frames = self._frames()
         if frames is None:
-            self._view.show_plot(None)
+            self._show(None)
         else:
             self._busy = True
+            if self._empty:
+                self._view.show_state("Computing the masking threshold…")
             self._worker.submit(noise_plot, frames, done=self._done, failed=self._failed)
 
     def _scene_changed(self) -> None:
         self._drawn = None
         self._view.show_versions(self._scene.versions())
         if self._scene.original is None:
-            self._view.show_plot(None)
-            self._view.show_state("")
+            self._show(None)
         self.update()
 
     def _wanted(self) -> object:
@@ -88,12 +91,14 @@ class NoisePresenter:
 
     def _done(self, plot: NoisePlot) -> None:
         self._busy = False
-        if self._scene.original is not None:
-            self._view.show_state("")
-            self._view.show_plot(plot)
+        self._show(plot if self._scene.original is not None else None)
         self.update()
 
     def _failed(self, error: WorkError) -> None:
         self._busy = False
-        self._view.show_plot(None)
-        self._view.show_state(str(error))
+        self._show(None, str(error))
+
+    def _show(self, plot: NoisePlot | None, state: str = "") -> None:
+        self._empty = plot is None
+        self._view.show_plot(plot)
+        self._view.show_state(state)

@@ -269,7 +269,7 @@ class AuditionPresenter:
         if version_id is None:
             self._view.show_notice(Notice("A difference needs a version: add one with “Add versions…”."))
         else:
-            self.playback.choose(Heard(version_id, difference=not heard.difference))
+            self.playback.choose(Heard(version_id, difference=heard.audible or not heard.difference))
 
     def _set_volume(self, volume_db: float) -> None:
         self._settings.volume_db = volume_db

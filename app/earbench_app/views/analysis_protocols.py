@@ -66,6 +66,9 @@ class NoiseView(Protocol):
     def show_versions(self, versions: Sequence[Styled]) -> None:
         """List the versions there are."""
 
+    def show_heard(self, version_id: int | None) -> None:
+        """Bring out the curve of what sounds."""
+
     def show_plot(self, plot: NoisePlot | None) -> None:
         """Draw the curves."""
 

@@ -43,6 +43,7 @@ class AnalysisArea(QSplitter):
         for widget, stretch in ((waveform, 2), (spectrogram, 4), (self.map_panel, 3)):
             self.stack.addWidget(widget)
             self.stack.setStretchFactor(self.stack.count() - 1, stretch)
+        self.stack.setSizes([9 * GRID_PX, 21 * GRID_PX, 20 * GRID_PX])
         self.tabs = self._tabs()
         self.addWidget(_surface(ruler, self.stack))
         self.addWidget(_surface(self.tabs))

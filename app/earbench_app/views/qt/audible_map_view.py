@@ -8,7 +8,7 @@ import numpy as np
 from psygnal import Signal
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from earbench_app.analysis.colormaps import colormap
 from earbench_app.views.qt.icons import icon
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
+    from PySide6.QtCore import QEvent
     from PySide6.QtGui import QMouseEvent, QResizeEvent
 
     from earbench_app.analysis.audible_map import MapPicture
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 HIGHEST_DB = 20.0
 _GAP_PX = 2.0
+_LOWEST_LANE_PX, _LOWEST_NAMED_PX = 12, 24  # lower ones are not named; on the screen, the pointer names them
 _TIP = (
     "Noise-to-mask ratio above 0 dB in each frame and critical band: what of the noise can be heard"
     " (ISO 11172-3 model 1, as in the NMR column; the highest of the channels)."
@@ -43,10 +45,14 @@ def colors() -> NDArray[np.uint8]:
 
 
 class AudibleMapView(TimePanel):
-    """The lanes. `spot_chosen` (version id, seconds) where a lane is clicked."""
+    """The lanes. `spot_chosen` (version id, seconds) where a lane is clicked.
+
+    `pointed` (text) says what is under the pointer; it is empty where nothing is.
+    """
 
     picture_requested = Signal(float, float, int)
     spot_chosen = Signal(int, float)
+    pointed = Signal(str)
     region_opacity = 0.08
 
     def __init__(self, axis: TimeAxis, parent: QWidget | None = None) -> None:
@@ -59,6 +65,7 @@ class AudibleMapView(TimePanel):
         self._versions: Sequence[Styled] = ()
         self._pictures: Mapping[int, MapPicture] = {}
         self._pressed_lane: int | None = None
+        self._named = False  # whether low lanes, too, say whose they are
         axis.view_changed.connect(self.ask)
         self.seek_requested.connect(self._choose)
 
@@ -85,8 +92,10 @@ class AudibleMapView(TimePanel):
 
     def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
         """Return version, time and the ratio of each band, a row a column of the picture."""
-        bands = max((len(picture.nmr_db) for picture in self._pictures.values()), default=0)
-        header = ["version", "time_s", *(f"nmr_db_{band}_to_{band + 1}_bark" for band in range(bands))]
+        bands: Sequence[int] = ()
+        for picture in self._pictures.values():  # all of one clip, so of the same bands
+            bands = picture.bands_bark.tolist()
+        header = ["version", "time_s", *(f"nmr_db_{band}_to_{band + 1}_bark" for band in bands)]
         return header, self._table_rows()
 
     def _table_rows(self) -> Iterator[Sequence[object]]:
@@ -104,7 +113,9 @@ class AudibleMapView(TimePanel):
     def paint_picture(self, painter: QPainter) -> None:
         """Draw the view for a file: without playhead and selection."""
         painter.fillRect(self.rect(), QColor(theme().surface))
+        self._named = True
         self.paint_content(painter, self.plot_rect())
+        self._named = False
 
     def paint_content(self, painter: QPainter, plot: QRectF) -> None:
         """Draw the lanes, one below the other, and the colour bar."""
@@ -131,14 +142,16 @@ class AudibleMapView(TimePanel):
         left, right = self.x_of(picture.start_s), self.x_of(picture.end_s)
         painter.save()
         painter.setClipRect(lane)
-        painter.drawImage(QRectF(left, lane.top(), right - left, lane.height()), as_image(picture.nmr_db))
+        n_rows = max(1, int(lane.height() * self.devicePixelRatioF()))
+        image = as_image(_pooled(picture.nmr_db, n_rows))
+        painter.drawImage(QRectF(left, lane.top(), right - left, lane.height()), image)
         painter.restore()
 
     def _paint_name(self, painter: QPainter, lane: QRectF, version: Styled) -> None:
         middle = lane.center().y()
         painter.setPen(version_pen(version.color, 3))
         painter.drawLine(QPointF(2 * GRID_PX, middle), QPointF(lane.left() - GRID_PX, middle))
-        if lane.height() < 12:
+        if lane.height() < (_LOWEST_LANE_PX if self._named else _LOWEST_NAMED_PX):
             return
         flags = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         box = painter.boundingRect(lane.adjusted(6, 1, 0, 0), flags, version.title)
@@ -172,6 +185,31 @@ class AudibleMapView(TimePanel):
         self._pressed_lane = self._lane_at(event.position().y())
         super().mousePressEvent(event)
 
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Do what every panel does, and read out what is under the pointer."""
+        super().mouseMoveEvent(event)
+        self.pointed.emit(self._read_out(event.position()))
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Take the read-out away."""
+        super().leaveEvent(event)
+        self.pointed.emit("")
+
+    def _read_out(self, place: QPointF) -> str:
+        key = self._lane_at(place.y())
+        picture = self._pictures.get(key) if key is not None else None
+        time_s = self.time_at(place.x())
+        if picture is None or not picture.start_s <= time_s < picture.end_s:
+            return ""
+        number = [version.id for version in self._versions].index(key)
+        lane = self._lanes(self.plot_rect())[number]
+        n_bands, n_columns = picture.nmr_db.shape
+        row = min(n_bands - 1, max(0, int((lane.bottom() - place.y()) / lane.height() * n_bands)))
+        share = (time_s - picture.start_s) / (picture.end_s - picture.start_s)
+        nmr_db, band = picture.nmr_db[row, int(share * n_columns)], picture.bands_bark[row]
+        ratio = "…" if np.isnan(nmr_db) else f"NMR {nmr_db:+.1f} dB".replace("-", "−")
+        return f"{self._versions[number].title}  {time_s:.2f} s  {band}–{band + 1} Bark  {ratio}"
+
     def _lane_at(self, y_px: float) -> int | None:
         lanes = zip(self._lanes(self.plot_rect()), self._versions, strict=True)
         return next((version.id for lane, version in lanes if y_px <= lane.bottom() + _GAP_PX), None)
@@ -179,6 +217,15 @@ class AudibleMapView(TimePanel):
     def _choose(self, time_s: float) -> None:
         if self._pressed_lane is not None:
             self.spot_chosen.emit(self._pressed_lane, time_s)
+
+
+def _pooled(nmr_db: NDArray[np.float32], n_rows: int) -> NDArray[np.float32]:
+    """Return no more rows than there are pixels, each the highest of its bands, so that none is lost."""
+    if n_rows >= len(nmr_db):
+        return nmr_db
+    firsts = np.linspace(0, len(nmr_db), n_rows + 1).astype(np.int64)[:-1]
+    pooled: NDArray[np.float32] = np.fmax.reduceat(nmr_db, firsts, axis=0)
+    return pooled
 
 
 def as_image(nmr_db: NDArray[np.float32]) -> QImage:
@@ -220,6 +267,9 @@ class AudibleMapPanel(QWidget):
         self.audible.clicked.connect(self._audible_clicked)
         self._state = QLabel()
         self._state.setProperty("class", "muted")
+        self._state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._said = ""
+        self.map.pointed.connect(lambda text: self._state.setText(text or self._said))
         self._lay_out()
 
     def show_versions(self, versions: Sequence[Styled]) -> None:
@@ -238,6 +288,7 @@ class AudibleMapPanel(QWidget):
 
     def show_state(self, text: str) -> None:
         """Say what was found, or why there is nothing."""
+        self._said = text
         self._state.setText(text)
         self._state.setToolTip(text)
 

@@ -168,7 +168,8 @@ class AuditionPage(QWidget):
         self.table.show_heard(heard, waiting_for)
         self.transport.show_heard(heard)
         title = "Original" if heard.version_id is None else self.table.title_of(heard.version_id)
-        self.waveform.show_caption(f"{title} − original" if heard.difference else title)
+        part = " − original, what exceeds the mask" if heard.audible else " − original"
+        self.waveform.show_caption(f"{title}{part}" if heard.difference else title)
 
     def show_playing(self, playing: bool) -> None:
         """Turn the button, and poll at the screen's rate while sound runs."""

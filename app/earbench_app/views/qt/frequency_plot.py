@@ -40,6 +40,8 @@ class Curve:
         Shade where `db` exceeds this.
     key : int, optional
         What a click on its line of the legend reports.
+    opacity : float
+        Of the shading.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Curve:
     db: NDArray[np.float64] | None
     above: NDArray[np.float64] | None = None
     key: int | None = None
+    opacity: float = 0.28
 
 
 class FrequencyPlot(QWidget):
@@ -61,7 +64,7 @@ class FrequencyPlot(QWidget):
         self.axis = FrequencyAxis(Scale.BARK, 22_050)
         self.curves: Sequence[Curve] = ()
         self._hz: NDArray[np.float64] = np.empty(0)
-        self._message = ""
+        self._message = self._note = ""
         self._pointer: QPointF | None = None
         self._legend: list[tuple[QRectF, int | None]] = []
         self._legend_px = 0.0
@@ -77,9 +80,11 @@ class FrequencyPlot(QWidget):
         self.axis = axis
         self.update()
 
-    def show_curves(self, frequencies_hz: NDArray[np.float64], curves: Sequence[Curve]) -> None:
-        """Draw these, the first at the back."""
-        self._hz, self.curves = frequencies_hz, curves
+    def show_curves(
+        self, frequencies_hz: NDArray[np.float64], curves: Sequence[Curve], note: str = ""
+    ) -> None:
+        """Draw these, the first at the back; the note says in the corner what they are of."""
+        self._hz, self.curves, self._note = frequencies_hz, curves, note
         self.update()
 
     def show_message(self, text: str) -> None:
@@ -127,6 +132,9 @@ class FrequencyPlot(QWidget):
         painter.restore()
         for (row, _), curve in zip(self._legend, self.curves, strict=True):
             self._paint_legend_item(painter, row, curve)
+        painter.setPen(QColor(theme().muted))
+        place = plot.adjusted(GRID_PX, GRID_PX // 2, -GRID_PX, 0)
+        painter.drawText(place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, self._note)
         if self._message:
             painter.setPen(QColor(theme().muted))
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
@@ -147,7 +155,7 @@ class FrequencyPlot(QWidget):
         assert curve.db is not None
         assert curve.above is not None
         color = QColor(curve.pen.color())
-        color.setAlphaF(0.28)
+        color.setAlphaF(curve.opacity)
         upper = self._line(x_px, np.maximum(curve.db, curve.above), plot)
         lower = self._line(x_px[::-1], curve.above[::-1], plot)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -231,7 +239,7 @@ class FrequencyPlot(QWidget):
     def _paint_box(self, painter: QPainter, plot: QRectF, text: str) -> None:
         painter.setFont(number_font(self.font()))
         flags = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-        box = painter.boundingRect(plot.adjusted(GRID_PX, GRID_PX, 0, 0), flags, text)
+        box = painter.boundingRect(plot.adjusted(GRID_PX, 3 * GRID_PX, 0, 0), flags, text)
         back = QColor(theme().raised)
         back.setAlphaF(0.92)
         painter.fillRect(box.adjusted(-4, -2, 4, 2), back)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from earbench_app.views.qt.theme import GRID_PX, number_font, theme, version_pen
 from earbench_app.views.qt.view_export import ViewExporter
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from earbench_app.views.analysis_protocols import Styled
 
 _LOWEST_DB = -60.0
-_BAR_PX, _ROW_PX, _NAME_PX, _FIGURE_PX = 14.0, 28.0, 17 * GRID_PX, 11 * GRID_PX
+_BAR_PX, _ROW_PX, _NAME_PX, _FIGURE_PX = 14.0, 28.0, 11 * GRID_PX, 13 * GRID_PX
 _RIGHT_MIDDLE = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT_MIDDLE = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _TIP = (
@@ -38,6 +38,7 @@ class LevelsPicture(QWidget):
         self.setToolTip(_TIP)
         self._meter: Meter | None = None
         self._loudness: Sequence[tuple[Styled | None, float | None]] = ()
+        self._name_px = float(_NAME_PX)
 
     def show_meter(self, meter: Meter | None) -> None:
         """Show the levels at the playhead."""
@@ -48,11 +49,12 @@ class LevelsPicture(QWidget):
     def show_loudness(self, rows: Sequence[tuple[Styled | None, float | None]]) -> None:
         """Show LUFS of the original and the versions."""
         self._loudness = rows
+        self.setMinimumHeight(int((len(rows) + 3) * _ROW_PX) + 3 * GRID_PX)
         self.update()
 
     def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
         """Return the loudness of each version."""
-        rows = [("Original" if style is None else style.title, lufs) for style, lufs in self._loudness]
+        rows = [(_name(style), lufs) for style, lufs in self._loudness]
         return ["version", "loudness_lufs"], [[name, "" if lufs is None else lufs] for name, lufs in rows]
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -66,6 +68,8 @@ class LevelsPicture(QWidget):
         """Draw meters above, loudness below."""
         painter.fillRect(self.rect(), QColor(theme().surface))
         painter.setFont(number_font(self.font()))
+        texts = [painter.fontMetrics().horizontalAdvance(_name(style)) for style, _ in self._loudness]
+        self._name_px = min(max([_NAME_PX, *(px + 3 * GRID_PX for px in texts)]), 0.5 * self.width())
         top = float(GRID_PX)
         if self._meter is not None:
             levels = zip(self._meter.peak_dbfs, self._meter.rms_dbfs, strict=True)
@@ -80,7 +84,7 @@ class LevelsPicture(QWidget):
             top += _ROW_PX
 
     def _bar(self, top: float) -> QRectF:
-        return QRectF(_NAME_PX, top + 5, self.width() - _NAME_PX - _FIGURE_PX, _BAR_PX)
+        return QRectF(self._name_px, top + 5, self.width() - self._name_px - _FIGURE_PX, _BAR_PX)
 
     def _paint_meter(self, painter: QPainter, top: float, name: str, peak_db: float, rms_db: float) -> None:
         bar = self._bar(top)
@@ -99,11 +103,11 @@ class LevelsPicture(QWidget):
         painter.fillRect(bar, QColor(theme().plot if theme().dark else theme().window))
         if lufs is not None:
             pen = QPen(QColor(theme().waveform), 4) if style is None else version_pen(style.color, 4)
+            pen.setCapStyle(Qt.PenCapStyle.FlatCap)
             painter.setPen(pen)
             middle = bar.center().y()
             painter.drawLine(QPointF(bar.left(), middle), QPointF(_x_of(lufs, bar), middle))
-        name = "Original" if style is None else style.title
-        self._paint_texts(painter, bar, name, "–" if lufs is None else f"{lufs:.1f} LUFS")
+        self._paint_texts(painter, bar, _name(style), "–" if lufs is None else f"{lufs:.1f} LUFS")
 
     def _paint_texts(self, painter: QPainter, bar: QRectF, name: str, figure: str) -> None:
         painter.setPen(QColor(theme().text))
@@ -116,10 +120,15 @@ class LevelsPicture(QWidget):
     def _paint_scale(self, painter: QPainter, top: float) -> None:
         bar = self._bar(top)
         painter.setPen(QColor(theme().muted))
-        for db in range(int(_LOWEST_DB), 1, 12):
+        step_db = 12 if bar.width() > 25 * GRID_PX else 20
+        for db in range(int(_LOWEST_DB), 1, step_db):
             place = QRectF(_x_of(db, bar) - 20, top, 40, 16)
             painter.drawText(place, Qt.AlignmentFlag.AlignCenter, f"{db}".replace("-", "−"))
-        painter.drawText(QRectF(2 * GRID_PX, top, _NAME_PX, 16), _LEFT_MIDDLE, "dBFS, LUFS")
+        painter.drawText(QRectF(2 * GRID_PX, top, bar.left() - 3 * GRID_PX, 16), _LEFT_MIDDLE, "dBFS, LUFS")
+
+
+def _name(style: Styled | None) -> str:
+    return "Original" if style is None else style.title
 
 
 def _x_of(db: float, bar: QRectF) -> float:
@@ -145,7 +154,11 @@ class LevelsPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(row)
-        column.addWidget(self.picture, 1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidget(self.picture)
+        column.addWidget(scroll, 1)
 
     @property
     def wanted(self) -> bool:

@@ -25,7 +25,8 @@ class MeasureButton(QToolButton):
     def __init__(self, table: VersionTable) -> None:
         super().__init__()
         self._table = table
-        self.setText("Measure")
+        self.setText("Measure ▾")
+        self.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         self.setToolTip("PESQ, STOI, ViSQOL and more as columns, measured in the background")
         self.setAccessibleName("Measure")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)

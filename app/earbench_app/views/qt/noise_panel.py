@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from psygnal import Signal
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPen
@@ -52,6 +53,7 @@ class NoisePanel(QWidget):
         self.setObjectName("noise_panel")
         self.hidden_ids: set[int] = set()
         self._versions: Sequence[Styled] = ()
+        self._heard_id: int | None = None
         self.shown: NoisePlot | None = None
         self.plot = FrequencyPlot("dB SPL", _LOW_DB, _HIGH_DB)
         self.plot.setAccessibleName("Noise against masking threshold")
@@ -92,6 +94,12 @@ class NoisePanel(QWidget):
         self._choose.menuAction().setEnabled(bool(versions))
         self._draw()
 
+    def show_heard(self, version_id: int | None) -> None:
+        """Bring out the curve of what sounds."""
+        if version_id != self._heard_id:
+            self._heard_id = version_id
+            self._draw()
+
     def show_plot(self, plot: NoisePlot | None) -> None:
         """Draw the curves."""
         self.shown = plot
@@ -127,19 +135,22 @@ class NoisePanel(QWidget):
             Curve("signal", "", signal_pen, self.shown.level_db_spl),
             Curve("mask", "", mask_pen, mask),
         ]
-        self.plot.show_curves(hz, curves + [self._curve(version) for version in self._versions])
+        curves += [self._curve(version) for version in self._versions]
+        self.plot.show_curves(hz, curves, _note(self.shown, self.extent))
 
     def _curve(self, version: Styled) -> Curve:
         assert self.shown is not None
         noise = self.shown.noises.get(version.id)
-        pen, key = version_pen(version.color), version.id
+        heard, key = version.id == self._heard_id, version.id
+        pen = version_pen(version.color, 3.0 if heard else 1.5)
         if noise is None or version.id in self.hidden_ids:
             return Curve(
                 version.title, "hidden" if version.id in self.hidden_ids else "…", pen, None, key=key
             )
         db = noise.band_db_spl if self.readings.currentIndex() == 0 else noise.line_db_spl
-        nmr = f"{noise.nmr_db:+.1f} dB".replace("-", "−")
-        return Curve(version.title, nmr, pen, db, self.shown.threshold_db_spl, key)
+        nmr = f"{noise.nmr_db:+.1f} dB".replace("-", "−") if np.isfinite(noise.nmr_db) else "no noise"
+        opacity = 0.3 if heard or len(self._versions) == 1 else 0.1
+        return Curve(version.title, nmr, pen, db, self.shown.threshold_db_spl, key, opacity)
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
@@ -154,6 +165,15 @@ class NoisePanel(QWidget):
         column.setSpacing(GRID_PX // 2)
         column.addLayout(row)
         column.addWidget(self.plot, 1)
+
+
+def _note(plot: NoisePlot, extent: Extent) -> str:
+    """Say what the curves are of: of a long range, not every frame is taken."""
+    if plot.n_frames == 1:
+        asked = "nothing selected: " if extent is Extent.SELECTION else ""
+        return f"{asked}{(plot.start_s + plot.end_s) / 2:.2f} s"
+    out_of = f" of {plot.n_covering}" if plot.n_frames < plot.n_covering else ""
+    return f"{plot.start_s:.2f} to {plot.end_s:.2f} s, mean of {plot.n_frames}{out_of} frames"
 
 
 def _combo(name: str, items: Sequence[str]) -> QComboBox:

@@ -37,7 +37,7 @@ class SpectrumPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("spectrum_panel")
-        self.plot = FrequencyPlot("dBFS", -120.0, 0.0)
+        self.plot = FrequencyPlot("dBFS", -110.0, 0.0)
         self.plot.setAccessibleName("Long-term spectrum")
         self.plot.setToolTip(_TIP)
         self.exporter = ViewExporter(self.plot, self.plot, "long-term spectrum")

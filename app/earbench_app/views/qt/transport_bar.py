@@ -86,7 +86,7 @@ class TransportBar(QWidget):
     def show_heard(self, heard: Heard) -> None:
         """Show whether the original or a difference sounds."""
         self.reference.setChecked(heard.version_id is None)
-        self.difference.setChecked(heard.difference)
+        self.difference.setChecked(heard.difference and not heard.audible)
 
     def show_makeup(self, asked_db: float, text: str) -> None:
         """Show the gain asked for, and what was applied where it differs."""

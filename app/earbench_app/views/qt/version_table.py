@@ -171,7 +171,8 @@ class VersionModel(QAbstractTableModel):
 
     def _state(self, row: VersionRow) -> str:
         if row.id == self._heard.version_id and self._heard.difference:
-            return "difference from the original"
+            audible = self._heard.audible
+            return "audible part of the noise" if audible else "difference from the original"
         if row.id == self._waiting_for:
             return "plays as soon as it is there"
         if row.state is State.READY:
