@@ -95,6 +95,20 @@ def test_a_file_that_changed_behind_our_back_is_not_taken_for_the_old_one(
         load_clip(job.path, job.clip_sha256)
 
 
+def test_without_a_cache_that_can_be_written_versions_are_made_all_the_same(
+    job: VersionJob, tmp_path: Path
+) -> None:
+    _, expected = make_version(job, tmp_path / "cache", LIMIT, want_audio=True)
+    in_the_way = tmp_path / "full"
+    in_the_way.write_text("a file where the folder should be")
+    figures, audio = make_version(job, in_the_way, LIMIT, want_audio=True)
+    assert str(in_the_way) in figures.unkept
+    assert audio is not None
+    assert expected is not None
+    np.testing.assert_array_equal(audio.samples, expected.samples)
+    assert in_the_way.read_text() == "a file where the folder should be"
+
+
 def test_an_exported_file_holds_every_bit_of_the_version(job: VersionJob, tmp_path: Path) -> None:
     _, audio = make_version(job, tmp_path / "cache", LIMIT, want_audio=True)
     export_version(job, tmp_path / "cache", LIMIT, tmp_path / "out.wav")

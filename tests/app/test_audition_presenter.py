@@ -127,6 +127,17 @@ def test_an_unreadable_file_says_why_in_its_row(bench: Bench) -> None:
     assert bench.clips()[1].error == ""
 
 
+def test_an_unreadable_file_is_read_again_when_it_is_opened_again(bench: Bench) -> None:
+    bench.open("a.wav", "b.wav")
+    bench.quick.fail(bench.quick.waiting("inspect_clip")[0], "/clips/a.wav: No such device")
+    bench.inspect()
+    bench.open("a.wav")
+    assert bench.clips()[0].detail == "reading…"
+    bench.inspect(seconds=2.0)
+    assert [row.error for row in bench.clips()] == ["", ""]
+    assert "0:02.0" in bench.clips()[0].detail
+
+
 def test_more_channels_than_the_player_takes_are_refused_in_the_row(bench: Bench) -> None:
     bench.open("surround.wav")
     bench.inspect(n_channels=6)
@@ -207,6 +218,16 @@ def test_a_failed_encode_is_told_in_its_row_and_can_be_tried_again(bench: Bench)
     assert bench.rows()[0].state is State.WAITING
     bench.encode(2)
     assert {row.state for row in bench.rows()} == {State.READY}
+
+
+def test_a_cache_that_cannot_be_written_is_told(bench: Bench) -> None:
+    bench.ready("a.wav")
+    bench.view.versions_asked.emit([MP3_64])
+    task = bench.encoders.waiting("make_version")[0]
+    bench.encoders.finish(task, (figures(unkept="/cache: No space left on device"), None))
+    assert bench.notice().level is Level.WARNING
+    assert "/cache: No space left on device" in bench.notice().text
+    assert bench.rows()[0].state is State.READY
 
 
 def test_cancel_stops_what_waits_and_runs_but_keeps_what_is_done(bench: Bench) -> None:

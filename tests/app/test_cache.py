@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import math
 import os
 import time
@@ -63,6 +64,24 @@ def test_a_cut_file_is_a_miss(tmp_path: Path, n_kept: int) -> None:
     path = next(tmp_path.iterdir())
     path.write_bytes(path.read_bytes()[:n_kept])
     assert cache.get(KEY) is None
+
+
+def test_what_cannot_be_read_is_a_miss(tmp_path: Path) -> None:
+    (tmp_path / f"{KEY}.version").mkdir()
+    assert VersionCache(tmp_path, 2**30).get(KEY) is None
+
+
+def test_a_read_only_cache_is_still_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, stored = VersionCache(tmp_path, 2**30), entry()
+    cache.put(KEY, stored)
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(os, "utime", refuse)
+    found = cache.get(KEY)
+    assert found is not None
+    assert found.figures == stored.figures
 
 
 def test_the_key_depends_on_all_that_the_result_depends_on() -> None:

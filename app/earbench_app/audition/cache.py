@@ -6,6 +6,7 @@ does not fit is removed and made again. Files are written whole or not at all, b
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -46,6 +47,8 @@ class Figures:
         `earbench_codecs.metrics.sdr.sdr_db`; inf where the version equals the original.
     notes : tuple of str
         The codec's, such as resampling.
+    unkept : str
+        Why the cache could not keep the version; empty where it did.
     """
 
     n_bytes: int
@@ -54,6 +57,7 @@ class Figures:
     decode_rtf: float
     sdr_db: float
     notes: tuple[str, ...] = ()
+    unkept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +88,19 @@ class VersionCache:
         self._limit_bytes = limit_bytes
 
     def get(self, key: str) -> CachedVersion | None:
-        """Return an entry, or None where there is none or it was damaged (it is then removed)."""
+        """Return an entry, or None where there is none that can be read; a damaged one is removed."""
         path = self._path(key)
         try:
             data = path.read_bytes()
-            os.utime(path)  # recently used
-        except FileNotFoundError:
+        except OSError:  # whatever is there, the version can be made again
             return None
-        if hashlib.sha256(data[_HASH_BYTES:]).digest() != data[:_HASH_BYTES]:
-            path.unlink(missing_ok=True)
-            return None
-        return _unpacked(data[_HASH_BYTES:])
+        whole = hashlib.sha256(data[_HASH_BYTES:]).digest() == data[:_HASH_BYTES]
+        with contextlib.suppress(OSError):  # a read-only cache can still be read
+            if whole:
+                os.utime(path)  # recently used
+            else:
+                path.unlink(missing_ok=True)
+        return _unpacked(data[_HASH_BYTES:]) if whole else None
 
     def put(self, key: str, entry: CachedVersion) -> None:
         """Store an entry, then make room.

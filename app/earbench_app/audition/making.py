@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -87,6 +87,8 @@ def make_version(
 ) -> tuple[Figures, AudioClip | None]:
     """Return a version's figures, and its audio if wanted; from the cache where it is there.
 
+    A cache that cannot be written is told in `Figures.unkept`: the version is made all the same.
+
     Raises
     ------
     CodecError
@@ -102,7 +104,10 @@ def make_version(
     entry = cache.get(key)
     if entry is None:
         entry = _made(coder, _unchanged(job.path, job.clip_sha256), setting)
-        cache.put(key, entry)
+        try:
+            cache.put(key, entry)
+        except OSError as error:
+            entry = replace(entry, figures=replace(entry.figures, unkept=str(error)))
     return entry.figures, entry.clip if want_audio else None
 
 

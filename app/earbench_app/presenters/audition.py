@@ -148,6 +148,7 @@ class AuditionPresenter:
         self.clips.failed.connect(self._show_error)
         self.maker.changed.connect(self._show_version)
         self.maker.ready.connect(self._fetch)
+        self.maker.unkept.connect(self._say_unkept)
         self.maker.progressed.connect(self.progressed.emit)
 
     # Clips -------------------------------------------------------------------------------------------
@@ -351,6 +352,10 @@ class AuditionPresenter:
 
     def _show_error(self, message: str) -> None:
         self._view.show_notice(Notice(message, Level.ERROR))
+
+    def _say_unkept(self, reason: str) -> None:
+        text = f"The cache cannot be written ({reason}): versions are made anew whenever they are needed."
+        self._view.show_notice(Notice(text, Level.WARNING))
 
     def _offer_undo(self, what: str, undo: Callable[[], None]) -> None:
         self._undo.append(undo)

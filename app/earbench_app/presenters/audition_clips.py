@@ -93,6 +93,7 @@ class ClipList:
     def _listed(self, files: list[Path]) -> None:
         there = {clip.path for clip in self._workspace.clips}
         new = [Clip(self._workspace.new_id(), path, path.stem) for path in files if path not in there]
+        self._try_again([clip for clip in self._workspace.clips if clip.error and clip.path in files])
         if not files:
             self.failed.emit("No audio files there. Earbench reads WAV, FLAC, Ogg, Opus, MP3, M4A and AIFF.")
         self._workspace.clips += new
@@ -102,6 +103,11 @@ class ClipList:
             self.choose(new[0])
         else:
             self.changed.emit()
+
+    def _try_again(self, clips: Sequence[Clip]) -> None:
+        for clip in clips:
+            clip.info, clip.error = None, ""
+            self._inspect(clip)
 
     def _inspect(self, clip: Clip) -> None:
         self._quick.submit(

@@ -43,6 +43,7 @@ class VersionMaker:
     changed = Signal(Version)  # of the current clip
     ready = Signal(Version)  # of the current clip
     progressed = Signal()
+    unkept = Signal(str)  # why the cache cannot be written
 
     def __init__(
         self,
@@ -155,6 +156,8 @@ class VersionMaker:
 
     def _done(self, result: Result, version_id: int, made: tuple[Figures, None]) -> None:
         result.figures = made[0]
+        if made[0].unkept:
+            self.unkept.emit(made[0].unkept)
         self._end(result, State.READY, "")
         self._tell(version_id)
         version = self._workspace.version(version_id)
