@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_cache_path, user_config_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from earbench_codecs.files import write_atomically
 
 CURRENT_VERSION = 1
 
@@ -74,12 +75,15 @@ class SettingsFile:
         self.settings = self._load()
 
     def save(self) -> None:
-        """Write atomically: a crash leaves the old file or the new one, never half of one."""
+        """Write atomically: a crash leaves the old file or the new one, never half of one.
+
+        Raises
+        ------
+        OSError
+            The folder cannot be written.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=".settings-")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(self.settings.model_dump_json(indent=2))
-        Path(name).replace(self.path)
+        write_atomically(self.path, [self.settings.model_dump_json(indent=2).encode()])
 
     def _load(self) -> Settings:
         try:
@@ -89,17 +93,33 @@ class SettingsFile:
         except (OSError, UnicodeDecodeError) as error:
             return self._start_afresh(str(error))
         try:
-            return Settings.model_validate(migrated(json.loads(text)))
-        except (ValueError, ValidationError) as error:
-            return self._start_afresh(str(error).splitlines()[0])
+            data = migrated(json.loads(text))
+        except ValueError as error:
+            return self._start_afresh(str(error))
+        try:
+            return Settings.model_validate(data)
+        except ValidationError as error:
+            return self._without_faults(data, error)
 
     def _start_afresh(self, reason: str) -> Settings:
-        backup = self.path.with_suffix(".damaged.json")
-        self.message = f"{self.path} could not be read ({reason}); the defaults are used"
-        if self.path.is_file():
-            self.path.replace(backup)
-            self.message += f" and the old file is kept as {backup.name}"
+        kept = self._keep_old_file()
+        self.message = f"{self.path} could not be read ({reason}); the defaults are used{kept}."
         return Settings()
+
+    def _without_faults(self, data: dict[str, Any], error: ValidationError) -> Settings:
+        """Keep all that can be understood: one bad value must not cost the list of studies."""
+        bad = {str(fault["loc"][0]) for fault in error.errors()}
+        kept, names = self._keep_old_file(), ", ".join(sorted(bad))
+        self.message = f"{self.path}: {names} could not be understood and went back to the default{kept}."
+        return Settings.model_validate({key: value for key, value in data.items() if key not in bad})
+
+    def _keep_old_file(self) -> str:
+        backup = self.path.with_suffix(".damaged.json")
+        try:
+            self.path.replace(backup)
+        except OSError:
+            return ""
+        return f"; the old file is kept as {backup.name}"
 
 
 def migrated(data: dict[str, Any]) -> dict[str, Any]:

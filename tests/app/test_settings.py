@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,3 +71,40 @@ def test_earbench_home_moves_everything(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("EARBENCH_HOME", str(tmp_path))
     assert config_dir() == tmp_path / "config"
     assert cache_dir() == tmp_path / "cache"
+
+
+def test_one_bad_value_costs_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    text = json.dumps({"version": CURRENT_VERSION, "studies": ["/tests/a"], "volume_db": 99, "colour": "red"})
+    path.write_text(text)
+    found = SettingsFile(path)
+    assert (found.settings.studies, found.settings.volume_db) == (["/tests/a"], 0.0)
+    assert "colour, volume_db" in found.message
+    assert (tmp_path / "settings.damaged.json").read_text() == text
+
+
+def test_a_folder_that_cannot_be_used_is_told_and_fatal_to_nothing(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("a file where the folder should be")
+    found = SettingsFile(tmp_path / "config" / "settings.json")
+    assert found.settings == Settings()
+    assert "could not be read" in found.message
+    with pytest.raises(OSError, match="config"):
+        found.save()
+
+
+def test_a_failed_save_leaves_the_old_file_and_no_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = SettingsFile(tmp_path / "settings.json")
+    found.save()
+    before = found.path.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    found.settings.volume_db = -3.0
+    with pytest.raises(OSError, match="No space"):
+        found.save()
+    assert found.path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [found.path]
