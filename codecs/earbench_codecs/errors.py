@@ -63,6 +63,23 @@ class BitstreamError(CodecError):
     """A damaged, cut or foreign bitstream; the message says which."""
 
 
+class CheckpointError(CodecError):
+    """A file of trained parameters that cannot be used.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    reason : str
+        What is wrong and what to do.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
 class CommandFailedError(CodecError):
     """A command-line codec that failed, with what it was and what it printed."""
 

@@ -1,4 +1,4 @@
-"""All codecs by name: the built-in ones, entry points, and command-line codecs in TOML files.
+"""All codecs by name: the built-in ones, checkpoints, entry points, and command-line codecs in TOML files.
 
 A codec's module is imported when it is asked for. A codec that cannot be loaded is listed as not
 available, with the reason, and hurts no other.
@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from earbench_codecs.base import Codec, CodecInfo, Kind
-from earbench_codecs.errors import PluginError, UnknownCodecError
+from earbench_codecs.errors import CheckpointError, PluginError, UnknownCodecError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +45,7 @@ class Registry:
     def __init__(self) -> None:
         self._factories: dict[str, tuple[Factory, Kind]] = {}
         self._loaded: dict[str, Codec] = {}
+        self._checkpoints: dict[str, Path] = {}
 
     def register(self, name: str, factory: Factory, kind: Kind = "plugin") -> None:
         """Add a codec; it is made when first asked for.
@@ -102,6 +103,62 @@ class Registry:
         for name, (target, kind) in BUILT_IN.items():
             self.register(name, _importer(target), kind)
 
+    def add_neural(self) -> None:
+        """Register the checkpoints there are, and the papers' networks that none of them is called after."""
+        from earbench_codecs.neural import checkpoint_info, codec
+
+        for path in checkpoint_info.checkpoint_files():
+            self.add_checkpoint(path)
+        for name in codec.ARCHITECTURES:
+            if name not in self._factories:
+                self.register(name, partial(codec.UntrainedCodec, name), "neural")
+
+    def add_checkpoint(self, path: Path) -> str:
+        """Register a checkpoint and return its name; one with another's name gets some of its hash as well.
+
+        A file that is none is registered as not available, with the reason.
+        """
+        from earbench_codecs.neural.codec import ARCHITECTURES, NeuralCodec
+
+        name = self._checkpoint_name(path)
+        if name not in self._checkpoints:
+            if name in ARCHITECTURES:  # it takes the place of the network without parameters
+                self._factories.pop(name, None)
+                self._loaded.pop(name, None)
+            self.register(name, partial(NeuralCodec.from_file, path, name), "neural")
+            self._checkpoints[name] = path
+        return name
+
+    def _checkpoint_name(self, path: Path) -> str:
+        from earbench_codecs.neural.checkpoint_info import file_sha256, read_info
+        from earbench_codecs.neural.codec import ARCHITECTURES
+
+        try:
+            name, sha256 = read_info(path).name, file_sha256(path)
+        except CheckpointError:
+            return f"{path.stem} ({path})" if path.stem in self._factories else path.stem
+        there = self._checkpoints.get(name)
+        if there is not None and file_sha256(there) == sha256:
+            return name
+        is_free = name not in self._factories or (there is None and name in ARCHITECTURES)
+        return name if is_free else f"{name}-{sha256[:8]}"
+
+    def decoder(self, codec: str, checkpoint_sha256: str | None) -> Codec:
+        """Return the codec that decodes what `codec` made with a checkpoint, whatever it is called here.
+
+        Raises
+        ------
+        UnknownCodecError
+            Neither the checkpoint nor a codec of that name is there.
+        PluginError
+            It cannot be loaded.
+        """
+        if checkpoint_sha256 is not None:
+            for name in self._checkpoints:
+                if self.info(name).sha256 == checkpoint_sha256:
+                    return self.codec(name)
+        return self.codec(codec)
+
     def add_plugins(self) -> None:
         """Register entry points and TOML codecs; one that clashes or is broken is listed with its reason."""
         for name, origin, factory in (*_entry_points(), *_toml_codecs()):
@@ -119,9 +176,10 @@ class Registry:
 
 @cache
 def default_registry() -> Registry:
-    """Return the program's registry: built-in codecs and plug-ins, found once."""
+    """Return the program's registry: built-in codecs, checkpoints and plug-ins, found once."""
     registry = Registry()
     registry.add_built_in()
+    registry.add_neural()
     registry.add_plugins()
     return registry
 
@@ -139,6 +197,24 @@ def codecs() -> list[CodecInfo]:
 def register(name: str, factory: Factory, kind: Kind = "plugin") -> None:
     """Add a codec to the program's registry; see `Registry.register`."""
     default_registry().register(name, factory, kind)
+
+
+def decoder(codec: str, checkpoint_sha256: str | None) -> Codec:
+    """Return the codec that decodes what a codec made; see `Registry.decoder`."""
+    return default_registry().decoder(codec, checkpoint_sha256)
+
+
+def install_checkpoint(path: Path) -> str:
+    """Copy a checkpoint to the user's folder of them, add it to the program's registry, return its name.
+
+    Raises
+    ------
+    CheckpointError
+        It is none, or the folder cannot be written.
+    """
+    from earbench_codecs.neural.checkpoint_info import install
+
+    return default_registry().add_checkpoint(install(path))
 
 
 def plugin_folders() -> list[Path]:

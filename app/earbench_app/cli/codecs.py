@@ -90,7 +90,7 @@ def decode(
     if target.suffix.lower() not in (".wav", ".wave"):
         raise typer.BadParameter("what is written is a WAV file; end its name in .wav", param_hint="OUT.wav")
     encoded = read_ebc(source)
-    coder = _coder(encoded.codec, checkpoint)
+    coder = _decoder(encoded, checkpoint)
     _tell(f"decoding {source} with {encoded.codec} …")
     start_s = perf_counter()
     clip = coder.decode(encoded)
@@ -110,6 +110,16 @@ def _coder(name: str, checkpoint: Path | None) -> Codec:
     from earbench_codecs.registry import codec
 
     coder = codec(name)
+    return coder if checkpoint is None else coder.with_checkpoint(checkpoint)
+
+
+def _decoder(encoded: EncodedAudio, checkpoint: Path | None) -> Codec:
+    from earbench_codecs.neural.codec import NeuralCodec
+    from earbench_codecs.registry import decoder
+
+    if checkpoint is not None and encoded.checkpoint_sha256 is not None:
+        return NeuralCodec.from_file(checkpoint)
+    coder = decoder(encoded.codec, encoded.checkpoint_sha256)
     return coder if checkpoint is None else coder.with_checkpoint(checkpoint)
 
 
@@ -138,7 +148,7 @@ def _info_lines(info: CodecInfo) -> list[str]:
     bitrates = ", ".join(f"{kbps:g}" for kbps in info.bitrates_kbps)
     facts = [f"{rates} kHz" if rates else "any rate", f"{bitrates} kbps" if bitrates else "no bitrate"]
     options = [f"{o.name}={'|'.join(map(str, o.values))}" for o in info.options]
-    lines = [f"{info.name:<12}{info.title} ({info.kind})"]
+    lines = [f"{info.name:<11} {info.title} ({info.kind})"]
     if info.available:
         lines.append(" " * 12 + "; ".join(facts + options))
     else:

@@ -61,19 +61,25 @@ class Framing:
         """Cut [..., T] into frames [..., n, length]; the ends are padded with zeros."""
         n_samples = signal.shape[-1]
         padded = self.n_frames(n_samples) * self.hop + self.overlap
-        signal = torch.nn.functional.pad(signal, (self.overlap, padded - n_samples - self.overlap))
-        frames = signal.unfold(-1, self.length, self.hop)
-        return frames * self.window(signal) if self.side != "synthesis" else frames
+        return self.cut(torch.nn.functional.pad(signal, (self.overlap, padded - n_samples - self.overlap)))
+
+    def cut(self, samples: Tensor) -> Tensor:
+        """Cut [..., n * hop + overlap] into frames [..., n, length]."""
+        frames = samples.unfold(-1, self.length, self.hop)
+        return frames * self.window(samples) if self.side != "synthesis" else frames
 
     def join(self, frames: Tensor, n_samples: int) -> Tensor:
         """Overlap-add frames [..., n, length] to [..., T]; the inverse of `split`."""
+        return self.overlap_add(frames)[..., self.overlap : self.overlap + n_samples]
+
+    def overlap_add(self, frames: Tensor) -> Tensor:
+        """Return [..., n * hop + overlap] of frames [..., n, length], both ends still faded."""
         if self.side != "analysis":
             frames = frames * self.window(frames)
         body, tail = frames[..., : self.hop], frames[..., self.hop :]
         tail = torch.nn.functional.pad(tail, (0, self.hop - self.overlap))
-        summed = torch.nn.functional.pad(body.flatten(-2), (0, self.hop))
-        summed = summed + torch.nn.functional.pad(tail.flatten(-2), (self.hop, 0))
-        return summed[..., self.overlap : self.overlap + n_samples]
+        summed = torch.nn.functional.pad(body.flatten(-2), (0, self.overlap))
+        return summed + torch.nn.functional.pad(tail.flatten(-2), (self.hop, 0))[..., : summed.shape[-1]]
 
     def window(self, like: Tensor) -> Tensor:
         """Return the window [length], of the type and on the device of `like`."""

@@ -1,0 +1,190 @@
+"""What a checkpoint says of itself, read without torch; and the folders checkpoints are found in.
+
+A checkpoint is a safetensors file: numbers under names, and JSON in its metadata. Nothing in it can run
+code, which a pickle (`.pt`, `.pth`, `.ckpt`) does when it is opened; so pickles are refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from earbench_codecs.errors import CheckpointError
+from earbench_codecs.files import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+FORMAT = 1
+SUFFIX = ".safetensors"
+META = "earbench"
+"""Key of the metadata that holds the JSON."""
+HOME_VARIABLE = "EARBENCH_HOME"
+_HEADER_LENGTH = struct.Struct("<Q")
+_LONGEST_HEADER = 100_000_000
+_PICKLES = (b"\x80", b"PK\x03\x04")
+
+Facts = dict[str, Any]
+MIGRATIONS: Mapping[int, Callable[[Facts], Facts]] = {}
+"""Format → what turns its facts into those of the next format."""
+
+
+class CheckpointInfo(BaseModel):
+    """The JSON of a checkpoint.
+
+    Parameters
+    ----------
+    format : int
+        Of the file; older ones are migrated when read.
+    name : str
+        The codec's name, such as ``kankanahalli-small-16``.
+    title : str
+        One line for people.
+    architecture : str
+    config : dict
+        All that is needed to build the coder, save its parameters.
+    sample_rate_hz : int
+        The coder's.
+    n_parameters : int
+    kbps : float
+        The rate it is offered at: the one it was trained for, or measured where it had no target.
+    context_model : bool
+        Whether it has tables for the context model beside the static one.
+    step : int
+        Steps of training behind it.
+    recipe : dict
+        As it was trained.
+    corpus : dict
+        ``sha256``, ``training_s``, ``validation_s``.
+    measured : dict
+        Means over held-out excerpts of ``kbps`` (bytes of real bitstreams), ``entropy_kbps`` (the model's
+        estimate) and metrics by name.
+    versions : dict
+        Of the programs that wrote it.
+    card : str
+        The model card, Markdown.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: int = FORMAT
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._+-]*$")]
+    title: str
+    architecture: str
+    config: dict[str, JsonValue]
+    sample_rate_hz: Annotated[int, Field(gt=0)]
+    n_parameters: Annotated[int, Field(gt=0)]
+    kbps: Annotated[float, Field(gt=0)]
+    context_model: bool = True
+    step: Annotated[int, Field(ge=0)] = 0
+    recipe: dict[str, JsonValue] = {}
+    corpus: dict[str, JsonValue] = {}
+    measured: dict[str, float | None] = {}
+    versions: dict[str, str] = {}
+    card: str = ""
+
+
+def read_info(path: Path) -> CheckpointInfo:
+    """Read what a checkpoint says of itself; costs no more than a few kilobytes.
+
+    Raises
+    ------
+    CheckpointError
+        The file cannot be read, is a pickle, is damaged, is none of Earbench's, or of a later version.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(_HEADER_LENGTH.size)
+            _refuse_pickle(path, start)
+            length = _HEADER_LENGTH.unpack(start)[0] if len(start) == _HEADER_LENGTH.size else 0
+            header = file.read(length) if length < _LONGEST_HEADER else b""
+    except OSError as error:
+        raise CheckpointError(path, f"it cannot be read: {error.strerror}") from error
+    try:
+        facts = json.loads(json.loads(header)["__metadata__"][META])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            path, "it is no checkpoint of Earbench, or damaged; copy it again, or train one"
+        ) from error
+    return _info(path, facts)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the hash of a file's bytes, which bitstreams name a checkpoint by.
+
+    Raises
+    ------
+    CheckpointError
+        It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(path, f"it cannot be read: {error.strerror}") from error
+
+
+def own_folder() -> Path:
+    """Return the user's folder of checkpoints: `$EARBENCH_HOME/checkpoints` where that is set."""
+    from platformdirs import user_data_path
+
+    home = os.environ.get(HOME_VARIABLE)
+    return (Path(home) if home else user_data_path("earbench", appauthor=False)) / "checkpoints"
+
+
+def checkpoint_files() -> list[Path]:
+    """Return all checkpoints that come with the program, then those in the user's folder."""
+    folders = (Path(str(files("earbench_assets"))) / "checkpoints", own_folder())
+    return [path for folder in folders for path in sorted(folder.glob(f"*{SUFFIX}"))]
+
+
+def install(path: Path) -> Path:
+    """Copy a checkpoint into the user's folder, so that it is listed from now on; return the copy.
+
+    Raises
+    ------
+    CheckpointError
+        It is none, or the folder cannot be written.
+    """
+    info = read_info(path)
+    folder = own_folder()
+    target = folder / f"{info.name}-{file_sha256(path)[:8]}{SUFFIX}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, [path.read_bytes()])
+    except OSError as error:
+        raise CheckpointError(path, f"it cannot be copied to {folder}: {error.strerror}") from error
+    return target
+
+
+def _refuse_pickle(path: Path, start: bytes) -> None:
+    if start.startswith(_PICKLES):
+        raise CheckpointError(
+            path,
+            "it is a pickle, which can run any code when it is opened, so it is not opened; Earbench reads "
+            "safetensors files, as `earbench train` writes them",
+        )
+
+
+def _info(path: Path, facts: Facts) -> CheckpointInfo:
+    version = facts.get("format") if isinstance(facts, dict) else None
+    if not isinstance(version, int) or not {*range(version, FORMAT)} <= {*MIGRATIONS} or version > FORMAT:
+        raise CheckpointError(
+            path,
+            f"it has format {version}, and this program reads up to {FORMAT}; get the Earbench that wrote it",
+        )
+    for older in range(version, FORMAT):
+        facts = MIGRATIONS[older](facts) | {"format": older + 1}
+    try:
+        return CheckpointInfo.model_validate(facts)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise CheckpointError(path, f"its metadata are wrong at {where}: {first['msg']}") from error

@@ -1,0 +1,191 @@
+"""A checkpoint as a codec. torch is imported when it first encodes or decodes, not when it is listed."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from earbench_codecs.base import Codec, CodecInfo, EncodedAudio, OptionInfo, Setting
+from earbench_codecs.errors import BitstreamError, CodecUnavailableError
+from earbench_codecs.neural.checkpoint_info import file_sha256, read_info
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from earbench_codecs.clip import AudioClip
+    from earbench_codecs.neural.checkpoint import Checkpoint
+    from earbench_codecs.neural.checkpoint_info import CheckpointInfo
+    from earbench_codecs.neural.segments import SegmentCoder
+
+BITSTREAM_VERSION = "1"
+ARCHITECTURES = {
+    "kankanahalli": "Kankanahalli 2018",
+    "koishekenov": "Koishekenov 2018",
+    "pam-nac": "PAM-NAC (Zhen et al. 2020)",
+    "resglu": "ResGLU (Shin et al. 2022)",
+    "vred": "VRED (Rim et al. 2021)",
+}
+"""The networks of the papers, by name; `zoo` has them, but takes torch to import."""
+_ENTROPY = OptionInfo(
+    "entropy",
+    ("context", "static"),
+    "Frequencies of codes that follow what is around them, or one fixed table.",
+)
+
+
+class NeuralCodec(Codec):
+    """A trained coder.
+
+    Parameters
+    ----------
+    description : CheckpointInfo
+    sha256 : str
+        Of its file.
+    load : callable
+        Returns the checkpoint; called once, when first needed.
+    name : str, optional
+        In place of the checkpoint's own, where two checkpoints have the same.
+    """
+
+    def __init__(
+        self,
+        description: CheckpointInfo,
+        sha256: str,
+        load: Callable[[], Checkpoint],
+        name: str | None = None,
+    ) -> None:
+        self.description = description
+        self._info = _info(description, sha256, name or description.name)
+        self._load = load
+        self._lock = Lock()
+        self._checkpoint: Checkpoint | None = None
+        self._bits = 0.0
+
+    @classmethod
+    def from_file(cls, path: Path, name: str | None = None) -> NeuralCodec:
+        """Return the codec of a checkpoint's file.
+
+        Raises
+        ------
+        CheckpointError
+            It is none, damaged, or of a later version.
+        """
+
+        def load() -> Checkpoint:
+            from earbench_codecs.neural.checkpoint import load_checkpoint
+
+            return load_checkpoint(path)
+
+        return cls(read_info(path), file_sha256(path), load, name)
+
+    @property
+    def info(self) -> CodecInfo:
+        """From the checkpoint's metadata."""
+        return self._info
+
+    def with_checkpoint(self, path: Path) -> Codec:
+        """Return the codec of another checkpoint."""
+        return NeuralCodec.from_file(path)
+
+    def encode(self, clip: AudioClip, setting: Setting | None = None) -> EncodedAudio:
+        """Encode a clip to real bytes; the model's own estimate of the rate comes with them."""
+        self._loaded()
+        job = copy.copy(self)  # shares the network; threads do not share the sum of bits
+        job._bits = 0.0
+        encoded = super(NeuralCodec, job).encode(clip, setting)
+        return replace(encoded, entropy_kbps=job._bits / encoded.duration_s / 1000)
+
+    def _encode(self, clip: AudioClip, setting: Setting) -> Sequence[bytes]:
+        segments = []
+        for coded in self._coder(setting).encode(clip.samples[0]):
+            self._bits += coded.bits
+            segments.append(coded.data)
+        return segments
+
+    def _decode(
+        self, segments: Sequence[bytes], setting: Setting, sample_rate_hz: int, shape: tuple[int, int]
+    ) -> AudioClip:
+        from earbench_codecs.clip import AudioClip
+
+        if sample_rate_hz not in self.info.sample_rates_hz:
+            raise BitstreamError(f"{self.info.name} does not code {sample_rate_hz} Hz")
+        return AudioClip.mono(self._coder(setting).decode(segments, shape[1]), sample_rate_hz)
+
+    def _require_own(self, encoded: EncodedAudio) -> None:
+        """Hold to the checkpoint; a copy of it under another name decodes as well."""
+        if encoded.checkpoint_sha256 == self.info.sha256 and encoded.codec in (
+            self.info.name,
+            self.description.name,
+        ):
+            return
+        super()._require_own(encoded)
+
+    def _coder(self, setting: Setting) -> SegmentCoder:
+        from earbench_codecs.neural.segments import SegmentCoder
+
+        checkpoint = self._loaded()
+        kind = str(setting.get("entropy", checkpoint.tables.kinds[0]))
+        return SegmentCoder(checkpoint.coder, checkpoint.tables.model(kind))
+
+    def _loaded(self) -> Checkpoint:
+        with self._lock:
+            if self._checkpoint is None:
+                self._checkpoint = self._load()
+            return self._checkpoint
+
+
+class UntrainedCodec(Codec):
+    """An architecture of which there is no checkpoint yet.
+
+    Parameters
+    ----------
+    name : str
+        One of `ARCHITECTURES`.
+    """
+
+    def __init__(self, name: str) -> None:
+        reason = (
+            f"there is no checkpoint of it; train one with `earbench train {name}-small --data DIR --run DIR`"
+            ", or name one with --checkpoint"
+        )
+        self._info = CodecInfo(
+            name, ARCHITECTURES[name], "neural", version="", available=False, reason=reason
+        )
+
+    @property
+    def info(self) -> CodecInfo:
+        """Says how to get one."""
+        return self._info
+
+    def with_checkpoint(self, path: Path) -> Codec:
+        """Return the codec of a checkpoint."""
+        return NeuralCodec.from_file(path)
+
+    def _encode(self, clip: AudioClip, setting: Setting) -> Sequence[bytes]:
+        raise CodecUnavailableError(self.info.name, self.info.reason)
+
+    def _decode(
+        self, segments: Sequence[bytes], setting: Setting, sample_rate_hz: int, shape: tuple[int, int]
+    ) -> AudioClip:
+        raise CodecUnavailableError(self.info.name, self.info.reason)
+
+
+def _info(description: CheckpointInfo, sha256: str, name: str) -> CodecInfo:
+    return CodecInfo(
+        name,
+        description.title,
+        "neural",
+        version=BITSTREAM_VERSION,
+        sample_rates_hz=(description.sample_rate_hz,),
+        max_channels=1,
+        bitrates_kbps=(description.kbps,),
+        default=Setting(description.kbps),
+        options=(_ENTROPY,) if description.context_model else (),
+        constant_rate=False,
+        parameters=description.n_parameters,
+        sha256=sha256,
+        description=description.card,
+    )

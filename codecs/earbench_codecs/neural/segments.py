@@ -1,0 +1,143 @@
+"""A signal as segments of bytes, each of which decodes by itself, and back.
+
+A segment is about a second of frames: the file's level in 16 bits where the coder has one, then the codes.
+One segment after the other is in memory, however long the signal is. Frames overlap those of the next
+segment, so a lost one costs its own time and a fade.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from earbench_codecs.errors import BitstreamError
+from earbench_codecs.neural.entropy_coding import decode_codes, encode_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from earbench_codecs.neural.coder import Coder
+    from earbench_codecs.neural.entropy_coding import Coded, EntropyModel
+
+    Samples = NDArray[np.float32]
+
+_LEVEL = struct.Struct("<H")
+_BLOCK = 1 << 20
+_LEVELS_PER_OCTAVE = 2048
+_LEVEL_OF_1 = 24 * _LEVELS_PER_OCTAVE
+"""Levels are 2^((n - 49152) / 2048): from 2^-24 to 2^8, 0.003 dB apart."""
+
+
+class SegmentCoder:
+    """Codes signals with a coder and a model of its codes.
+
+    Parameters
+    ----------
+    coder : Coder
+        In evaluation mode, on any device.
+    model : EntropyModel
+    """
+
+    def __init__(self, coder: Coder, model: EntropyModel) -> None:
+        self._coder = coder
+        self._model = model
+        self._framing = coder.config.framing
+        self._has_level = coder.config.level != "none"
+        self._device = next(coder.parameters()).device
+        self.n_frames = segment_frames(coder)
+
+    @torch.inference_mode()
+    def encode(self, signal: Samples) -> Iterator[Coded]:
+        """Yield the segments of a signal [T], with their estimates in bits."""
+        number = _level_number(self._level(signal))
+        head = _LEVEL.pack(number) if self._has_level else b""
+        for first, count in self._places(len(signal)):
+            frames = self._frames(signal, first, count) / _level(number)
+            codes = self._coder.encode(frames.unsqueeze(1).to(self._device)).cpu().numpy()
+            coded = encode_codes(codes, self._coder.alphabet, self._model)
+            yield coded._replace(data=head + coded.data, bits=8 * len(head) + coded.bits)
+
+    @torch.inference_mode()
+    def decode(self, segments: Sequence[bytes], n_samples: int) -> Samples:
+        """Return the signal [n_samples]; a segment without bytes is a lost one, and silent.
+
+        Raises
+        ------
+        BitstreamError
+            Segments are missing or left over, or one is damaged.
+        """
+        places = list(self._places(n_samples))
+        if len(segments) != len(places):
+            raise BitstreamError(f"{len(segments)} segments where {n_samples} samples take {len(places)}")
+        overlap, hop = self._framing.overlap, self._framing.hop
+        signal = np.zeros(self._framing.n_frames(n_samples) * hop + overlap, np.float32)
+        for (first, count), segment in zip(places, segments, strict=True):
+            if segment:
+                signal[first * hop : (first + count) * hop + overlap] += self._decoded(segment, count)
+        return signal[overlap : overlap + n_samples]
+
+    def _frames(self, signal: Samples, first: int, count: int) -> Tensor:
+        """Return frames `first` to `first + count` of those `Framing.split` makes of a signal."""
+        start = first * self._framing.hop - self._framing.overlap
+        end = (first + count) * self._framing.hop
+        samples = np.zeros(end - start, np.float32)
+        inside = signal[max(0, start) : end]
+        samples[max(0, -start) : max(0, -start) + len(inside)] = inside
+        return self._framing.cut(torch.from_numpy(samples))
+
+    def _decoded(self, segment: bytes, count: int) -> Samples:
+        """Return the samples of a segment's frames, overlapped and added."""
+        level, data = 1.0, segment
+        if self._has_level:
+            if len(segment) < _LEVEL.size:
+                raise BitstreamError("a segment was cut: its level is missing")
+            level, data = _level(_LEVEL.unpack_from(segment)[0]), segment[_LEVEL.size :]
+        shape = (count, *self._coder.code_shape)
+        codes = decode_codes(data, shape, self._coder.alphabet, self._model)
+        frames = self._coder.decode(torch.from_numpy(codes).to(self._device)).squeeze(1)
+        samples: Samples = (self._framing.overlap_add(frames) * level).cpu().numpy()
+        return samples
+
+    def _places(self, n_samples: int) -> Iterator[tuple[int, int]]:
+        """Yield the first frame and the number of frames of each segment."""
+        total = self._framing.n_frames(n_samples)
+        for first in range(0, total, self.n_frames):
+            yield first, min(self.n_frames, total - first)
+
+    def _level(self, signal: Samples) -> float:
+        config = self._coder.config
+        if config.level == "peak":
+            return max(float(signal.max()), -float(signal.min()))
+        if config.level == "std":
+            return _standard_deviation(signal) * config.crest
+        return 1.0
+
+
+def segment_frames(coder: Coder) -> int:
+    """Return how many frames a segment has: about a second's."""
+    return max(1, round(coder.config.sample_rate_hz / coder.config.framing.hop))
+
+
+def _standard_deviation(signal: Samples) -> float:
+    """Return it in float64, a block at a time."""
+    mean = float(signal.mean(dtype=np.float64))
+    blocks = np.array_split(signal, math.ceil(len(signal) / _BLOCK))
+    return math.sqrt(
+        sum(float(np.square(block - mean).sum(dtype=np.float64)) for block in blocks) / len(signal)
+    )
+
+
+def _level_number(level: float) -> int:
+    octaves = math.log2(level) if level > 0 else -math.inf
+    return round(min(max(octaves * _LEVELS_PER_OCTAVE, -_LEVEL_OF_1) + _LEVEL_OF_1, 0xFFFF))
+
+
+def _level(number: int) -> float:
+    return float(2.0 ** ((number - _LEVEL_OF_1) / _LEVELS_PER_OCTAVE))

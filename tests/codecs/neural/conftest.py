@@ -1,0 +1,85 @@
+"""Small coders without training, as checkpoints."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+SMALL = {
+    "kankanahalli": ("kankanahalli-small", {"channels": 6, "dilations": [1]}),
+    "koishekenov": ("koishekenov-small", {"channels": 6, "n_blocks": 1}),
+    "pam-nac": ("pam-nac-small", {"channels": 6, "narrow": 4, "n_modules": 2}),
+    "resglu": ("resglu-small", {"channels": 6, "narrow": 4, "dilations": [1]}),
+    "vred": ("vred-small", {"hidden": 8, "n_latents": 16}),
+}
+"""Architecture → size and options."""
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small networks gain nothing from more, and the machine has others to serve."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def signal_of():
+    """A function that makes a swelling harmonic tone with noise, float32 [T]."""
+
+    def make(n_samples, rate_hz, seed=1):
+        rng = np.random.default_rng(seed)
+        t = np.arange(n_samples) / rate_hz
+        tone = sum(np.sin(2 * np.pi * 220 * k * t + k * seed) / k for k in range(1, 9))
+        swell = 0.6 + 0.4 * np.sin(2 * np.pi * 3 * t + seed)
+        return (0.1 * swell * (tone + 0.2 * rng.standard_normal(n_samples))).astype(np.float32)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def small_checkpoint(tmp_path_factory, signal_of):
+    """A function that returns the file of a small coder's checkpoint, made once."""
+    import torch
+
+    from earbench_codecs.neural.checkpoint import EntropyTables, save_checkpoint
+    from earbench_codecs.neural.checkpoint_info import CheckpointInfo
+    from earbench_codecs.neural.context_model import context_table
+    from earbench_codecs.neural.entropy_coding import frequencies
+    from earbench_codecs.neural.zoo import SIZES, build_from_json, config_to_json
+
+    folder = tmp_path_factory.mktemp("checkpoints")
+
+    def tables_of(coder):
+        signal = torch.from_numpy(signal_of(3 * coder.config.sample_rate_hz, coder.config.sample_rate_hz))
+        frames = coder.config.framing.split(signal / signal.abs().max()).unsqueeze(1)
+        with torch.inference_mode():
+            symbols = coder.alphabet.symbols(coder.encode(frames))
+        static = frequencies(coder.symbol_counts(frames).numpy())
+        return EntropyTables(static, context_table(static, [symbols.numpy()]))
+
+    def make(architecture, half=False):
+        path = folder / f"{architecture}-{half}.safetensors"
+        if not path.exists():
+            size, options = SMALL[architecture]
+            torch.manual_seed(5)
+            coder = build_from_json(architecture, config_to_json(SIZES[size][1]) | options).eval()
+            if architecture == "koishekenov":  # as it is, all codes are 0
+                with torch.no_grad():
+                    coder.encoder[-1].weight.mul_(30)
+            info = CheckpointInfo(
+                name=f"{architecture}-test",
+                title="A test",
+                architecture=architecture,
+                config=config_to_json(coder.config),
+                sample_rate_hz=coder.config.sample_rate_hz,
+                n_parameters=sum(p.numel() for p in coder.parameters()),
+                kbps=16,
+            )
+            save_checkpoint(path, info, coder, tables_of(coder), half=half)
+        return path
+
+    return make

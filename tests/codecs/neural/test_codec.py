@@ -1,0 +1,270 @@
+"""Neural codecs make files: real bytes near their estimate, exact lengths, the same codes elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from earbench_codecs.base import Setting
+from earbench_codecs.clip import AudioClip
+from earbench_codecs.container import ebc_bytes, encoded_from_bytes, write_ebc
+from earbench_codecs.errors import BitstreamError, CodecUnavailableError, SettingError
+from earbench_codecs.neural.codec import ARCHITECTURES, NeuralCodec, UntrainedCodec
+from earbench_codecs.neural.coder import Alphabet, Coder, CoderConfig
+from earbench_codecs.neural.entropy_coding import StaticModel, decode_codes, frequencies
+from earbench_codecs.neural.framing import Framing
+from earbench_codecs.neural.segments import SegmentCoder
+
+each = pytest.mark.parametrize("architecture", ARCHITECTURES)
+
+
+@pytest.fixture
+def codec_of(small_checkpoint):
+    return lambda architecture: NeuralCodec.from_file(small_checkpoint(architecture))
+
+
+def clip_of(signal_of, codec, seconds, channels=1, rate_hz=None):
+    rate_hz = rate_hz or codec.info.sample_rates_hz[0]
+    n = round(seconds * rate_hz)
+    return AudioClip(np.stack([signal_of(n, rate_hz, seed) for seed in range(1, channels + 1)]), rate_hz)
+
+
+@each
+@pytest.mark.parametrize("entropy", ["context", "static"])
+def test_bytes_are_within_2_percent_of_the_estimate(codec_of, signal_of, architecture, entropy):
+    codec = codec_of(architecture)
+    clip = clip_of(signal_of, codec, 10)
+    encoded = codec.encode(clip, Setting.of(entropy=entropy))
+    assert 1 <= encoded.bitrate_kbps / encoded.entropy_kbps < 1.02
+    assert encoded_from_bytes(ebc_bytes(encoded)) == encoded
+
+
+@each
+def test_a_file_decodes_to_what_the_network_makes_of_the_whole_signal(codec_of, signal_of, architecture):
+    """An independent way: all frames at once, no bytes, no segments."""
+    codec = codec_of(architecture)
+    coder = load_checkpoint_of(codec).coder
+    clip = clip_of(signal_of, codec, 2.3)
+    signal = torch.from_numpy(clip.samples[0].copy())
+    level = {"none": 1.0, "peak": float(signal.abs().max()), "std": float(signal.std()) * coder.config.crest}
+    framing = coder.config.framing
+    with torch.inference_mode():
+        frames = framing.split(signal / level[coder.config.level]).unsqueeze(1)
+        whole = framing.join(coder.decode(coder.encode(frames)).squeeze(1), clip.n_samples)
+    expected = whole.numpy() * level[coder.config.level]
+    error = codec.decode(codec.encode(clip)).samples[0] - expected
+    # The level is sent in steps of 0.003 dB, which moves a few codes to a neighbour.
+    assert np.sqrt((error**2).mean()) < 0.03 * np.sqrt((expected**2).mean())
+
+
+def load_checkpoint_of(codec):
+    return codec._loaded()
+
+
+@each
+@pytest.mark.parametrize(
+    ("n_samples", "rate_hz", "channels"), [(1, 48_000, 1), (100, 16_000, 2), (9_973, 44_100, 1)]
+)
+def test_any_length_rate_and_channels(codec_of, signal_of, architecture, n_samples, rate_hz, channels):
+    codec = codec_of(architecture)
+    clip = clip_of(signal_of, codec, n_samples / rate_hz, channels, rate_hz)
+    decoded = codec.decode(codec.encode(clip))
+    assert (decoded.samples.shape, decoded.sample_rate_hz) == (clip.samples.shape, rate_hz)
+
+
+@each
+def test_silence_stays_silent(codec_of, architecture):
+    codec = codec_of(architecture)
+    clip = AudioClip(np.zeros((1, 20_011), np.float32), codec.info.sample_rates_hz[0])
+    decoded = codec.decode(codec.encode(clip)).samples
+    if load_checkpoint_of(codec).coder.config.level != "none":
+        assert np.abs(decoded).max() < 1e-3
+    assert np.isfinite(decoded).all()
+
+
+@each
+def test_a_lost_segment_costs_only_itself(codec_of, signal_of, architecture):
+    codec = codec_of(architecture)
+    coder = load_checkpoint_of(codec).coder
+    encoded = codec.encode(clip_of(signal_of, codec, 3.4))
+    assert len(encoded.segments) == 4
+    whole = codec.decode(encoded).samples[0]
+    lost = replace(encoded, segments=(encoded.segments[0], b"", *encoded.segments[2:]))
+    found = codec.decode(lost).samples[0]
+    n = SegmentCoder(coder, None).n_frames
+    hop, overlap = coder.config.framing.hop, coder.config.framing.overlap
+    start, end = n * hop - overlap, 2 * n * hop
+    assert np.array_equal(found[:start], whole[:start])
+    assert np.array_equal(found[end:], whole[end:])
+    assert not np.array_equal(found[start:end], whole[start:end])
+
+
+@each
+def test_each_channel_is_coded_alone(codec_of, signal_of, architecture):
+    codec = codec_of(architecture)
+    clip = clip_of(signal_of, codec, 0.4, channels=3)
+    together = codec.decode(codec.encode(clip)).samples
+    for own, channel in zip(together, clip.samples, strict=True):
+        alone = codec.decode(codec.encode(clip.with_samples(channel[np.newaxis]))).samples[0]
+        assert np.array_equal(own, alone)
+
+
+def test_threads_share_a_codec(codec_of, signal_of):
+    codec = codec_of("resglu")
+    clip = clip_of(signal_of, codec, 1)
+    first = codec.encode(clip)
+    with ThreadPoolExecutor(3) as pool:
+        assert all(again == first for again in pool.map(lambda _: codec.encode(clip), range(6)))
+
+
+ELSEWHERE = """
+import hashlib, sys
+from pathlib import Path
+import torch
+from earbench_codecs.container import read_ebc
+from earbench_codecs.neural.codec import NeuralCodec
+from earbench_codecs.neural import segments
+threads, checkpoint, *files = sys.argv[1:]
+torch.set_num_threads(int(threads))
+digest = hashlib.sha256()
+real = segments.decode_codes
+def spy(*arguments):
+    codes = real(*arguments)
+    digest.update(codes.astype("<i8").tobytes())
+    return codes
+segments.decode_codes = spy
+for file in files:
+    NeuralCodec.from_file(Path(checkpoint)).decode(read_ebc(file))
+print(digest.hexdigest())
+"""
+
+
+def test_another_process_reads_the_codes_that_were_written(small_checkpoint, signal_of, tmp_path):
+    path = small_checkpoint("pam-nac")
+    codec = NeuralCodec.from_file(path)
+    clip, coder = clip_of(signal_of, codec, 1.7), load_checkpoint_of(codec).coder
+    encoded = codec.encode(clip)
+    write_ebc(tmp_path / "a.ebc", encoded)
+    written, encode = [], coder.encode
+    coder.encode = lambda frames: written.append(encode(frames)) or written[-1]
+    assert codec.encode(clip) == encoded
+    expected = hashlib.sha256(b"".join(codes.numpy().astype("<i8").tobytes() for codes in written))
+    command = [sys.executable, "-c", ELSEWHERE, "2", str(path), str(tmp_path / "a.ebc")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == expected.hexdigest()
+
+
+def test_another_checkpoint_does_not_decode(small_checkpoint, codec_of, signal_of):
+    codec = codec_of("resglu")
+    encoded = codec.encode(clip_of(signal_of, codec, 0.2))
+    with pytest.raises(BitstreamError, match=r"made .*resglu-test"):
+        codec_of("pam-nac").decode(encoded)
+    with pytest.raises(BitstreamError, match="checkpoint"):
+        codec.decode(replace(encoded, checkpoint_sha256="0" * 64))
+    renamed = NeuralCodec.from_file(small_checkpoint("resglu"), "mine")
+    assert np.array_equal(renamed.decode(encoded).samples, codec.decode(encoded).samples)
+
+
+def test_damage_does_no_worse_than_a_bitstream_error(codec_of, signal_of):
+    codec, rng = codec_of("koishekenov"), np.random.default_rng(8)
+    encoded = codec.encode(clip_of(signal_of, codec, 1.2))
+    for _ in range(10):
+        noise = tuple(rng.bytes(len(segment)) for segment in encoded.segments)
+        try:
+            decoded = codec.decode(replace(encoded, segments=noise))
+        except BitstreamError:
+            continue
+        assert decoded.n_samples == encoded.n_samples
+    for segments in ((), encoded.segments[:-1], (*encoded.segments, b"more"), (b"\0", b"\0")):
+        with pytest.raises(BitstreamError):
+            codec.decode(replace(encoded, segments=segments))
+
+
+def test_a_rate_it_does_not_have_is_refused(codec_of, signal_of):
+    codec = codec_of("resglu")
+    with pytest.raises(SettingError, match="16"):
+        codec.encode(clip_of(signal_of, codec, 0.1), Setting(48))
+
+
+def test_an_untrained_network_says_how_to_train_it_and_takes_a_checkpoint(small_checkpoint, signal_of):
+    codec = UntrainedCodec("resglu")
+    clip = clip_of(signal_of, codec, 0.1, rate_hz=32_000)
+    with pytest.raises(CodecUnavailableError, match="earbench train resglu-small"):
+        codec.encode(clip)
+    trained = codec.with_checkpoint(small_checkpoint("resglu"))
+    assert trained.decode(trained.encode(clip)).n_samples == clip.n_samples
+
+
+class PassThrough(Coder):
+    """Sixteen bits of each sample, no network: what is left is framing, level, segments and bytes."""
+
+    architecture = "pass"
+    config_type = CoderConfig
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.scale = torch.nn.Parameter(torch.tensor(32_000.0))
+
+    alphabet = Alphabet(-32_768, -1, escape=True)
+    code_shape = (1, 512)
+
+    def forward(self, frames):
+        raise NotImplementedError
+
+    def encode(self, frames):
+        return (frames * self.scale).round().long() - 16_384
+
+    def decode(self, codes):
+        return (codes + 16_384) / self.scale
+
+
+@pytest.mark.parametrize(
+    "framing", [Framing(), Framing(side="synthesis"), Framing(ramp="half-sine", side="both")]
+)
+@pytest.mark.parametrize("level", ["none", "peak", "std"])
+def test_without_a_network_the_signal_comes_back(signal_of, framing, level):
+    """To half of what 16 bits resolve, wherever segments meet."""
+    config = CoderConfig(sample_rate_hz=8000, framing=framing, level=level, crest=6.0)
+    coder = SegmentCoder(PassThrough(config), StaticModel(frequencies(np.ones((1, 32_767), np.int64))))
+    coder._coder.alphabet = Alphabet(-32_768, -3, escape=True)
+    signal = signal_of(20_000, 8000)
+    decoded = coder.decode([coded.data for coded in coder.encode(signal)], 20_000)
+    assert np.abs(decoded - signal).max() < 2e-4
+
+
+def test_memory_does_not_grow_with_length(codec_of, signal_of):
+    """Beyond the signal itself; half a minute takes what ten seconds take (of numpy; torch is not traced)."""
+    codec = codec_of("kankanahalli")
+    load_checkpoint_of(codec)
+    extra = []
+    for seconds in (10, 30):
+        signal = clip_of(signal_of, codec, seconds).samples[0]
+        coder = codec._coder(codec.info.default)
+        tracemalloc.start()
+        segments = [coded.data for coded in coder.encode(signal)]
+        coder.decode(segments, len(signal))
+        extra.append(
+            tracemalloc.get_traced_memory()[1] - 2 * signal.nbytes
+        )  # of which one is what is decoded
+        tracemalloc.stop()
+    assert extra[1] < extra[0] + 200_000
+
+
+def test_decode_codes_of_a_segment_needs_no_other(codec_of, signal_of):
+    codec = codec_of("kankanahalli")
+    encoded = codec.encode(clip_of(signal_of, codec, 2.5))
+    checkpoint = load_checkpoint_of(codec)
+    last = encoded.segments[-1][2:]
+    count = (
+        checkpoint.coder.config.framing.n_frames(40_000) - 2 * SegmentCoder(checkpoint.coder, None).n_frames
+    )
+    codes = decode_codes(last, (count, 1, 256), checkpoint.coder.alphabet, checkpoint.tables.model("context"))
+    assert codes.shape == (count, 1, 256)
