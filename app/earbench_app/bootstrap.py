@@ -34,7 +34,9 @@ class Workbench:
         from earbench_app.background.pool import ProcessPool
         from earbench_app.background.progress import Batches
         from earbench_app.presenters.analysis import Analysis
+        from earbench_app.presenters.analysis_scene import Scene
         from earbench_app.presenters.audition import AuditionPresenter
+        from earbench_app.presenters.audition_pictures import AuditionPictures
         from earbench_app.presenters.workbench import WorkbenchPresenter
         from earbench_app.settings import cache_dir
         from earbench_app.views.qt.audition_page import SHORTCUTS, AuditionPage
@@ -47,7 +49,7 @@ class Workbench:
         self.main_thread = MainThread()
         self.quick = ProcessPool(2, self.main_thread.post, niceness=0)
         self.encoders = ProcessPool(n_encoders or _n_encoders(), self.main_thread.post)
-        self.pictures = LatestOnly(self.main_thread.post, needs=("scipy.signal",))
+        self.background = LatestOnly(self.main_thread.post, needs=("scipy.signal",))
         self.window = MainWindow()
         self.audition_page = AuditionPage()
         self.audition = AuditionPresenter(
@@ -55,11 +57,12 @@ class Workbench:
             player,
             self.quick,
             self.encoders,
-            self.pictures,
             remembered.settings,
             cache_dir() / "versions",
         )
         views = self.audition_page.analysis
+        scene = Scene(self.audition)
+        self.pictures = AuditionPictures(views.pictures, scene, self.background, remembered.settings)
         self.analysis = Analysis(
             self.audition,
             self.main_thread.post,
@@ -117,7 +120,7 @@ class Workbench:
         except OSError as error:  # the window closes all the same
             sys.stderr.write(f"earbench: {self.remembered.path} could not be saved: {error.strerror}\n")
         self.main_thread.close()
-        for part in (self.tests, self.analysis, self.quick, self.encoders, self.pictures, self.player):
+        for part in (self.tests, self.analysis, self.quick, self.encoders, self.background, self.player):
             part.close()
 
     def _restore(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_cache_path, user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from earbench_codecs.files import write_atomically
 
@@ -35,6 +35,30 @@ def _home(part: str) -> Path | None:
     return Path(home) / part if home else None
 
 
+LEVELS_DB = (-160, 20)  # of what a spectrogram can show
+SMALLEST_RANGE_DB = 10
+
+
+class SpectrogramSettings(BaseModel):
+    """How spectrograms are taken and drawn."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scale: Literal["bark", "mel", "log", "linear"] = "bark"
+    window: Literal["hann", "hamming", "blackmanharris", "boxcar"] = "hann"  # as SciPy names them
+    n_fft: Literal[256, 512, 1024, 2048, 4096, 8192, 16384] = 2048
+    hops_a_window: Literal[1, 2, 4, 8] = 4  # an overlap of 0, 50, 75, 87.5 %
+    colormap: Literal["inferno", "magma", "viridis", "cividis", "grey"] = "inferno"
+    low_db: int = Field(default=-110, ge=LEVELS_DB[0], le=LEVELS_DB[1])
+    high_db: int = Field(default=0, ge=LEVELS_DB[0], le=LEVELS_DB[1])
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> SpectrogramSettings:
+        if self.high_db - self.low_db < SMALLEST_RANGE_DB:
+            raise ValueError(f"the range must span {SMALLEST_RANGE_DB} dB at least")
+        return self
+
+
 class Settings(BaseModel):
     """Everything remembered. Unknown keys are an error: a typing mistake must not pass for a setting."""
 
@@ -51,6 +75,7 @@ class Settings(BaseModel):
     cache_limit_mb: int = Field(default=2048, ge=64)
     demo_shown: bool = False
     studies: list[str] = Field(default_factory=list)
+    spectrogram: SpectrogramSettings = SpectrogramSettings()
 
 
 class SettingsFile:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from audition_doubles import HandPool, Now, figures, tone, view_double
+from audition_doubles import HandPool, figures, tone, view_double
 
 from earbench_app.audition.making import ClipInfo
 from earbench_app.audition.workspace import State
@@ -37,7 +37,7 @@ class Bench:
         self.player, self.settings = FakePlayer(), Settings(volume_db=-6.0)
         self.quick, self.encoders = HandPool(), HandPool()
         self.presenter = AuditionPresenter(
-            self.view, self.player, self.quick, self.encoders, Now(), self.settings, Path("/cache")
+            self.view, self.player, self.quick, self.encoders, self.settings, Path("/cache")
         )
 
     def list_codecs(self) -> None:
@@ -424,19 +424,3 @@ def test_a_tick_shows_where_the_sound_is(bench: Bench) -> None:
     bench.view.ticked.emit()
     bench.view.show_position.assert_called_with(pytest.approx(1.25))
     bench.view.show_playing.assert_called_with(True)
-
-
-def test_what_sounds_is_drawn(bench: Bench) -> None:
-    bench.ready("a.wav")
-    bench.view.versions_asked.emit([MP3_64])
-    bench.encode()
-    bench.deliver()
-    assert bench.view.show_waveform.call_args.args[2] is None
-    bench.view.number_pressed.emit(0)
-    peaks, rate_hz, color = bench.view.show_waveform.call_args.args
-    assert (rate_hz, color) == (16_000, 0)
-    assert peaks.peak == pytest.approx(np.abs(tone(3.0, seed=1).samples).max())
-    bench.view.picture_requested.emit(0.0, 3.0, 300, 100, "bark")
-    picture, axis = bench.view.show_spectrogram.call_args.args
-    assert picture.db.shape[0] == 100
-    assert axis.nyquist_hz == 8000

@@ -11,9 +11,7 @@ from PySide6.QtGui import QDropEvent, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLabel, QLineEdit, QSlider, QWidget
 
-from earbench_app.analysis.frequency_axis import FrequencyAxis, Scale
 from earbench_app.analysis.peaks import PeakPyramid
-from earbench_app.analysis.spectrogram import Picture
 from earbench_app.audition.workspace import State
 from earbench_app.notifications import Notice
 from earbench_app.views.protocols import AuditionView, ClipRow, Heard, VersionRow
@@ -63,7 +61,7 @@ def calls(heard: Mock) -> list[tuple[str, tuple[Any, ...]]]:
 
 def test_the_page_has_all_that_presenters_ask_for(page: AuditionPage) -> None:
     names = [name for name in vars(AuditionView) if not name.startswith("_")]
-    assert len(names) > 40
+    assert len(names) > 30
     assert [name for name in names if not hasattr(page, name)] == []
 
 
@@ -93,7 +91,7 @@ def test_keys_work_wherever_the_focus_is(page: AuditionPage, focus: str) -> None
         "clip_list": page.clip_list,
         "play": page.transport.play,
         "volume": page.transport.volume,
-        "scales": page.spectrogram.scales,
+        "scales": page.analysis.pictures.scales,
         "waveform": page.waveform,
     }
     widgets[focus].setFocus()
@@ -223,7 +221,7 @@ def test_a_view_put_elsewhere_is_not_dragged_along(page: AuditionPage) -> None:
 
 def test_a_moving_playhead_does_not_draw_the_waveform_again(page: AuditionPage, qtbot: QtBot) -> None:
     peaks = Mock(wraps=PeakPyramid(tone(8.0).samples), peak=0.3)
-    page.show_waveform(peaks, 16_000, None)
+    page.waveform.show_peaks(peaks, None, 16_000)
     page.waveform.grab()
     n_before = peaks.envelope.call_count
     assert n_before >= 1
@@ -231,34 +229,6 @@ def test_a_moving_playhead_does_not_draw_the_waveform_again(page: AuditionPage, 
         page.show_position(step / 10)
         page.waveform.grab()
     assert peaks.envelope.call_count == n_before
-
-
-def test_a_picture_is_asked_for_at_the_resolution_of_what_is_in_view(page: AuditionPage) -> None:
-    heard = hear(page, "picture_requested")
-    page.axis.zoom(2, 0.0)
-    ((_, (start_s, end_s, n_columns, n_rows, scale)),) = calls(heard)
-    plot = page.spectrogram.plot_rect()
-    assert (start_s, end_s) == (0.0, 4.0)
-    assert (n_columns, n_rows) == (int(plot.width()), int(plot.height()))
-    assert scale == "bark"
-    page.spectrogram.scales.setCurrentText("linear")
-    assert calls(heard)[-1][1][4] == "linear"
-
-
-def test_the_spectrogram_is_drawn_the_right_way_up(page: AuditionPage) -> None:
-    db = np.full((100, 200), -120.0, np.float32)
-    db[:20, 100:] = 0.0  # loud: low frequencies, second half
-    page.show_spectrogram(Picture(db, 0.0, 8.0), FrequencyAxis(Scale.LINEAR, 8000.0))
-    image = page.spectrogram.grab().toImage()
-    ratio, plot = image.devicePixelRatio(), page.spectrogram.plot_rect()
-
-    def brightness(time_s: float, share: float) -> int:
-        x, y = page.spectrogram.x_of(time_s), plot.bottom() - share * plot.height()
-        return image.pixelColor(int(x * ratio), int(y * ratio)).lightness()
-
-    assert brightness(6.0, 0.07) > 150
-    assert brightness(2.0, 0.07) < 60
-    assert brightness(6.0, 0.75) < 60
 
 
 # Table, list, picker ---------------------------------------------------------------------------------
@@ -337,7 +307,6 @@ def test_what_sounds_is_marked_everywhere(page: AuditionPage) -> None:
     assert not page.transport.reference.isChecked()
     assert cell(page, 1, 7) == "difference from the original"
     assert cell(page, 2, 7) == "plays as soon as it is there"
-    assert page.waveform._caption == "MP3 64 − original"
 
 
 def test_a_clip_is_chosen_by_mouse_and_by_page_keys(page: AuditionPage) -> None:

@@ -87,14 +87,12 @@ def test_the_spectrogram_of_what_sounds_appears_by_itself(
 ) -> None:
     page = workbench.audition_page
     workbench.open(files)
-    qtbot.waitUntil(lambda: page.spectrogram._picture is not None, timeout=LONG_MS)
+    qtbot.waitUntil(lambda: page.spectrogram.picture is not None, timeout=LONG_MS)
     qtbot.waitUntil(lambda: page.waveform._peaks is not None, timeout=LONG_MS)
-    picture = page.spectrogram._picture
+    picture = page.spectrogram.picture
     assert picture is not None
     loudest = picture.db.mean(axis=1).argmax() / picture.db.shape[0]
-    axis = page.spectrogram._frequency
-    assert axis is not None
-    assert float(axis.frequency_hz(loudest)) == pytest.approx(350, abs=100)  # sines at 300 and 400 Hz
+    assert float(picture.axis.frequency_hz(loudest)) == pytest.approx(350, abs=100)  # sines at 300 and 400 Hz
 
 
 def test_the_cross_in_the_status_line_stops_the_encoding(

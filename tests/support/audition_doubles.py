@@ -34,7 +34,7 @@ _N_VALUES = {
     ),
     **dict.fromkeys(("closed", "devices_opening", "cancel_requested"), 0),
     **dict.fromkeys(("export_chosen", "test_requested"), 2),
-    "picture_requested": 5,
+    "peaks_requested": 0,
 }
 
 

@@ -11,7 +11,6 @@ from earbench_app.audition.making import list_codecs
 from earbench_app.audition.workspace import Clip, State, Version, Workspace
 from earbench_app.notifications import Level, Notice
 from earbench_app.presenters.audition_clips import ClipList
-from earbench_app.presenters.audition_pictures import AuditionPictures
 from earbench_app.presenters.audition_playback import AuditionPlayback
 from earbench_app.presenters.audition_versions import VersionMaker
 from earbench_app.test_request import RequestedItem, TestRequest
@@ -22,7 +21,6 @@ from earbench_codecs.setting import checked
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from earbench_app.background.latest import LatestOnly
     from earbench_app.background.pool import ProcessPool, WorkError
     from earbench_app.playback.player import Player
     from earbench_app.settings import Settings
@@ -42,7 +40,6 @@ class AuditionPresenter:
     player : Player
     quick, encoders : ProcessPool
         For what is waited for, and for what takes long.
-    pictures : LatestOnly
     settings : Settings
         Volume and last folder are kept there.
     cache_folder : Path
@@ -60,7 +57,6 @@ class AuditionPresenter:
         player: Player,
         quick: ProcessPool,
         encoders: ProcessPool,
-        pictures: LatestOnly,
         settings: Settings,
         cache_folder: Path,
     ) -> None:
@@ -73,7 +69,6 @@ class AuditionPresenter:
         self.maker = VersionMaker(self.workspace, encoders, quick, cache_folder, limit_bytes)
         self.playback = AuditionPlayback(player)
         self.clips = ClipList(self.workspace, quick)
-        self._pictures = AuditionPictures(view, pictures)
         self._connect()
         view.show_volume(settings.volume_db)
         player.set_gain_db(settings.volume_db)
@@ -337,8 +332,6 @@ class AuditionPresenter:
     def _show_heard(self) -> None:
         heard, wanted = self.playback.heard, self.playback.wanted
         self._view.show_heard(heard, wanted.version_id if wanted else None)
-        version = self.workspace.version(heard.version_id) if heard.version_id is not None else None
-        self._pictures.show(self.playback.sounding, version.color if version else None)
 
     def _show_makeup(self) -> None:
         made = self.playback.difference

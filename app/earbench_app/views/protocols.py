@@ -11,9 +11,6 @@ if TYPE_CHECKING:
 
     from psygnal import SignalInstance
 
-    from earbench_app.analysis.frequency_axis import FrequencyAxis
-    from earbench_app.analysis.peaks import PeakPyramid
-    from earbench_app.analysis.spectrogram import Picture
     from earbench_app.audition.cache import Figures
     from earbench_app.audition.workspace import State
     from earbench_app.background.progress import WorkProgress
@@ -137,10 +134,6 @@ class AuditionView(Protocol):
         """(dB)."""
 
     @property
-    def picture_requested(self) -> SignalInstance:
-        """(start in s, end in s, columns, rows, FrequencyAxis scale name)."""
-
-    @property
     def export_requested(self) -> SignalInstance:
         """(list of version ids)."""
 
@@ -185,15 +178,6 @@ class AuditionView(Protocol):
 
     def show_duration(self, duration_s: float) -> None:
         """Set the time axis for a new clip, zoomed out; 0 for none."""
-
-    def show_waveform(self, peaks: PeakPyramid | None, sample_rate_hz: int, color: int | None) -> None:
-        """Draw a waveform; `color` is the version's place in the palette, None for the original."""
-
-    def refresh_spectrogram(self, sample_rate_hz: int) -> None:
-        """Ask for a picture anew, as the sound or the axis changed."""
-
-    def show_spectrogram(self, picture: Picture | None, axis: FrequencyAxis | None) -> None:
-        """Draw a picture."""
 
     def show_codecs(self, codecs: Sequence[CodecInfo]) -> None:
         """Fill the picker."""

@@ -11,6 +11,7 @@ from earbench_app.views.qt.audible_map_view import AudibleMapPanel
 from earbench_app.views.qt.empty_state import EmptyState
 from earbench_app.views.qt.levels_panel import LevelsPanel
 from earbench_app.views.qt.noise_panel import NoisePanel
+from earbench_app.views.qt.spectrogram_panel import SpectrogramPanel
 from earbench_app.views.qt.spectrum_panel import SpectrumPanel
 from earbench_app.views.qt.theme import GRID_PX
 
@@ -29,6 +30,7 @@ class AnalysisArea(QSplitter):
     ) -> None:
         super().__init__(Qt.Orientation.Horizontal)
         self.setObjectName("analysis_area")
+        self.pictures = SpectrogramPanel(waveform, spectrogram)
         self.map_panel = AudibleMapPanel(axis)
         self.noise = NoisePanel()
         self.spectrum = SpectrumPanel()
@@ -40,10 +42,11 @@ class AnalysisArea(QSplitter):
         )
         self.stack = QSplitter(Qt.Orientation.Vertical)
         self.stack.setChildrenCollapsible(False)
-        for widget, stretch in ((waveform, 2), (spectrogram, 4), (self.map_panel, 3)):
+        for widget, stretch in ((waveform, 2), (self.pictures, 4), (self.map_panel, 3)):
             self.stack.addWidget(widget)
             self.stack.setStretchFactor(self.stack.count() - 1, stretch)
         self.stack.setSizes([9 * GRID_PX, 21 * GRID_PX, 20 * GRID_PX])
+        self.stack.setSizes([9 * GRID_PX, 27 * GRID_PX, 15 * GRID_PX])
         self.tabs = self._tabs()
         self.addWidget(_surface(ruler, self.stack))
         self.addWidget(_surface(self.tabs))
@@ -56,7 +59,7 @@ class AnalysisArea(QSplitter):
     def exporters(self) -> tuple[ViewExporter, ...]:
         """What saves and copies the views."""
         panels = (self.map_panel, self.noise, self.spectrum, self.levels)
-        return tuple(panel.exporter for panel in panels)
+        return *self.pictures.exporters, *(panel.exporter for panel in panels)
 
     def _tabs(self) -> QTabWidget:
         tabs = QTabWidget()

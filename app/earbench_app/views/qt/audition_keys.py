@@ -28,6 +28,7 @@ SHORTCUTS: Shortcuts = (
     ("← →", "1 s back or on; with Shift 0.1 s"),
     ("Esc", "stop"),
     ("+  −", "zoom in or out at the playhead"),
+    ("W  Alt+← →", "wipe between two versions; move its line"),
     ("F  Z", "see the whole clip; see the selection"),
     ("PgUp  PgDn", "previous or next clip"),
     ("Ctrl+N", "add versions"),
@@ -39,7 +40,7 @@ SHORTCUTS: Shortcuts = (
 
 def bind_keys(page: AuditionPage) -> None:
     """Make the shortcuts; a text field keeps its letters, as it claims them before a shortcut can."""
-    axis = page.axis
+    axis, pictures = page.axis, page.analysis.pictures
     table: dict[str, Callable[[], object]] = {
         "Space": page.play_toggled.emit,
         "R": lambda: page.version_chosen.emit(None),
@@ -61,6 +62,9 @@ def bind_keys(page: AuditionPage) -> None:
         "PgDown": lambda: page.step_clip(1),
         "N": page.analysis.map_panel.worst_requested.emit,
         "M": page.analysis.map_panel.audible_requested.emit,
+        "W": pictures.toggle_wipe,
+        "Alt+Left": lambda: pictures.step_wipe(-1),
+        "Alt+Right": lambda: pictures.step_wipe(1),
         "Ctrl+N": page.open_picker,
         "Ctrl+E": page.request_export,
         "Ctrl+T": page.request_test,

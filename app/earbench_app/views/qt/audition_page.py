@@ -41,9 +41,6 @@ if TYPE_CHECKING:
 
     from PySide6.QtGui import QDragEnterEvent, QDropEvent
 
-    from earbench_app.analysis.frequency_axis import FrequencyAxis
-    from earbench_app.analysis.peaks import PeakPyramid
-    from earbench_app.analysis.spectrogram import Picture
     from earbench_app.notifications import Notice
     from earbench_app.views.protocols import ClipRow, VersionRow
     from earbench_codecs.base import CodecInfo, Setting
@@ -139,11 +136,6 @@ class AuditionPage(QWidget):
         """(dB)."""
         return self.transport.volume_changed
 
-    @property
-    def picture_requested(self) -> SignalInstance:
-        """(start s, end s, columns, rows, scale)."""
-        return self.spectrogram.picture_requested
-
     # Setters -----------------------------------------------------------------------------------------
 
     def show_clips(self, rows: Sequence[ClipRow], current: int | None) -> None:
@@ -163,13 +155,10 @@ class AuditionPage(QWidget):
         self.table.show_row(row)
 
     def show_heard(self, heard: Heard, waiting_for: int | None) -> None:
-        """Mark what sounds, in the table, on the buttons and over the waveform."""
+        """Mark what sounds, in the table and on the buttons."""
         self._heard = heard
         self.table.show_heard(heard, waiting_for)
         self.transport.show_heard(heard)
-        title = "Original" if heard.version_id is None else self.table.title_of(heard.version_id)
-        part = " − original, what exceeds the mask" if heard.audible else " − original"
-        self.waveform.show_caption(f"{title}{part}" if heard.difference else title)
 
     def show_playing(self, playing: bool) -> None:
         """Turn the button, and poll at the screen's rate while sound runs."""
@@ -200,19 +189,6 @@ class AuditionPage(QWidget):
         """Set the time axis for a new clip, zoomed out."""
         self.axis.set_duration(duration_s)
         self.transport.show_duration(duration_s)
-
-    def show_waveform(self, peaks: PeakPyramid | None, sample_rate_hz: int, color: int | None) -> None:
-        """Draw a waveform."""
-        self.waveform.show_peaks(peaks, sample_rate_hz, color)
-
-    def refresh_spectrogram(self, sample_rate_hz: int) -> None:
-        """Ask for a picture anew."""
-        del sample_rate_hz
-        self.spectrogram.ask()
-
-    def show_spectrogram(self, picture: Picture | None, axis: FrequencyAxis | None) -> None:
-        """Draw a picture."""
-        self.spectrogram.show_picture(picture, axis)
 
     def show_codecs(self, codecs: Sequence[CodecInfo]) -> None:
         """Fill the picker."""

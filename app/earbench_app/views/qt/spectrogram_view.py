@@ -8,44 +8,36 @@ import numpy as np
 from psygnal import Signal
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen
-from PySide6.QtWidgets import QComboBox
 
-from earbench_app.analysis.frequency_axis import Scale
+from earbench_app.analysis.colormaps import colormap
+from earbench_app.settings import SpectrogramSettings
+from earbench_app.views.picture_protocols import Part
 from earbench_app.views.qt.theme import GRID_PX, number_font, theme
 from earbench_app.views.qt.time_panel import RIGHT_PX, TimePanel
+from earbench_app.views.qt.waveform_view import time_text
+from earbench_app.views.qt.wipe import paint_captions, paint_wipe, split
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from numpy.typing import NDArray
-    from PySide6.QtGui import QResizeEvent
+    from PySide6.QtGui import QResizeEvent, QShowEvent
     from PySide6.QtWidgets import QWidget
 
-    from earbench_app.analysis.frequency_axis import FrequencyAxis
     from earbench_app.analysis.spectrogram import Picture
+    from earbench_app.views.picture_protocols import Side
     from earbench_app.views.qt.time_axis import TimeAxis
 
-RANGE_DB = (-110.0, 0.0)  # below a full-scale sine
-# Inferno (S. van der Walt, N. Smith; CC0) at 17 places, perceptually uniform; within 6 / 255 of the whole.
-_INFERNO = (
-    *(0x000004, 0x0B0724, 0x210C4A, 0x3D0965, 0x57106E, 0x71196E, 0x8A226A, 0xA32C61, 0xBC3754),
-    *(0xD04545, 0xE35933, 0xF1711F, 0xF98C0A, 0xFCAA0F, 0xF9C932, 0xF2E865, 0xFCFFA4),
-)
-_SCALES = {"Bark": Scale.BARK, "log": Scale.LOG, "linear": Scale.LINEAR, "mel": Scale.MEL}
-
-
-def inferno() -> list[int]:
-    """Return 256 colours as Qt's RGB words."""
-    stops = np.array([(rgb >> 16, rgb >> 8 & 255, rgb & 255) for rgb in _INFERNO], np.float64)
-    places = np.linspace(0, len(_INFERNO) - 1, 256)
-    channels = [np.interp(places, np.arange(len(_INFERNO)), stops[:, i]) for i in range(3)]
-    return [QColor(*(round(c) for c in rgb)).rgb() for rgb in zip(*channels, strict=True)]
+_RIGHT_MIDDLE = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class SpectrogramView(TimePanel):
-    """Asks for pictures with `picture_requested` (start s, end s, columns, rows, scale)."""
+    """Asks for pictures with `part_requested` (Part); left of the wipe is another version's."""
 
-    picture_requested = Signal(float, float, int, int, str)
+    part_requested = Signal(Part)
     region_opacity = 0.0  # a tint would change the levels read from the colours
     playhead_color = "#FFFFFF"
+    wipes = True
 
     def __init__(self, axis: TimeAxis, parent: QWidget | None = None) -> None:
         super().__init__(axis, parent)
@@ -53,15 +45,11 @@ class SpectrogramView(TimePanel):
         self.setAccessibleName("Spectrogram")
         self.setAccessibleDescription("Drag to select a loop, click to seek, wheel to zoom")
         self.setMinimumHeight(12 * GRID_PX)
-        self._colors = inferno()
-        self._image: QImage | None = None
-        self._picture: Picture | None = None
-        self._frequency: FrequencyAxis | None = None
-        self.scales = QComboBox(self)
-        self.scales.addItems(list(_SCALES))
-        self.scales.setAccessibleName("Frequency scale")
-        self.scales.setToolTip("Frequency scale")
-        self.scales.currentIndexChanged.connect(lambda _: self.ask())
+        self._settings = SpectrogramSettings()
+        self.picture: Picture | None = None
+        self.left: Picture | None = None
+        self._images: tuple[QImage | None, QImage | None] = (None, None)
+        self._sides: tuple[Side | None, Side | None] = (None, None)
         axis.view_changed.connect(self.ask)
 
     def sizeHint(self) -> QSize:
@@ -70,65 +58,127 @@ class SpectrogramView(TimePanel):
 
     def ask(self) -> None:
         """Ask for a picture of what is in view, at the screen's resolution."""
-        ratio = self.devicePixelRatioF()
-        plot = self.plot_rect()
-        if self.axis.span_s > 0 and plot.width() > 0 and self.isVisible():
-            self.picture_requested.emit(
-                self.axis.start_s,
-                self.axis.end_s,
-                int(plot.width() * ratio),
-                int(plot.height() * ratio),
-                _SCALES[self.scales.currentText()].value,
-            )
+        ratio, plot = self.devicePixelRatioF(), self.plot_rect()
+        n_columns, n_rows = int(plot.width() * ratio), int(plot.height() * ratio)
+        if self.axis.span_s > 0 and n_columns > 0 and n_rows > 0 and self.isVisible():
+            self.part_requested.emit(Part(self.axis.start_s, self.axis.end_s, n_columns, n_rows))
 
-    def show_picture(self, picture: Picture | None, axis: FrequencyAxis | None) -> None:
-        """Draw a picture; None clears."""
-        self._picture, self._frequency = picture, axis
-        self._image = None if picture is None else self._as_image(picture.db)
+    def show_settings(self, settings: SpectrogramSettings) -> None:
+        """Draw in these colours; transforms and axis come with the next picture."""
+        self._settings = settings
+        self.show_pictures(self.picture, self.left)
+
+    def show_pictures(self, picture: Picture | None, left: Picture | None) -> None:
+        """Draw a picture, and another left of the wipe; None clears."""
+        self.picture, self.left = picture, left
+        self._images = (self._as_image(picture), self._as_image(left))
         self.redraw()
+
+    def show_sides(self, heard: Side | None, left: Side | None) -> None:
+        """Name what is either side of the wipe."""
+        if (heard, left) != self._sides:
+            self._sides = (heard, left)
+            self.redraw()
+
+    def read_out(self, place: QPointF) -> str:
+        """Return time, frequency and the level drawn there."""
+        wipe_x = self.wipe_x() if self.left is not None else None
+        picture = self.left if wipe_x is not None and place.x() < wipe_x else self.picture
+        if picture is None:
+            return ""
+        plot, time_s = self.plot_rect(), self.time_at(place.x())
+        position = (plot.bottom() - place.y()) / plot.height()
+        db = picture.at(time_s, position)
+        hz = float(picture.axis.frequency_hz(position))
+        level = "" if db is None else f"  {db:.1f} dBFS"
+        return f"{time_text(time_s, self.axis.span_s / plot.width())}  {hz:.0f} Hz{level}".replace("-", "−")
+
+    def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
+        """Return a row a column of the picture: version, time, dB of each frequency."""
+        hz = () if self.picture is None else self.picture.frequencies_hz().tolist()
+        return ["version", "time_s", *(f"dbfs_at_{f:.1f}_hz" for f in hz)], self._table_rows()
+
+    def _table_rows(self) -> Iterator[Sequence[object]]:
+        for side, picture in zip(self._sides, (self.picture, self.left), strict=True):
+            if side is not None and picture is not None:
+                for time_s, column in zip(picture.times_s().tolist(), picture.db.T, strict=True):
+                    yield [side.title, round(time_s, 6), *np.round(column.astype(float), 2).tolist()]
+
+    # Painting ----------------------------------------------------------------------------------------
+
+    def paint_picture(self, painter: QPainter) -> None:
+        """Draw the view for a file: without playhead and selection."""
+        painter.fillRect(self.rect(), QColor(theme().surface))
+        self.paint_content(painter, self.plot_rect())
 
     def paint_content(self, painter: QPainter, plot: QRectF) -> None:
         """Draw the picture where its times are now, the axis at the left, the colour bar at the right."""
-        if self._image is None or self._picture is None:
+        if self.picture is None:
             painter.fillRect(plot, QColor(theme().plot))
             painter.setPen(QColor(theme().muted))
             if self.axis.duration_s > 0:
                 painter.drawText(plot, Qt.AlignmentFlag.AlignCenter, "computing the spectrogram…")
             return
-        painter.fillRect(plot, QColor.fromRgb(self._colors[0]))
-        left, right = self.x_of(self._picture.start_s), self.x_of(self._picture.end_s)
-        painter.save()
-        painter.setClipRect(plot)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        painter.drawImage(QRectF(left, plot.top(), right - left, plot.height()), self._image)
-        painter.restore()
         painter.setFont(number_font(self.font()))
+        painter.fillRect(plot, QColor.fromRgb(int(self._words()[0])))
+        wipe_x = self.wipe_x() if self.left is not None else None
+        if wipe_x is None:
+            self._paint_picture(painter, plot, plot, self.picture, self._images[0])
+        else:
+            left, right = split(plot, wipe_x)
+            self._paint_picture(painter, plot, left, self.left, self._images[1])
+            self._paint_picture(painter, plot, right, self.picture, self._images[0])
         self._paint_frequencies(painter, plot)
         self._paint_color_bar(painter, plot)
+        if wipe_x is not None:
+            paint_wipe(painter, plot, wipe_x)
+            paint_captions(painter, plot, wipe_x, *self._sides)
+
+    def _paint_picture(
+        self, painter: QPainter, plot: QRectF, clip: QRectF, picture: Picture | None, image: QImage | None
+    ) -> None:
+        if picture is None or image is None:
+            return
+        left, right = self.x_of(picture.start_s), self.x_of(picture.end_s)
+        painter.save()
+        painter.setClipRect(clip)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)  # it has a value a pixel
+        painter.drawImage(QRectF(left, plot.top(), right - left, plot.height()), image)
+        painter.restore()
+
+    def _words(self) -> NDArray[np.uint32]:
+        """Return the 256 colours as Qt's words."""
+        red, green, blue = colormap(self._settings.colormap).T.astype(np.uint32)
+        words: NDArray[np.uint32] = np.uint32(255 << 24) | (red << 16) | (green << 8) | blue
+        return words
+
+    def _as_image(self, picture: Picture | None) -> QImage | None:
+        if picture is None:
+            return None
+        low, high = self._settings.low_db, self._settings.high_db
+        levels = np.clip((picture.db - np.float32(low)) * np.float32(255 / (high - low)), 0, 255)
+        pixels = self._words()[np.ascontiguousarray(levels.astype(np.uint8)[::-1])]
+        n_rows, n_columns = pixels.shape
+        image = QImage(pixels.data, n_columns, n_rows, 4 * n_columns, QImage.Format.Format_RGB32)
+        return image.copy()  # owns its bytes
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Ask for a picture of the new size."""
         super().resizeEvent(event)
-        self.scales.adjustSize()
-        self.scales.move(self.width() - RIGHT_PX - self.scales.width() - GRID_PX, GRID_PX)
         self.ask()
 
-    def _as_image(self, db: NDArray[np.float32]) -> QImage:
-        low, high = RANGE_DB
-        levels = np.clip((db[::-1] - low) / (high - low) * 255, 0, 255).astype(np.uint8)
-        n_rows, n_columns = levels.shape
-        image = QImage(
-            np.ascontiguousarray(levels).data, n_columns, n_rows, n_columns, QImage.Format.Format_Indexed8
-        ).copy()  # owns its bytes
-        image.setColorTable(self._colors)
-        return image
+    def showEvent(self, event: QShowEvent) -> None:
+        """Ask for what was not computed while nobody could see it."""
+        super().showEvent(event)
+        self.ask()
 
     def _paint_frequencies(self, painter: QPainter, plot: QRectF) -> None:
-        assert self._frequency is not None
-        ticks = self._frequency.ticks_hz()
+        assert self.picture is not None
+        axis = self.picture.axis
+        ticks = axis.ticks_hz()
         lowest_px = plot.bottom() + GRID_PX * 2
-        for hz, place in zip(ticks, self._frequency.position(ticks), strict=True):
-            y_px = plot.bottom() - float(place) * plot.height()
+        for hz, place in zip(ticks, axis.position(ticks).tolist(), strict=True):
+            y_px = plot.bottom() - place * plot.height()
             if lowest_px - y_px < 2 * GRID_PX:
                 continue  # labels would touch
             lowest_px = y_px
@@ -137,21 +187,19 @@ class SpectrogramView(TimePanel):
             painter.setPen(QColor(theme().muted))
             text = f"{hz / 1000:g}k" if hz >= 1000 else f"{hz:g}"
             y_px = min(max(y_px, plot.top() + 8), plot.bottom() - 8)
-            place_px = QRectF(0, y_px - 8, plot.left() - 6, 16)
-            painter.drawText(place_px, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+            painter.drawText(QRectF(0, y_px - 8, plot.left() - 6, 16), _RIGHT_MIDDLE, text)
         painter.setPen(QColor(theme().muted))
         painter.drawText(QRectF(2, plot.top(), plot.left() - 6, 16), Qt.AlignmentFlag.AlignLeft, "Hz")
 
     def _paint_color_bar(self, painter: QPainter, plot: QRectF) -> None:
         bar = QRectF(plot.right() + 6, plot.top() + 4, 6, plot.height() - 8)
-        column = np.arange(255, -1, -1, dtype=np.uint8)
-        image = QImage(np.repeat(column, 4).data, 1, 256, 4, QImage.Format.Format_Indexed8).copy()
-        image.setColorTable(self._colors)
-        painter.drawImage(bar, image)
+        pixels = np.ascontiguousarray(self._words()[::-1])
+        painter.drawImage(bar, QImage(pixels.data, 1, 256, 4, QImage.Format.Format_RGB32))
         painter.setPen(QColor(theme().muted))
-        low, high = RANGE_DB
-        for db in (0, -50, -100):
+        low, high = self._settings.low_db, self._settings.high_db
+        for db in (high, round((high + low) / 20) * 10, low):
             y_px = bar.top() + (high - db) / (high - low) * bar.height()
             y_px = min(max(y_px, plot.top() + 8), plot.bottom() - 8)
-            place = QRectF(bar.right() + 4, y_px - 8, RIGHT_PX - 14, 16)
-            painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, f"{db} dB" if db == 0 else f"−{-db}")
+            place = QRectF(bar.right() + 4, y_px - 8, RIGHT_PX - 12, 16)
+            text = f"{db} dB" if db == high else f"{db}"
+            painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, text.replace("-", "−"))

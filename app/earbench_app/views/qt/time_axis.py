@@ -1,4 +1,4 @@
-"""The time axis all panels share: what part of the clip is seen, the playhead, the loop region."""
+"""What all panels over time share: the part of the clip that is seen, playhead, loop region, wipe."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ SHORTEST_VIEW_S = 0.005
 
 
 class TimeAxis:
-    """One viewport, one playhead, one region. Seconds throughout."""
+    """One viewport, one playhead, one region, one wipe. Seconds throughout, but for the wipe.
+
+    Attributes
+    ----------
+    wipe : float or None
+        Where the line of the wipe stands, 0 at the left end of the view to 1 at the right; None without one.
+    """
 
     view_changed = Signal()
     playhead_moved = Signal(float, float)  # from, to
     region_changed = Signal()
+    wipe_changed = Signal()
 
     def __init__(self) -> None:
         self.duration_s = 0.0
@@ -21,6 +28,8 @@ class TimeAxis:
         self.playhead_s = 0.0
         self.region_s: tuple[float, float] | None = None
         self.looping = False
+        self.wipe: float | None = None
+        self._last_wipe = 0.5
 
     @property
     def span_s(self) -> float:
@@ -68,6 +77,18 @@ class TimeAxis:
         """Show a region, and whether it loops."""
         self.region_s, self.looping = region_s, looping
         self.region_changed.emit()
+
+    def set_wiping(self, on: bool) -> None:
+        """Show the wipe where it was last, or take it away."""
+        if on != (self.wipe is not None):
+            self.wipe = self._last_wipe if on else None
+            self.wipe_changed.emit()
+
+    def move_wipe(self, share: float) -> None:
+        """Move the line of the wipe, if there is one; it stays in view."""
+        if self.wipe is not None:
+            self.wipe = self._last_wipe = min(max(0.0, share), 1.0)
+            self.wipe_changed.emit()
 
     def _show(self, start_s: float, span_s: float) -> None:
         span_s = min(span_s, self.duration_s)

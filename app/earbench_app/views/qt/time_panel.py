@@ -1,4 +1,4 @@
-"""What every panel over time does alike: mapping, cached content, playhead, region, mouse."""
+"""What every panel over time does alike: mapping, cached content, playhead, region, wipe, read-out, mouse."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QWidget
 
-from earbench_app.views.qt.theme import GRID_PX, theme
+from earbench_app.views.qt.theme import GRID_PX, number_font, theme
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QMouseEvent, QPaintEvent, QResizeEvent, QWheelEvent
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from earbench_app.views.qt.time_axis import TimeAxis
 
 LEFT_PX, RIGHT_PX = 7 * GRID_PX, 7 * GRID_PX  # gutters for the labels of the vertical axis
-_DRAG_PX, _EDGE_PX = 4, 5
+_DRAG_PX, _EDGE_PX, _WIPE_PX = 4, 5, 6
 _ZOOM_A_NOTCH = 1.25
 
 
@@ -26,13 +26,14 @@ class TimePanel(QWidget):
     """Draws its content once into a pixmap; a moving playhead repaints two strips only.
 
     A drag selects a region, a click seeks, the wheel zooms, Shift and the wheel or a drag with Alt or the
-    middle button pans, a double click shows the whole clip.
+    middle button pans, a double click shows the whole clip. Where the panel `wipes`, the line is dragged.
     """
 
     seek_requested = Signal(float)
     region_selected = Signal(object)
     region_opacity = 0.16
     playhead_color = ""  # that of `Theme.error` where empty
+    wipes = False
 
     def __init__(self, axis: TimeAxis, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -40,15 +41,23 @@ class TimePanel(QWidget):
         self._content: QPixmap | None = None
         self._pressed_px: float | None = None
         self._anchor_s: float | None = None  # the fixed end of the region being dragged
-        self._panning = False
+        self._panning = self._wiping = False
+        self._pointer: QPointF | None = None
         self.setMouseTracking(True)
         axis.view_changed.connect(self.redraw)
         axis.region_changed.connect(lambda: self.update())
         axis.playhead_moved.connect(self._playhead_moved)
+        if self.wipes:
+            axis.wipe_changed.connect(self.redraw)
 
     @abstractmethod
     def paint_content(self, painter: QPainter, plot: QRectF) -> None:
         """Draw all but region and playhead; `plot` is the part over which time runs."""
+
+    def read_out(self, place: QPointF) -> str:
+        """Return what to say of a place in the plot."""
+        del place
+        return ""
 
     def plot_rect(self) -> QRectF:
         """Return the part over which time runs."""
@@ -64,6 +73,13 @@ class TimePanel(QWidget):
         plot = self.plot_rect()
         time_s = self.axis.start_s + (x_px - plot.left()) / max(1.0, plot.width()) * self.axis.span_s
         return min(max(0.0, time_s), self.axis.duration_s)
+
+    def wipe_x(self) -> float | None:
+        """Return where the line of the wipe is drawn, if there is one."""
+        if self.axis.wipe is None or not self.wipes:
+            return None
+        plot = self.plot_rect()
+        return plot.left() + self.axis.wipe * plot.width()
 
     def redraw(self) -> None:
         """Draw the content anew at the next paint."""
@@ -88,6 +104,7 @@ class TimePanel(QWidget):
                 painter.setClipRect(self.plot_rect())
                 self._paint_region(painter)
                 self._paint_playhead(painter)
+                self._paint_read_out(painter)
 
     def _drawn(self) -> QPixmap:
         ratio = self.devicePixelRatioF()
@@ -116,6 +133,24 @@ class TimePanel(QWidget):
         painter.setPen(QPen(QColor(self.playhead_color or theme().error), 1.5))
         painter.drawLine(QPointF(x_px, 0), QPointF(x_px, self.height()))
 
+    def _paint_read_out(self, painter: QPainter) -> None:
+        text = self.read_out(self._pointer) if self._pointer and self._pressed_px is None else ""
+        if not text or self._pointer is None:
+            return
+        plot = self.plot_rect()
+        painter.setFont(number_font(self.font()))
+        flags = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        box = painter.boundingRect(plot, flags, text)
+        beside = self._pointer + QPointF(2 * GRID_PX, -box.height() - GRID_PX)
+        left = min(beside.x(), plot.right() - box.width() - GRID_PX)
+        top = beside.y() if beside.y() > plot.top() + 2 else self._pointer.y() + 2 * GRID_PX
+        box.moveTopLeft(QPointF(left, min(top, plot.bottom() - box.height() - 2)))
+        back = QColor(theme().raised)
+        back.setAlphaF(0.92)
+        painter.fillRect(box.adjusted(-4, -2, 4, 2), back)
+        painter.setPen(QColor(theme().text))
+        painter.drawText(box, flags, text)
+
     def _playhead_moved(self, before_s: float, after_s: float) -> None:
         for time_s in (before_s, after_s):
             self.update(QRect(int(self.x_of(time_s)) - 3, 0, 7, self.height()))
@@ -140,6 +175,9 @@ class TimePanel(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin a selection, the moving of an edge, or a pan."""
         x_px = event.position().x()
+        if event.button() == Qt.MouseButton.LeftButton and self._on_wipe(x_px):
+            self._wiping = True
+            return
         middle = event.button() == Qt.MouseButton.MiddleButton
         self._panning = middle or bool(event.modifiers() & Qt.KeyboardModifier.AltModifier)
         if self._panning or event.button() == Qt.MouseButton.LeftButton:
@@ -149,11 +187,14 @@ class TimePanel(QWidget):
                 self._anchor_s = self.axis.region_s[1 - edge]
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Show what a drag would select, or pan."""
+        """Read out what is under the pointer; show what a drag would select, pan, or move the wipe."""
         x_px = event.position().x()
-        if self._pressed_px is None:
-            near_edge = self._edge_at(x_px) is not None
-            self.setCursor(Qt.CursorShape.SizeHorCursor if near_edge else Qt.CursorShape.ArrowCursor)
+        self._point_at(event.position())
+        if self._wiping:
+            plot = self.plot_rect()
+            self.axis.move_wipe((x_px - plot.left()) / max(1.0, plot.width()))
+        elif self._pressed_px is None:
+            self.setCursor(self._cursor_at(x_px))
         elif self._panning:
             self.axis.pan(self.time_at(self._pressed_px) - self.time_at(x_px))
             self._pressed_px = x_px
@@ -164,6 +205,9 @@ class TimePanel(QWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Select what was dragged over, or seek where nothing was."""
+        if self._wiping:
+            self._wiping = False
+            return
         pressed_px, self._pressed_px = self._pressed_px, None
         anchor_s, x_px = self._anchor_s, event.position().x()
         if pressed_px is None or self._panning or self.axis.duration_s == 0:
@@ -173,6 +217,11 @@ class TimePanel(QWidget):
         else:
             self.seek_requested.emit(self.time_at(x_px))
         self._anchor_s = None
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Take the read-out away."""
+        super().leaveEvent(event)
+        self._point_at(None)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Show the whole clip."""
@@ -190,6 +239,22 @@ class TimePanel(QWidget):
         else:
             self.axis.zoom(_ZOOM_A_NOTCH ** (delta.y() / 120), self.time_at(event.position().x()))
         event.accept()
+
+    def _point_at(self, place: QPointF | None) -> None:
+        inside = place is not None and self.plot_rect().contains(place)
+        before, self._pointer = self._pointer, place if inside else None
+        if before != self._pointer:
+            self.update()
+
+    def _on_wipe(self, x_px: float) -> bool:
+        wipe_x = self.wipe_x()
+        return wipe_x is not None and abs(wipe_x - x_px) <= _WIPE_PX
+
+    def _cursor_at(self, x_px: float) -> Qt.CursorShape:
+        if self._on_wipe(x_px):
+            return Qt.CursorShape.SplitHCursor
+        near_edge = self._edge_at(x_px) is not None
+        return Qt.CursorShape.SizeHorCursor if near_edge else Qt.CursorShape.ArrowCursor
 
     def _dragged(self, x_px: float) -> tuple[float, float]:
         assert self._anchor_s is not None

@@ -6,17 +6,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QPainter
 
-from earbench_app.views.qt.theme import GRID_PX, number_font, theme, version_color
+from earbench_app.views.qt.theme import GRID_PX, number_font, theme
 from earbench_app.views.qt.time_panel import TimePanel
+from earbench_app.views.qt.wave_lane import lane_as_curve, lane_as_image
+from earbench_app.views.qt.wipe import paint_captions, paint_wipe, side_color, split
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import TypeAlias
+
     from numpy.typing import NDArray
     from PySide6.QtWidgets import QWidget
 
-    from earbench_app.analysis.peaks import PeakPyramid
+    from earbench_app.analysis.peaks import Envelope, PeakPyramid
+    from earbench_app.views.picture_protocols import Side
     from earbench_app.views.qt.time_axis import TimeAxis
+
+    Pixels: TypeAlias = NDArray[np.float64]
+    _DrawLane: TypeAlias = Callable[[QPainter, QRectF, Pixels, Pixels, Pixels, QColor], None]
 
 _STEPS_S = (
     0.001,
@@ -68,7 +77,9 @@ class TimeRuler(TimePanel):
 
 
 class WaveformView(TimePanel):
-    """Minimum and maximum of each pixel's samples."""
+    """Minimum and maximum of each pixel's samples; left of the wipe, those of another version."""
+
+    wipes = True
 
     def __init__(self, axis: TimeAxis, parent: QWidget | None = None) -> None:
         super().__init__(axis, parent)
@@ -77,62 +88,119 @@ class WaveformView(TimePanel):
         self.setAccessibleDescription("Drag to select a loop, click to seek, wheel to zoom")
         self.setMinimumHeight(9 * GRID_PX)
         self._peaks: PeakPyramid | None = None
+        self._left: PeakPyramid | None = None
+        self._sides: tuple[Side | None, Side | None] = (None, None)
         self._rate_hz = 0
-        self._color: int | None = None
-        self._caption = ""
         self._top_db = 0.0
 
     def sizeHint(self) -> QSize:
         """Return a height at which stereo can be read."""
         return QSize(80 * GRID_PX, 16 * GRID_PX)
 
-    def show_peaks(self, peaks: PeakPyramid | None, sample_rate_hz: int, color: int | None) -> None:
-        """Draw this; `color` is the version's place in the palette, None for the original."""
-        self._peaks, self._rate_hz, self._color = peaks, sample_rate_hz, color
+    def show_peaks(self, peaks: PeakPyramid | None, left: PeakPyramid | None, sample_rate_hz: int) -> None:
+        """Draw this, and `left` left of the wipe."""
+        self._peaks, self._left, self._rate_hz = peaks, left, sample_rate_hz
         self.redraw()
 
-    def show_caption(self, caption: str) -> None:
-        """Name what is drawn, in the corner."""
-        if caption != self._caption:
-            self._caption = caption
+    def show_sides(self, heard: Side | None, left: Side | None) -> None:
+        """Name what is drawn, and give it its colour."""
+        if (heard, left) != self._sides:
+            self._sides = (heard, left)
             self.redraw()
+
+    def read_out(self, place: QPointF) -> str:
+        """Return time, and the peak of each channel in the pixel."""
+        peaks = self._left if self._is_left(place.x()) else self._peaks
+        if peaks is None:
+            return ""
+        pixel_s = self.axis.span_s / max(1.0, self.plot_rect().width() * self.devicePixelRatioF())
+        time_s = self.time_at(place.x())
+        envelope = self._envelope(peaks, time_s, time_s + pixel_s, 1)
+        levels = [
+            dbfs_text(max(-low[0], high[0])) for low, high in zip(envelope.low, envelope.high, strict=True)
+        ]
+        return f"{time_text(time_s, pixel_s)}  " + "  ".join(levels)
+
+    def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
+        """Return what is drawn: lowest and highest sample of each column, of one channel after the other."""
+        header = ("version", "channel", "start_s", "end_s", "lowest", "highest")
+        return header, self._table_rows()
+
+    def _table_rows(self) -> Iterator[Sequence[object]]:
+        for side, peaks in zip(self._sides, (self._peaks, self._left), strict=True):
+            if side is None or peaks is None:
+                continue
+            envelope = self._envelope(peaks, self.axis.start_s, self.axis.end_s, self._n_columns())
+            edges_s = (envelope.edges / self._rate_hz).tolist()
+            for channel, (low, high) in enumerate(
+                zip(envelope.low.tolist(), envelope.high.tolist(), strict=True)
+            ):
+                for start_s, end_s, lowest, highest in zip(edges_s, edges_s[1:], low, high, strict=False):
+                    yield side.title, channel + 1, round(start_s, 6), round(end_s, 6), lowest, highest
+
+    # Painting ----------------------------------------------------------------------------------------
 
     def paint_content(self, painter: QPainter, plot: QRectF) -> None:
         """Draw the channels, one above the other."""
+        self._paint(painter, plot, lane_as_image)
+
+    def paint_picture(self, painter: QPainter) -> None:
+        """Draw the view for a file: in curves, without playhead and selection."""
+        painter.fillRect(self.rect(), QColor(theme().surface))
+        self._paint(painter, self.plot_rect(), lane_as_curve)
+
+    def _paint(self, painter: QPainter, plot: QRectF, draw: _DrawLane) -> None:
         painter.fillRect(plot, QColor(theme().plot))
         if self._peaks is None or self.axis.span_s == 0:
             return
-        start = int(self.axis.start_s * self._rate_hz)
-        end = int(np.ceil(self.axis.end_s * self._rate_hz))
-        envelope = self._peaks.envelope(start, end, int(plot.width() * self.devicePixelRatioF()))
-        x_px = np.array([self.x_of(edge / self._rate_hz) for edge in envelope.edges])
-        self._top_db = top_db(self._peaks)
-        n_channels = len(envelope.low)
-        lane_px = plot.height() / n_channels
-        for channel in range(n_channels):
-            lane = QRectF(plot.left(), plot.top() + channel * lane_px, plot.width(), lane_px)
-            self._paint_scale(painter, lane)
-            painter.setClipRect(plot)
-            self._paint_lane(painter, lane, x_px, envelope.low[channel], envelope.high[channel])
-            painter.setClipping(False)
-        self._paint_caption(painter, plot)
+        self._top_db = max(top_db(peaks) for peaks in (self._peaks, self._left) if peaks is not None)
+        wipe_x = self.wipe_x() if self._left is not None else None
+        if wipe_x is None:
+            self._paint_side(painter, plot, plot, self._peaks, self._sides[0], draw)
+        else:
+            left, right = split(plot, wipe_x)
+            assert self._left is not None
+            self._paint_side(painter, plot, left, self._left, self._sides[1], draw)
+            self._paint_side(painter, plot, right, self._peaks, self._sides[0], draw)
+            paint_wipe(painter, plot, wipe_x)
+        paint_captions(painter, plot, wipe_x, *self._sides)
 
-    def _paint_lane(
+    def _paint_side(
         self,
         painter: QPainter,
-        lane: QRectF,
-        x_px: NDArray[np.float64],
-        low: NDArray[np.float32],
-        high: NDArray[np.float32],
+        plot: QRectF,
+        clip: QRectF,
+        peaks: PeakPyramid,
+        side: Side | None,
+        draw: _DrawLane,
     ) -> None:
-        middle, scale = lane.center().y(), (lane.height() / 2 - 3) / 10 ** (self._top_db / 20)
-        centres = (x_px[:-1] + x_px[1:]) / 2
-        upper = [QPointF(x, middle - scale * y) for x, y in zip(centres, high, strict=True)]
-        lower = [QPointF(x, middle - scale * y) for x, y in zip(centres, low, strict=True)]
-        color = QColor(theme().waveform) if self._color is None else version_color(self._color)
-        painter.setPen(QPen(color, 1))
-        painter.setBrush(color)
-        painter.drawPolygon(QPolygonF(upper + lower[::-1]))
+        envelope = self._envelope(peaks, self.axis.start_s, self.axis.end_s, self._n_columns())
+        color = side_color(side)
+        lane_px = plot.height() / len(envelope.low)
+        for channel, (low, high) in enumerate(zip(envelope.low, envelope.high, strict=True)):
+            lane = QRectF(plot.left(), plot.top() + channel * lane_px, plot.width(), lane_px)
+            self._paint_scale(painter, lane)
+            painter.save()
+            painter.setClipRect(clip)
+            scale = (lane.height() / 2 - 3) / 10 ** (self._top_db / 20)
+            draw(painter, lane, self._x_of_samples(envelope.edges), low * scale, high * scale, color)
+            painter.restore()
+
+    def _envelope(self, peaks: PeakPyramid, start_s: float, end_s: float, n_columns: int) -> Envelope:
+        start, end = int(start_s * self._rate_hz), int(np.ceil(end_s * self._rate_hz))
+        return peaks.envelope(start, max(start + 1, end), n_columns)
+
+    def _n_columns(self) -> int:
+        return max(1, int(self.plot_rect().width() * self.devicePixelRatioF()))
+
+    def _x_of_samples(self, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+        plot = self.plot_rect()
+        share = (numbers / self._rate_hz - self.axis.start_s) / (self.axis.span_s or 1.0)
+        return np.asarray(plot.left() + share * plot.width())
+
+    def _is_left(self, x_px: float) -> bool:
+        wipe_x = self.wipe_x()
+        return self._left is not None and wipe_x is not None and x_px < wipe_x
 
     def _paint_scale(self, painter: QPainter, lane: QRectF) -> None:
         painter.setFont(number_font(self.font()))
@@ -144,17 +212,6 @@ class WaveformView(TimePanel):
         for level in (1.0, -1.0) if lane.height() > 5 * GRID_PX else (1.0,):
             place = QRectF(0, middle - (scale - 5) * level - 8, lane.left() - 6, 16)
             painter.drawText(place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
-
-    def _paint_caption(self, painter: QPainter, plot: QRectF) -> None:
-        if not self._caption:
-            return
-        flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
-        place = painter.boundingRect(plot.adjusted(8, 4, -8, -4), flags, self._caption)
-        back = QColor(theme().plot)
-        back.setAlphaF(0.8)
-        painter.fillRect(place.adjusted(-4, -2, 4, 2), back)
-        painter.setPen(QColor(theme().text))
-        painter.drawText(place, flags, self._caption)
 
 
 def top_db(peaks: PeakPyramid) -> float:
@@ -175,3 +232,8 @@ def time_text(time_s: float, step_s: float = 0.01) -> str:
     minutes, seconds = divmod(round(time_s, n_decimals), 60)
     width = 2 + (n_decimals + 1 if n_decimals else 0)
     return f"{minutes:.0f}:{seconds:0{width}.{n_decimals}f}"
+
+
+def dbfs_text(level: float) -> str:
+    """Return a sample's magnitude in dB, 0 dB at full scale."""
+    return f"{20 * np.log10(level):.1f} dBFS".replace("-", "−") if level > 0 else "−∞ dBFS"
