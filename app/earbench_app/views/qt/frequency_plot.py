@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QWidget
+from shiboken6 import VoidPtr
 
 from earbench_app.analysis.frequency_axis import FrequencyAxis, Scale, bark
 from earbench_app.views.qt.theme import GRID_PX, number_font, theme
@@ -128,7 +129,7 @@ class FrequencyPlot(QWidget):
         for curve in self.curves:
             if curve.db is not None:
                 painter.setPen(curve.pen)
-                painter.drawPolyline(self._line(x_px, curve.db, plot))
+                painter.drawPolyline(_polygon(x_px, self._y_of(curve.db, plot)))
         painter.restore()
         for (row, _), curve in zip(self._legend, self.curves, strict=True):
             self._paint_legend_item(painter, row, curve)
@@ -147,21 +148,24 @@ class FrequencyPlot(QWidget):
         share = (np.asarray(db) - self._low_db) / (self._high_db - self._low_db)
         return np.asarray(plot.bottom() - np.clip(share, -0.1, 1.1) * plot.height())
 
-    def _line(self, x_px: NDArray[np.float64], db: NDArray[np.float64], plot: QRectF) -> QPolygonF:
-        y_px = self._y_of(db, plot)
-        return QPolygonF([QPointF(x, y) for x, y in zip(x_px.tolist(), y_px.tolist(), strict=True)])
-
     def _shade(self, painter: QPainter, x_px: NDArray[np.float64], curve: Curve, plot: QRectF) -> None:
         assert curve.db is not None
         assert curve.above is not None
+        exceeding = np.flatnonzero(curve.db > curve.above)
+        if not exceeding.size:
+            return
+        part = slice(max(0, int(exceeding[0]) - 1), int(exceeding[-1]) + 2)
+        upper, lower = np.maximum(curve.db, curve.above)[part], curve.above[part]
+        outline_db = np.concatenate([upper, lower[::-1]])
         color = QColor(curve.pen.color())
         color.setAlphaF(curve.opacity)
-        upper = self._line(x_px, np.maximum(curve.db, curve.above), plot)
-        lower = self._line(x_px[::-1], curve.above[::-1], plot)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)  # the curves lie over its edges
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(color)
-        painter.drawPolygon(QPolygonF([*upper.toList(), *lower.toList()]))
+        outline_px = np.concatenate([x_px[part], x_px[part][::-1]])
+        painter.drawPolygon(_polygon(outline_px, self._y_of(outline_db, plot)))
         painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
     def _paint_levels(self, painter: QPainter, plot: QRectF) -> None:
         step_db = 20 if plot.height() > 12 * GRID_PX else 40
@@ -269,3 +273,13 @@ class FrequencyPlot(QWidget):
 
     def _key_at(self, place: QPointF) -> int | None:
         return next((key for row, key in self._legend if row.contains(place)), None)
+
+
+def _polygon(x_px: NDArray[np.float64], y_px: NDArray[np.float64]) -> QPolygonF:
+    """Return the points as Qt has them, written straight into its memory: ten times as fast as one by one."""
+    polygon = QPolygonF()
+    polygon.resize(len(x_px))
+    memory: Any = VoidPtr(polygon.data(), 16 * len(x_px), True)  # type: ignore[call-arg, arg-type]  # stubs
+    points = np.frombuffer(memory, np.float64).reshape(-1, 2)
+    points[:, 0], points[:, 1] = x_px, y_px
+    return polygon
