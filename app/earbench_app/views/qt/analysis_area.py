@@ -45,8 +45,7 @@ class AnalysisArea(QSplitter):
         for widget, stretch in ((waveform, 2), (self.pictures, 4), (self.map_panel, 3)):
             self.stack.addWidget(widget)
             self.stack.setStretchFactor(self.stack.count() - 1, stretch)
-        self.stack.setSizes([9 * GRID_PX, 21 * GRID_PX, 20 * GRID_PX])
-        self.stack.setSizes([9 * GRID_PX, 27 * GRID_PX, 15 * GRID_PX])
+        self.stack.setSizes([9 * GRID_PX, 25 * GRID_PX, 18 * GRID_PX])
         self.tabs = self._tabs()
         self.addWidget(_surface(ruler, self.stack))
         self.addWidget(_surface(self.tabs))

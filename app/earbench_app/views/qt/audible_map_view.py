@@ -196,10 +196,9 @@ class AudibleMapView(TimePanel):
         self.pointed.emit("")
 
     def _read_out(self, place: QPointF) -> str:
-        key = self._lane_at(place.y())
+        key, time_s = self._lane_at(place.y()), self.time_at(place.x())
         picture = self._pictures.get(key) if key is not None else None
-        time_s = self.time_at(place.x())
-        if picture is None or not picture.start_s <= time_s < picture.end_s:
+        if key is None or picture is None or not picture.start_s <= time_s < picture.end_s:
             return ""
         number = [version.id for version in self._versions].index(key)
         lane = self._lanes(self.plot_rect())[number]

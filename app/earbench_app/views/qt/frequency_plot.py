@@ -43,6 +43,8 @@ class Curve:
         What a click on its line of the legend reports.
     opacity : float
         Of the shading.
+    column : str
+        What it is called in a table, if not by its name.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Curve:
     above: NDArray[np.float64] | None = None
     key: int | None = None
     opacity: float = 0.28
+    column: str = ""
 
 
 class FrequencyPlot(QWidget):
@@ -96,7 +99,7 @@ class FrequencyPlot(QWidget):
 
     def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
         """Return frequency and curves, as drawn."""
-        seen = [(curve.name, curve.db) for curve in self.curves if curve.db is not None]
+        seen = [(curve.column or curve.name, curve.db) for curve in self.curves if curve.db is not None]
         header = ["frequency_hz", *(f"{name} ({self.unit})" for name, _ in seen)]
         columns = [self._hz, *(np.round(db, 3) for _, db in seen)]
         return header, zip(*(column.tolist() for column in columns), strict=True)

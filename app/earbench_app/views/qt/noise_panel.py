@@ -150,7 +150,8 @@ class NoisePanel(QWidget):
         db = noise.band_db_spl if self.readings.currentIndex() == 0 else noise.line_db_spl
         nmr = f"{noise.nmr_db:+.1f} dB".replace("-", "−") if np.isfinite(noise.nmr_db) else "no noise"
         opacity = 0.3 if heard or len(self._versions) == 1 else 0.1
-        return Curve(version.title, nmr, pen, db, self.shown.threshold_db_spl, key, opacity)
+        column = f"noise of {version.title}, {self.readings.currentText()}"
+        return Curve(version.title, nmr, pen, db, self.shown.threshold_db_spl, key, opacity, column)
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
