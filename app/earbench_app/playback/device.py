@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 N_CHANNELS = 2
 BLOCK_S = 0.005
-LATENCY_S = 0.02
+LATENCIES_S = (0.02, 0.04, 0.08, 0.12)  # to ask for: the least, and the next after every underrun
 _SERVER_KEY = "pulse:"
 _SERVER_DEVICES = ("pulse", "pipewire", "default")
 _ANSWER_WITHIN_S = 3
@@ -96,7 +96,11 @@ def chosen(found: list[Output], key: str | None) -> Output | None:
 
 
 def open_stream(
-    output: Output, follow: bool, callback: Callable[..., None], finished: Callable[[], None]
+    output: Output,
+    follow: bool,
+    latency_s: float,
+    callback: Callable[..., None],
+    finished: Callable[[], None],
 ) -> sd.OutputStream:
     """Open, but do not start, an output as float32 stereo. Raises sounddevice.PortAudioError."""
     os.environ.pop("PULSE_SINK", None)
@@ -108,7 +112,7 @@ def open_stream(
         channels=N_CHANNELS,
         dtype="float32",
         blocksize=round(BLOCK_S * output.sample_rate_hz),
-        latency=LATENCY_S,
+        latency=latency_s,
         clip_off=True,
         callback=callback,
         finished_callback=finished,

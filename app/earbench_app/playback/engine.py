@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 _LONGEST_BLOCK_S = 0.1  # the position holds when no more blocks come
 _NO_OUTPUT = "No audio output was found. Connect one: playback starts by itself."
 _NOT_THERE = "The chosen audio output is not connected. Connect it, or choose another one."
+_PORTAUDIO_MISSING = "PortAudio library not found"  # says sounddevice
+_INSTALL_PORTAUDIO = (
+    "Nothing can be played: the PortAudio library is not installed. Install it "
+    "(sudo apt-get install libportaudio2): playback starts by itself."
+)
 _WENT_AWAY = "{name} went away. Playback goes on from here when it is back, or on another output."
 
 
@@ -139,6 +144,7 @@ class EnginePlayer:
             device=news.state,
             device_name=news.name,
             device_rate_hz=news.rate_hz,
+            latency_s=news.latency_s,
             n_underruns=self._control.n_underruns,
             message=self._message(),
         )
@@ -200,6 +206,8 @@ class EnginePlayer:
 
     def _message(self) -> str:
         news = self._host.news
+        if _PORTAUDIO_MISSING in news.reason:
+            return _INSTALL_PORTAUDIO
         if news.state is DeviceState.MISSING:
             return f"{_NO_OUTPUT if news.key is None else _NOT_THERE} {news.reason}".strip()
         if news.state is DeviceState.LOST:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -39,6 +39,10 @@ class News:
     name : str
         Of the output last opened.
     rate_hz : int
+    latency_s : float
+        Of the open stream; 0 with none.
+    asked_latencies_s : dict
+        By output, the latency that was asked for after underruns.
     reason : str
         Why it could not be opened, in the system's words.
     key : str or None
@@ -48,6 +52,8 @@ class News:
     state: DeviceState = DeviceState.OPENING
     name: str = ""
     rate_hz: int = 0
+    latency_s: float = 0.0
+    asked_latencies_s: dict[str, float] = field(default_factory=dict)
     reason: str = ""
     key: str | None = None
 
@@ -146,7 +152,14 @@ class Host:
             with tempfile.TemporaryFile() as errors:
                 self._run_process(errors)
                 state = DeviceState.LOST if self.news.name else DeviceState.MISSING
-                self.news = News(state, self.news.name, 0, _last_line(errors), self._wish.device_key)
+                self.news = replace(
+                    self.news,
+                    state=state,
+                    rate_hz=0,
+                    latency_s=0.0,
+                    reason=_last_line(errors),
+                    key=self._wish.device_key,
+                )
             if time.monotonic() - started_s > _LIVED_S:
                 pause_s = _START_AGAIN_AFTER_S
             with self._changed:
@@ -156,7 +169,8 @@ class Host:
     def _run_process(self, errors: IO[bytes]) -> None:
         """Start the process and listen to it until it exits."""
         self._restate()
-        argv = [sys.executable, "-m", "earbench_app.playback.process", self._control.handle]
+        learnt = json.dumps(self.news.asked_latencies_s)
+        argv = [sys.executable, "-m", "earbench_app.playback.process", self._control.handle, learnt]
         fds = () if self._control.fd is None else (self._control.fd,)
         with subprocess.Popen(
             argv,
@@ -171,6 +185,8 @@ class Host:
             with self._changed:
                 self._process = process
                 self._changed.notify_all()
+                if self._closing and process.stdin is not None:
+                    process.stdin.close()
             with open(cast("IO[bytes]", process.stdout).fileno(), "rb", closefd=False) as news:
                 for line in news:
                     self._listen(json.loads(line))

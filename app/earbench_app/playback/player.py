@@ -52,6 +52,9 @@ class PlayerStatus:
     device : DeviceState
     device_name : str
     device_rate_hz : int
+    latency_s : float
+        From the playhead to the ear, as far as the system knows; 0 while there is no device. It grows with
+        underruns, up to a bound.
     n_underruns : int
         Since start.
     message : str
@@ -67,6 +70,7 @@ class PlayerStatus:
     device: DeviceState = DeviceState.OPENING
     device_name: str = ""
     device_rate_hz: int = 0
+    latency_s: float = 0.0
     n_underruns: int = 0
     message: str = ""
 

@@ -26,7 +26,7 @@ from earbench_app.playback import device
 from earbench_app.playback.control import Block, Control, Op
 from earbench_app.playback.player import DeviceState
 from earbench_app.playback.renderer import Renderer
-from earbench_app.playback.scheduling import raise_priority
+from earbench_app.playback.scheduling import RealtimeKit, raise_priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,6 +42,8 @@ _TICK_S = 0.05
 _RETRY_S = 1.0
 _SILENT_FOR_S = 1.0  # a running stream whose callback is not called for so long is dead
 _CLOSE_WITHIN_S = 3.0
+_EXIT_WITHIN_S = 4.0
+_SAME_DROPOUT_S = 0.02  # PortAudio tells several callbacks of one
 _LATE_S = 0.002  # by how much the clock of a device may jitter
 _PORTAUDIO_PAUSES_S = 0.25
 
@@ -54,9 +56,11 @@ class Voice:
         self.playlists: deque[Playlist] = deque()  # appended to by the reader of samples
         self.last_called_s = 0.0
         self.unheard_s = 0.0  # how much of what was rendered the device had yet to play
+        self.ran_dry = False  # since the stream's start, for so short a time that more latency would help
         self._control = control
         self._generation = 0
         self._dry_at_s = float("inf")
+        self._dropped_out_s = float("-inf")
         self._handlers: dict[Op, Callable[..., None]] = {
             Op.LOAD: self._load,
             Op.PLAY: lambda *_: self.renderer.play(),
@@ -75,6 +79,7 @@ class Voice:
             self.renderer.retune(sample_rate_hz)
         self.last_called_s = 0.0
         self._dry_at_s = float("inf")
+        self.ran_dry = False
 
     def halt(self) -> None:
         """Go back to what was last heard; the stream is gone."""
@@ -88,8 +93,10 @@ class Voice:
         block_s = n_frames / self.renderer.sample_rate_hz
         buffered_s = time_info.outputBufferDacTime - time_info.currentTime
         ran_dry = now_s > self._dry_at_s + _LATE_S and buffered_s < block_s
-        if flags.output_underflow or ran_dry:
+        if (flags.output_underflow or ran_dry) and now_s > self._dropped_out_s + _SAME_DROPOUT_S:
+            self._dropped_out_s = now_s
             self._control.count_underrun()
+            self.ran_dry = now_s < self._dry_at_s + _SILENT_FOR_S  # else the machine slept
         self._dry_at_s = now_s + buffered_s + block_s
         self._obey()
         block = self._next_block(now_s + buffered_s)
@@ -150,6 +157,8 @@ class SampleReader:
             else:
                 self._read_clip(message["clip"], message["rate_hz"], message["n_frames"])
         self.open = False
+        time.sleep(_EXIT_WITHIN_S)
+        os._exit(1)  # the keeper hangs in PortAudio, which waits for a dead server
 
     def _set_playlist(self, message: dict[str, Any]) -> None:
         self._playlist = (message["generation"], message["rate_hz"], message["playlist"])
@@ -170,12 +179,24 @@ class SampleReader:
 
 
 class Keeper:
-    """Keeps a stream open: chooses the output, notices when it dies, and tries again."""
+    """Keeps a stream open: chooses the output, notices when it dies, and tries again.
 
-    def __init__(self, voice: Voice, reader: SampleReader) -> None:
-        self._voice, self._reader = voice, reader
+    A stream that runs dry is opened anew with more latency: where the system does not let audio run before
+    everything else, that is what keeps a busy machine from being heard.
+
+    Parameters
+    ----------
+    voice : Voice
+    reader : SampleReader
+    latencies_s : dict
+        By output, the latency found necessary by a process before this one.
+    """
+
+    def __init__(self, voice: Voice, reader: SampleReader, latencies_s: dict[str, float]) -> None:
+        self._voice, self._reader, self._latencies_s = voice, reader, latencies_s
         self._stream: sd.OutputStream | None = None
-        self._name = ""
+        self._output: device.Output | None = None  # last opened
+        self._realtime_kit = RealtimeKit()
         self._obeyed_wish = 0
         self._retry_at_s = 0.0
         self._was_open = False
@@ -196,6 +217,9 @@ class Keeper:
             elif self._obeyed_wish != self._reader.device_asked_at:
                 self._close()
                 self._retry_at_s, self._was_open = 0.0, False
+            elif self._voice.ran_dry:
+                self._voice.ran_dry = False
+                self._add_latency()
             time.sleep(_TICK_S)
         self._say_goodbye()
 
@@ -209,17 +233,38 @@ class Keeper:
         if output is None:
             self._report(DeviceState.LOST if self._was_open else DeviceState.MISSING, found=found)
             return
+        self._start(output, found)
+
+    def _start(self, output: device.Output, found: Sequence[device.Output] | None = None) -> None:
         self._finished.clear()
         self._voice.start(output.sample_rate_hz)
         try:
-            self._stream = device.open_stream(output, key is None, self._voice.callback, self._finished.set)
+            self._stream = device.open_stream(
+                output,
+                self._reader.device_key is None,
+                self._latencies_s.get(output.key, device.LATENCIES_S[0]),
+                self._voice.callback,
+                self._finished.set,
+            )
             self._stream.start()
         except sd.PortAudioError as error:
             self._close()
             self._report(DeviceState.LOST if self._was_open else DeviceState.MISSING, str(error), found)
             return
-        self._name, self._was_open = output.name, True
+        self._output, self._was_open = output, True
         self._report(DeviceState.READY, found=found)
+        self._realtime_kit.raise_threads()
+
+    def _add_latency(self) -> None:
+        """Open the stream anew with the next higher latency, from what was last heard."""
+        if self._output is None:
+            return
+        now_s = self._latencies_s.get(self._output.key, device.LATENCIES_S[0])
+        higher = [latency_s for latency_s in device.LATENCIES_S if latency_s > now_s]
+        if higher:
+            self._latencies_s[self._output.key] = higher[0]
+            self._close()
+            self._start(self._output)
 
     def _is_dead(self) -> bool:
         called_s = self._voice.last_called_s
@@ -242,8 +287,10 @@ class Keeper:
     ) -> None:
         news = {
             "state": state,
-            "name": self._name,
+            "name": self._output.name if self._output else "",
             "rate_hz": self._voice.renderer.sample_rate_hz,
+            "latency_s": self._stream.latency if self._stream else 0.0,
+            "asked_latencies_s": self._latencies_s,
             "reason": reason,
             "key": self._reader.device_key,
             "outputs": None if found is None else [output.as_json() for output in found],
@@ -258,7 +305,7 @@ class Keeper:
 
 
 def main() -> None:
-    """Run the process; its argument is the handle of the shared memory."""
+    """Run the process; its arguments: the handle of the shared memory, latencies by output as JSON."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the interface
     raise_priority()
     voice = Voice(Control(sys.argv[1]))
@@ -267,7 +314,7 @@ def main() -> None:
     sys.setswitchinterval(0.0005)  # so that the callback need not wait for the other threads
     gc.disable()
     gc.freeze()
-    Keeper(voice, reader).run()
+    Keeper(voice, reader, json.loads(sys.argv[2])).run()
 
 
 if __name__ == "__main__":
