@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
-import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -34,43 +34,55 @@ class Recording:
     samples : ndarray of float32, shape [T, 2]
     chunks : ndarray of float64, shape [N, 2]
         When a piece arrived, on the clock of `time.perf_counter`, and the index of its first sample.
+    sample_rate_hz : int
     """
 
     samples: np.ndarray
     chunks: np.ndarray
+    sample_rate_hz: int
+
+
+def make_punctual(pid: int) -> None:
+    """Let a process run first, where that is allowed: no load on a machine makes a sound card late."""
+    with suppress(PermissionError):
+        os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(5))
 
 
 class Recorder:
-    """Collects a running `parec`; `recording` is complete once the `with` block of `record` has ended."""
+    """A running `parec`; `recording` is complete once the `with` block of `record` has ended."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-        self._pieces: list[tuple[float, bytes]] = []
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
+    recording: Recording
 
-    def _read(self) -> None:
-        while piece := os.read(self._process.stdout.fileno(), 1 << 16):
-            self._pieces.append((time.perf_counter(), piece))
+    def __init__(self, argv: list[str], env: dict[str, str], folder: Path, sample_rate_hz: int) -> None:
+        self._sample_rate_hz = sample_rate_hz
+        self._samples, self._times = folder / "samples", folder / "times"
+        for path in (self._samples, self._times):
+            path.unlink(missing_ok=True)
+        stamp = [sys.executable, "-I", "-S", Path(__file__).with_name("stamped_recorder.py")]
+        self._source = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE)
+        self._stamper = subprocess.Popen([*stamp, self._samples, self._times], stdin=self._source.stdout)
+        self._source.stdout.close()
+        for process in (self._source, self._stamper):
+            make_punctual(process.pid)
 
     def wait_for_sound(self, timeout_s: float = 10) -> None:
         """Wait until the recording has begun."""
         give_up_s = time.monotonic() + timeout_s
-        while not self._pieces:
+        while not (self._samples.exists() and self._samples.stat().st_size):
             assert time.monotonic() < give_up_s, "the null sink's monitor gives nothing"
             time.sleep(0.01)
 
     def stop(self) -> None:
-        self._process.terminate()
-        self._thread.join(timeout=10)
-
-    @property
-    def recording(self) -> Recording:
-        data = b"".join(piece for _, piece in self._pieces)
-        data = data[: len(data) // 8 * 8]
-        starts = np.cumsum([0, *[len(piece) for _, piece in self._pieces][:-1]]) / 8
-        arrived_s = [arrived for arrived, _ in self._pieces]
-        return Recording(np.frombuffer(data, np.float32).reshape(-1, 2), np.column_stack([arrived_s, starts]))
+        """End the recording."""
+        self._source.terminate()
+        self._source.wait(timeout=10)
+        self._stamper.wait(timeout=10)
+        data = self._samples.read_bytes()
+        times = np.fromfile(self._times, np.dtype([("arrived_s", float), ("n_bytes", np.int64)]))
+        starts = np.concatenate([[0], np.cumsum(times["n_bytes"])[:-1]]) / 8
+        samples = np.frombuffer(data[: len(data) // 8 * 8], np.float32).reshape(-1, 2)
+        chunks = np.column_stack([times["arrived_s"], starts])
+        self.recording = Recording(samples, chunks, self._sample_rate_hz)
 
 
 class NullSink:
@@ -105,8 +117,7 @@ class NullSink:
         while "out" not in self.pactl("get-default-sink", check=False):
             assert time.monotonic() < give_up_s, (self.folder / "log").read_text(errors="replace")
             time.sleep(0.05)
-        with suppress(PermissionError):  # it stands for a sound card, which no load on the machine makes late
-            os.sched_setscheduler(self._daemon.pid, os.SCHED_RR, os.sched_param(5))
+        make_punctual(self._daemon.pid)
 
     def kill(self) -> None:
         """Kill the daemon, as a crash would."""
@@ -132,13 +143,12 @@ class NullSink:
         """Record the monitor for as long as the block runs."""
         argv = ["parec", "--raw", "-d", "out.monitor", "--format=float32le", "--channels=2"]
         argv += [f"--rate={self.sample_rate_hz}", f"--latency-msec={latency_ms}"]
-        with subprocess.Popen(argv, env=self._env(), stdout=subprocess.PIPE) as process:
-            recorder = Recorder(process)
-            try:
-                recorder.wait_for_sound()
-                yield recorder
-            finally:
-                recorder.stop()
+        recorder = Recorder(argv, self._env(), self.folder, self.sample_rate_hz)
+        try:
+            recorder.wait_for_sound()
+            yield recorder
+        finally:
+            recorder.stop()
 
     def _env(self) -> dict[str, str]:
         return {**os.environ, **self.environment, "LC_ALL": "C"}
