@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
-    from PySide6.QtCore import QEvent
     from PySide6.QtGui import QMouseEvent, QResizeEvent
 
     from earbench_app.analysis.audible_map import MapPicture
@@ -45,14 +44,10 @@ def colors() -> NDArray[np.uint8]:
 
 
 class AudibleMapView(TimePanel):
-    """The lanes. `spot_chosen` (version id, seconds) where a lane is clicked.
-
-    `pointed` (text) says what is under the pointer; it is empty where nothing is.
-    """
+    """The lanes. `spot_chosen` (version id, seconds) where a lane is clicked."""
 
     picture_requested = Signal(float, float, int)
     spot_chosen = Signal(int, float)
-    pointed = Signal(str)
     region_opacity = 0.08
 
     def __init__(self, axis: TimeAxis, parent: QWidget | None = None) -> None:
@@ -185,17 +180,8 @@ class AudibleMapView(TimePanel):
         self._pressed_lane = self._lane_at(event.position().y())
         super().mousePressEvent(event)
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Do what every panel does, and read out what is under the pointer."""
-        super().mouseMoveEvent(event)
-        self.pointed.emit(self._read_out(event.position()))
-
-    def leaveEvent(self, event: QEvent) -> None:
-        """Take the read-out away."""
-        super().leaveEvent(event)
-        self.pointed.emit("")
-
-    def _read_out(self, place: QPointF) -> str:
+    def read_out(self, place: QPointF) -> str:
+        """Return version, time, critical band and ratio under the pointer."""
         key, time_s = self._lane_at(place.y()), self.time_at(place.x())
         picture = self._pictures.get(key) if key is not None else None
         if key is None or picture is None or not picture.start_s <= time_s < picture.end_s:
@@ -267,8 +253,6 @@ class AudibleMapPanel(QWidget):
         self._state = QLabel()
         self._state.setProperty("class", "muted")
         self._state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._said = ""
-        self.map.pointed.connect(lambda text: self._state.setText(text or self._said))
         self._lay_out()
 
     def show_versions(self, versions: Sequence[Styled]) -> None:
@@ -287,7 +271,6 @@ class AudibleMapPanel(QWidget):
 
     def show_state(self, text: str) -> None:
         """Say what was found, or why there is nothing."""
-        self._said = text
         self._state.setText(text)
         self._state.setToolTip(text)
 
