@@ -23,6 +23,7 @@ CACHE_BYTES = 192 * 2**20
 _FRAMES_A_COLUMN = 2  # where a column is wider than a window, at most so many windows are averaged in it
 _MOST_SAMPLES_A_COLUMN = 8192  # in those windows, so that long windows do not take long
 _BLOCK_FRAMES = 256  # transformed at once: what they need fits into the processor's cache
+_BLOCK_PIXELS = 256
 _FLOOR_POWER = np.float32(10 ** (FLOOR_DB / 10))
 
 
@@ -253,9 +254,10 @@ def to_pixels(db: NDArray[np.float32], edges: NDArray[np.float64]) -> NDArray[np
     holds = np.flatnonzero(first[1:] > first[:-1])
     between = np.flatnonzero(first[1:] == first[:-1])
     pixels = np.empty((len(edges) - 1, *db.shape[1:]), np.float32)
-    if len(holds):
-        cuts = np.append(first[holds], first[holds[-1] + 1])  # pixels that hold values are neighbours in them
-        pixels[holds] = np.maximum.reduceat(db[: cuts[-1]], cuts[:-1], axis=0)
+    for block in range(0, len(holds), _BLOCK_PIXELS):  # `reduceat` lets no other thread run
+        some = holds[block : block + _BLOCK_PIXELS]
+        cuts = np.append(first[some], first[some[-1] + 1])  # pixels that hold values are neighbours in them
+        pixels[some] = np.maximum.reduceat(db[: cuts[-1]], cuts[:-1], axis=0)
     centres = np.clip((edges[:-1] + edges[1:])[between] / 2, 0, n_values - 1)
     below = np.minimum(centres.astype(np.int64), max(0, n_values - 2))
     share = (centres - below).astype(np.float32)[:, np.newaxis]

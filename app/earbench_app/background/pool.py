@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from dataclasses import dataclass, field
@@ -180,8 +181,8 @@ class _Worker:
     def call(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
         """Return (True, result) or (False, WorkError). Raises WorkerCrashError if the process goes away."""
         try:
-            self._pipe.send((function, arguments))
-            ok, value = self._pipe.recv()
+            _send(self._pipe, (function, arguments))
+            ok, value = _receive(self._pipe)
         except (EOFError, OSError) as error:
             self.kill()
             self.join()
@@ -214,8 +215,25 @@ def _work(pipe: Connection, niceness: int) -> None:
     os.nice(niceness)
     with contextlib.suppress(EOFError, ConnectionError):  # the program has gone
         while True:
-            function, arguments = pipe.recv()
-            pipe.send(_outcome(function, arguments))
+            function, arguments = _receive(pipe, bytearray)  # torch warns of arrays it may not write to
+            _send(pipe, _outcome(function, arguments))
+
+
+def _send(pipe: Connection, value: Any) -> None:
+    """Send anything; large arrays beside the pickle, so that neither end copies them all at once.
+
+    Such a copy of an hour of audio would hold the interpreter, and with it the interface, for a second.
+    """
+    buffers: list[pickle.PickleBuffer] = []
+    head = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    pipe.send((head, len(buffers)))
+    for buffer in buffers:
+        pipe.send_bytes(buffer.raw())
+
+
+def _receive(pipe: Connection, keep: type[bytes | bytearray] = bytes) -> Any:
+    head, n_buffers = pipe.recv()
+    return pickle.loads(head, buffers=[keep(pipe.recv_bytes()) for _ in range(n_buffers)])
 
 
 def _outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
