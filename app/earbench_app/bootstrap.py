@@ -85,6 +85,7 @@ class Workbench:
         )
         self.workbench = WorkbenchPresenter(self.window, player, remembered, work, work.cancel)
         self.audition_page.demo_requested.connect(self.open_demo)
+        self.window.painted.connect(self.audition.start)
         self.window.closed.connect(self.close)
         self._restore()
 
@@ -152,8 +153,8 @@ def run_workbench(paths: Sequence[Path], *, demo: bool = False) -> int:
     workbench = Workbench(player, remembered)
     for number in (signal.SIGINT, signal.SIGTERM):  # save and tidy up as after a click on the cross
         signal.signal(number, lambda *_: workbench.window.close())
+    workbench.window.painted.connect(lambda: workbench.open(paths, demo=demo))
     workbench.window.show()
-    workbench.open(paths, demo=demo)
     return app.exec()
 
 

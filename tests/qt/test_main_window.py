@@ -76,6 +76,20 @@ def test_a_question_mark_can_be_typed(window: MainWindow, qtbot: QtBot) -> None:
     assert not window.findChild(QWidget, "shortcuts_overlay").isVisible()
 
 
+def test_it_tells_once_that_it_is_seen(qtbot: QtBot) -> None:
+    window = MainWindow()
+    qtbot.addWidget(window)
+    seen: list[bool] = []
+    window.painted.connect(lambda: seen.append(window.isVisible()))
+    QApplication.processEvents()
+    assert seen == []
+    window.show()
+    qtbot.waitUntil(lambda: bool(seen))
+    window.repaint()
+    QApplication.processEvents()
+    assert seen == [True]
+
+
 def test_work_is_shown_and_can_be_cancelled(window: MainWindow) -> None:
     cancelled: list[bool] = []
     window.cancel_requested.connect(lambda: cancelled.append(True))

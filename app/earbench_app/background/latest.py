@@ -26,7 +26,7 @@ class LatestOnly:
     post : callable
         Runs what it is given on the owner's thread.
     needs : sequence of str
-        Modules its functions import, imported first, by one thread at a time.
+        Modules its functions import, imported at the first request, by one thread at a time.
     """
 
     def __init__(self, post: Post, needs: Sequence[str] = ()) -> None:
@@ -62,23 +62,26 @@ class LatestOnly:
         self._thread.join()
 
     def _serve(self) -> None:
-        with _IMPORTING:
-            for module in self._needs:
-                importlib.import_module(module)
-        while True:
-            with self._changed:
-                while not self._requests and not self._closing:
-                    self._changed.wait()
-                if self._closing:
-                    return
-                key = next(iter(self._requests))
-                serial, function, done = self._requests.pop(key)
+        while (request := self._next_request()) is not None:
+            key, serial, function, done = request
+            with _IMPORTING:
+                for module in self._needs:
+                    importlib.import_module(module)
             try:
                 value = function()
             except Exception:  # noqa: BLE001 - one picture that fails must not be the last
                 traceback.print_exc()
             else:
                 self._deliver(key, serial, value, done)
+
+    def _next_request(self) -> tuple[str, int, Callable[[], Any], Callable[[Any], None]] | None:
+        with self._changed:
+            while not self._requests and not self._closing:
+                self._changed.wait()
+            if self._closing:
+                return None
+            key = next(iter(self._requests))
+            return key, *self._requests.pop(key)
 
     def _deliver(self, key: str, serial: int, value: Any, done: Callable[[Any], None]) -> None:
         def if_newest() -> None:

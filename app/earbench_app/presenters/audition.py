@@ -60,7 +60,7 @@ class AuditionPresenter:
         settings: Settings,
         cache_folder: Path,
     ) -> None:
-        self._view, self._player, self._settings = view, player, settings
+        self._view, self._player, self._settings, self._quick = view, player, settings, quick
         self._codecs: dict[str, CodecInfo] = {}
         self._asked_early: list[tuple[str, Setting]] = []
         self._undo: list[Callable[[], None]] = []
@@ -75,7 +75,10 @@ class AuditionPresenter:
         view.show_makeup(self.playback.makeup_db, "")
         self._show_clips()
         self._show_versions()
-        quick.submit(list_codecs, done=self._take_codecs, failed=self._show_failure, priority=-1)
+
+    def start(self) -> None:
+        """Look for codecs, for which processes are started: wait until the window is seen."""
+        self._quick.submit(list_codecs, done=self._take_codecs, failed=self._show_failure, priority=-1)
 
     # What comes in -----------------------------------------------------------------------------------
 

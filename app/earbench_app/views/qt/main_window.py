@@ -27,7 +27,7 @@ from earbench_app.views.qt.theme import GRID_PX
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from PySide6.QtGui import QCloseEvent, QResizeEvent
+    from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
 
     from earbench_app.background.progress import WorkProgress
     from earbench_app.notifications import Notice
@@ -45,8 +45,13 @@ _GLOBAL_SHORTCUTS: Shortcuts = (
 
 
 class MainWindow(QMainWindow):
-    """Passive frame. `add_page` takes any widget; `closed` is emitted before the window goes."""
+    """Passive frame. `add_page` takes any widget.
 
+    `painted` is emitted once, when the window is first seen: what can wait should wait for it. `closed` is
+    emitted before the window goes.
+    """
+
+    painted = Signal()
     closed = Signal()
     page_changed = Signal(str)
     ticked = Signal()
@@ -56,6 +61,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("Earbench")
         self.setObjectName("main_window")
         self.resize(QSize(160 * GRID_PX, 100 * GRID_PX))
+        self._was_painted = False
         self._titles: list[str] = []
         self._shortcuts: dict[str, Shortcuts] = {}
         self._tabs = QTabBar()
@@ -140,6 +146,13 @@ class MainWindow(QMainWindow):
     def restore_geometry_text(self, text: str) -> None:
         """Take size and place from the settings; nonsense is ignored by Qt."""
         self.restoreGeometry(QByteArray.fromBase64(text.encode("ascii", "ignore")))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Tell, after the first time, that the window is there."""
+        super().paintEvent(event)
+        if not self._was_painted:
+            self._was_painted = True
+            QTimer.singleShot(0, self, self.painted.emit)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Tell the presenters, then close."""
