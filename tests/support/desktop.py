@@ -31,6 +31,7 @@ class Desktop:
             f"{SIZE[0]}x{SIZE[1]}x24",
             "-nolisten",
             "tcp",
+            "-r",  # no key repeats itself because the machine is slow to let it go
         ]
         self._server = subprocess.Popen(argv, pass_fds=[write], stderr=subprocess.DEVNULL)
         os.close(write)
@@ -50,7 +51,7 @@ class Desktop:
         self.xdotool("key", "--delay", 30, *names)
 
     def type(self, text: str) -> None:
-        self.xdotool("type", "--delay", 30, text)
+        self.xdotool("type", "--delay", 5, text)
 
     def click(self, x: float, y: float) -> None:
         self.xdotool("mousemove", round(x), round(y), "click", 1)
@@ -104,6 +105,10 @@ class Program:
     def enabled(self, name: str) -> bool:
         return bool(self.widgets().get(name, {}).get("enabled"))
 
+    def named(self, name: str) -> str:
+        """Return what a screen reader calls a widget."""
+        return self.widgets().get(name, {}).get("name", "")
+
     def box(self, name: str) -> list[int]:
         self.wait_for(lambda: name in self.widgets(), f"{name} is on the screen")
         return self.widgets()[name]["box"]
@@ -112,7 +117,7 @@ class Program:
         x, y, width, height = self.box(name)
         self.desktop.click(x + width / 2, y + height / 2)
 
-    def wait_for(self, holds: Callable[[], bool], what: str, timeout_s: float = 20) -> None:
+    def wait_for(self, holds: Callable[[], bool], what: str, timeout_s: float = 60) -> None:
         give_up_s = time.monotonic() + timeout_s
         while not holds():
             alive = self.process.poll() is None

@@ -1,7 +1,8 @@
 """Where the named widgets of a window are, for tests that drive the program by mouse and keys.
 
 With `EARBENCH_WIDGET_MAP` naming a file, the window writes there, ten times a second, each visible widget
-that has a name: place on the screen, whether it is enabled, and its text: nothing a listener does not see.
+that has a name: place on the screen, whether it is enabled, its text, and what a screen reader calls it:
+nothing a listener cannot find.
 """
 
 from __future__ import annotations
@@ -51,5 +52,6 @@ def _entries(window: QWidget) -> Iterator[tuple[str, dict[str, Any]]]:
                     "box": [corner.x(), corner.y(), widget.width(), widget.height()],
                     "enabled": widget.isEnabled(),
                     "text": text() if callable(text) else "",
+                    "name": widget.accessibleName(),
                 },
             )
