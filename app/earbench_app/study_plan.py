@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MAX_GRADED = 12  # BS.1534-3, 5.1: signals in a trial, hidden reference and anchors included
 MAX_EXCERPT_S = 12.0
+MIN_ABX_TRIALS = 10
 ANCHORS = (Role.ANCHOR35, Role.ANCHOR70)
 REFERENCE = Condition("reference", "Hidden reference", Role.REFERENCE)
 
@@ -46,6 +47,12 @@ You will hear the same excerpt in two versions, A and B. Listen to both as often
 any time, then say which one you prefer. The versions and their order change from trial to trial.
 
 Where the original is offered, use it to judge which version is closer to it."""
+
+ABX_INSTRUCTIONS = """\
+You will hear the same excerpt as A, B and X. X is either A or B: say which. Listen to all three as often as \
+you like and switch at any time; loop a part to hear it closely.
+
+Guess if you are not sure. Which one X is changes from trial to trial, at random."""
 
 
 class Use(StrEnum):
@@ -140,11 +147,11 @@ class StudyPlan:
     anchors : tuple of Role
         MUSHRA only; BS.1534-3 wants both.
     pairs : tuple of (condition id, condition id)
-        A/B only; empty compares every pair of systems.
+        A/B and ABX only; empty compares every pair of systems.
     match_loudness : bool
         Whether items are brought to one loudness (BS.1770); conditions of an item always share one gain.
     repetitions : int
-        A/B only: how often each item and pair is presented.
+        A/B and ABX only: how often each item and pair is presented.
     """
 
     name: str
@@ -169,7 +176,7 @@ class StudyPlan:
         return (REFERENCE, *systems, *(anchor_condition(role) for role in anchors))
 
     def design_pairs(self) -> tuple[tuple[str, str], ...]:
-        """Return what an A/B test compares: the pairs given, else all; a lone system meets the original."""
+        """Return what A/B and ABX compare: the pairs given, else all; a lone system meets the original."""
         if self.test_type is TestType.MUSHRA:
             return ()
         ids = [planned.id for planned in self.conditions]
@@ -178,6 +185,7 @@ class StudyPlan:
     def problems(self) -> list[Problem]:
         """Return what is wrong, the blocking problems first."""
         found = [*_name_problems(self), *_item_problems(self), *_condition_problems(self)]
+        found += _trial_problems(self)
         return sorted(found, key=lambda problem: not problem.blocking)
 
 
@@ -238,6 +246,13 @@ def _excerpt_problems(item: PlannedItem) -> Iterable[Problem]:
         yield Problem("items", text, blocking=False)
     if item.n_channels > 2:
         yield Problem("items", f"{item.title} has {item.n_channels} channels; the player takes one or two.")
+
+
+def _trial_problems(plan: StudyPlan) -> Iterable[Problem]:
+    n_trials = plan.repetitions * sum(item.use is not Use.TRAINING for item in plan.items)
+    if plan.test_type is TestType.ABX and 0 < n_trials < MIN_ABX_TRIALS:
+        text = f"{n_trials} ABX trials a pair: with fewer than {MIN_ABX_TRIALS}, one error can decide."
+        yield Problem("pairs", text, blocking=False)
 
 
 def _condition_problems(plan: StudyPlan) -> Iterable[Problem]:

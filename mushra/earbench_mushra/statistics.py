@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -88,11 +89,18 @@ def analyze(ratings: Ratings, rule: Rule = Rule.BS1534) -> Analysis:
 
 
 def summarize_conditions(ratings: Iterable[Rating]) -> tuple[ConditionSummary, ...]:
-    """Summarise each condition: the reference first, systems by name, then the anchors."""
+    """Summarise each condition: the reference first, systems by name, 8 before 16, then the anchors."""
     groups: dict[tuple[int, str], list[float]] = defaultdict(list)
     for rating in ratings:
         groups[_ROLE_ORDER.index(rating.role), rating.condition].append(rating.score)
-    return tuple(summarize(name, scores) for (_, name), scores in sorted(groups.items()))
+    ordered = sorted(groups.items(), key=lambda group: (group[0][0], _by_number(group[0][1])))
+    return tuple(summarize(name, scores) for (_, name), scores in ordered)
+
+
+def _by_number(name: str) -> list[tuple[float, str]]:
+    """Return a key that sorts numbers within names by their value."""
+    parts = re.split(r"(\d+(?:\.\d+)?)", name)
+    return [(float(part), "") if i % 2 else (-1.0, part) for i, part in enumerate(parts)]
 
 
 def summarize(condition: str, scores: Sequence[float]) -> ConditionSummary:

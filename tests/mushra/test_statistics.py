@@ -98,7 +98,8 @@ def test_binomial_tests_against_scipy(case: tuple[int, int]) -> None:
 
 def test_conditions_are_in_order_and_over_all_listeners_and_items() -> None:
     chance = random.Random(1)
-    roles = {"anchor35": Role.ANCHOR35, "z": Role.SYSTEM, "reference": Role.REFERENCE, "b": Role.SYSTEM}
+    systems = dict.fromkeys(("z", "mp3@128", "mp3@64", "amr-wb@12.65", "amr-wb@6.6", "b"), Role.SYSTEM)
+    roles = {"anchor35": Role.ANCHOR35, **systems, "reference": Role.REFERENCE}
     ratings = [
         Rating(f"l{i}", f"i{j}", condition, role, 95 if role is Role.REFERENCE else chance.randrange(70))
         for i in range(4)
@@ -106,7 +107,8 @@ def test_conditions_are_in_order_and_over_all_listeners_and_items() -> None:
         for condition, role in roles.items()
     ]
     analysis = analyze(Ratings(tuple(ratings)), Rule.NONE)
-    assert [row.condition for row in analysis.conditions] == ["reference", "b", "z", "anchor35"]
+    ordered = ["reference", "amr-wb@6.6", "amr-wb@12.65", "b", "mp3@64", "mp3@128", "z", "anchor35"]
+    assert [row.condition for row in analysis.conditions] == ordered
     assert analysis.conditions == analysis.all
     for row in analysis.conditions:
         own = [r.score for r in ratings if r.condition == row.condition]

@@ -30,7 +30,9 @@ def new(
         list[str],
         typer.Option(metavar="NAME[@KBPS]", help="A system, as mp3@64, mp3@32,64 or mp3@vbr=2; repeat."),
     ],
-    test_type: Annotated[Literal["mushra", "ab"], typer.Option("--type", help="The method.")] = "mushra",
+    test_type: Annotated[
+        Literal["mushra", "ab", "abx"], typer.Option("--type", help="The method.")
+    ] = "mushra",
     region: Annotated[
         list[str] | None,
         typer.Option(metavar="S:E", help="Excerpt in seconds: one for all items, or one an item."),
@@ -45,9 +47,9 @@ def new(
     anchors: Annotated[bool, typer.Option(help="Add the 3.5 and 7 kHz anchors (MUSHRA).")] = True,
     pair: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID:ID", help="Conditions to compare (A/B); all pairs without; repeat."),
+        typer.Option(metavar="ID:ID", help="Conditions to compare (A/B, ABX); all pairs without; repeat."),
     ] = None,
-    repetitions: Annotated[int, typer.Option(min=1, help="Trials for each item and pair (A/B).")] = 1,
+    repetitions: Annotated[int, typer.Option(min=1, help="Trials for each item and pair (A/B, ABX).")] = 1,
     reference: Annotated[bool, typer.Option(help="Offer the original (A/B).")] = True,
     tie: Annotated[bool, typer.Option(help="Offer no preference (A/B).")] = True,
     match_loudness: Annotated[bool, typer.Option(help="Bring all items to one loudness (BS.1770).")] = True,
@@ -77,7 +79,7 @@ def new(
         test_type=TestType(test_type),
         anchors=study_plan.ANCHORS if anchors else (),
         pairs=tuple(_pair(text) for text in pair or []),
-        instructions=_instructions(instructions, mushra),
+        instructions=_instructions(instructions, test_type),
         match_loudness=match_loudness,
         show_reference=reference,
         allow_tie=tie,
@@ -116,11 +118,15 @@ def _pair(text: str) -> tuple[str, str]:
     return first, second
 
 
-def _instructions(file: Path | None, mushra: bool) -> str:
-    from earbench_app.study_plan import AB_INSTRUCTIONS, MUSHRA_INSTRUCTIONS
+def _instructions(file: Path | None, test_type: str) -> str:
+    from earbench_app import study_plan
 
     if file is None:
-        return MUSHRA_INSTRUCTIONS if mushra else AB_INSTRUCTIONS
+        return {
+            "mushra": study_plan.MUSHRA_INSTRUCTIONS,
+            "ab": study_plan.AB_INSTRUCTIONS,
+            "abx": study_plan.ABX_INSTRUCTIONS,
+        }[test_type]
     return file.read_text(encoding="utf-8").strip()
 
 

@@ -12,6 +12,7 @@ from earbench_app.notifications import Level, Notice
 from earbench_app.study_builder import build_study
 from earbench_app.study_plan import (
     AB_INSTRUCTIONS,
+    ABX_INSTRUCTIONS,
     ANCHORS,
     MUSHRA_INSTRUCTIONS,
     PlannedItem,
@@ -37,7 +38,11 @@ if TYPE_CHECKING:
     from earbench_codecs.base import CodecInfo
     from earbench_mushra.design import Study
 
-_INSTRUCTIONS = {TestType.MUSHRA: MUSHRA_INSTRUCTIONS, TestType.AB: AB_INSTRUCTIONS}
+_INSTRUCTIONS = {
+    TestType.MUSHRA: MUSHRA_INSTRUCTIONS,
+    TestType.AB: AB_INSTRUCTIONS,
+    TestType.ABX: ABX_INSTRUCTIONS,
+}
 
 
 class WizardView(Protocol):

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 _TYPES = {
     "MUSHRA: rate each against the reference, 0 to 100": TestType.MUSHRA,
     "A/B: which is preferred": TestType.AB,
+    "ABX: can they be told apart": TestType.ABX,
 }
 _FIELDS = ("name", "items", "conditions", "anchors", "pairs")
 
@@ -66,7 +67,8 @@ class StudyWizard(QDialog):
         self.setWindowTitle("New study")
         self.setObjectName("study_wizard")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.resize(QSize(110 * GRID_PX, 100 * GRID_PX))
+        room = self.screen().availableSize() - QSize(4 * GRID_PX, 6 * GRID_PX)  # for the frame
+        self.resize(QSize(110 * GRID_PX, 100 * GRID_PX).boundedTo(room))
         self._plan = StudyPlan("")
         self._building = self._may_close = False
         self.notices = NoticeBar()
@@ -85,6 +87,8 @@ class StudyWizard(QDialog):
         self._bar, self._step = QProgressBar(), QLabel()
         self._create, self._cancel = QPushButton("Make the study"), QPushButton("Cancel")
         self._form = QWidget()
+        self._rows = QFormLayout(self._form)
+        self._paired = _beside(self._original, self._tie, self._repetitions)
         self._lay_out()
         self._connect()
 
@@ -113,8 +117,9 @@ class StudyWizard(QDialog):
         for widget in widgets:
             widget.blockSignals(False)
         self._anchors.setVisible(mushra)
-        for widget in (self._original, self._tie, self._repetitions):
-            widget.setVisible(not mushra)
+        self._rows.setRowVisible(self._paired, not mushra)
+        for widget in (self._original, self._tie):
+            widget.setVisible(plan.test_type is TestType.AB)
         self.items.show_items(plan.items)
         self.conditions.show_conditions(plan.conditions)
         self._folder.setText(str(folder))
@@ -209,7 +214,7 @@ class StudyWizard(QDialog):
 
     def _lay_out(self) -> None:
         self._dress()
-        form = QFormLayout(self._form)
+        form = self._rows
         form.setContentsMargins(0, 0, 0, 0)
         form.setVerticalSpacing(GRID_PX)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -222,7 +227,7 @@ class StudyWizard(QDialog):
             _stack(self.conditions, self._problems["conditions"], self._problems["pairs"]),
         )
         form.addRow("", _stack(self._anchors, self._problems["anchors"]))
-        form.addRow("", _beside(self._original, self._tie, self._repetitions))
+        form.addRow("", self._paired)
         form.addRow("", self._loudness)
         form.addRow("", self._comments)
         form.addRow("Listeners see", _stack(self._title, self._instructions))
