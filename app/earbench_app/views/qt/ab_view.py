@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from earbench_app.presenters.trial_playback import Heard
+    from earbench_app.views.qt.shortcuts_overlay import Shortcuts
 
 _X = "X"
 _CHOICES = ("a", "none", "b")
@@ -44,7 +45,7 @@ class AbView(TrialFrame):
         self._listen = [_big_button() for _ in range(3)]
         self._marks = [QLabel() for _ in range(3)]
         self._choose = {choice: QPushButton() for choice in _CHOICES}
-        self._keys = QLabel()
+        self._key_line = QLabel()
         self._lay_out()
         for index, button in enumerate(self._listen):
             button.clicked.connect(lambda _=False, index=index: self._play_place(index))
@@ -65,7 +66,8 @@ class AbView(TrialFrame):
         self._choose["a"].setText("X is A" if abx else "I prefer A")
         self._choose["b"].setText("X is B" if abx else "I prefer B")
         self._choose["none"].setVisible(allow_tie)
-        self._keys.setText(self._key_line(allow_tie))
+        self._key_line.setText(self._short_keys(allow_tie))
+        self._show_middle(bool(self._middle) or allow_tie)
         self.setFocus()
 
     def show_choice(self, choice: str | None) -> None:
@@ -91,11 +93,22 @@ class AbView(TrialFrame):
             button.setIcon(icon("pause" if playing else "play"))
             button.setAccessibleName(f"{'Pause' if playing else 'Play'} {button.text()}")
 
+    def key_groups(self) -> list[tuple[str, Shortcuts]]:
+        """Return what the keys of this page do."""
+        middle = {_X: "X", REFERENCE: "the original"}.get(self._middle, "")
+        listen = [("A", "listen to A; again: pause"), ("S", f"listen to {middle}"), ("D or B", "listen to B")]
+        choices = (("←  or 1", "a"), ("↓  or 2", "none"), ("→  or 3", "b"))
+        offered = [(keys, self._choose[one]) for keys, one in choices if not self._choose[one].isHidden()]
+        return [
+            ("Listen", tuple(line for line in listen if middle or line[0] != "S")),
+            ("Choose", tuple((keys, button.text()) for keys, button in offered)),
+        ]
+
     def press_key(self, event: QKeyEvent) -> bool:
         """Listen or choose."""
         key = Qt.Key(event.key())
         choice = _CHOICE_KEYS.get(key)
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier or event.isAutoRepeat():
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             return False
         if choice and not self._choose[choice].isHidden():
             self._chose(choice)
@@ -115,14 +128,19 @@ class AbView(TrialFrame):
     def _chose(self, choice: str) -> None:
         self.choice_made.emit(choice)
 
-    def _key_line(self, allow_tie: bool) -> str:
+    def _short_keys(self, allow_tie: bool) -> str:
         listen = "A · S · D  listen" if self._middle else "A · D  listen"
         choose = "← · ↓ · →  choose" if allow_tie else "← · →  choose"
-        parts = [listen, choose, "Space  play, pause", f"{self.loop_key}  loop", "Enter  next"]
+        parts = [listen, choose, "Space  play, pause", f"{self.loop_key}  loop", "Enter  next", "?  all keys"]
         return "        ".join(parts)
 
+    def _show_middle(self, used: bool) -> None:
+        """Give the middle column its third, or leave all the room to A and B."""
+        self._grid.setColumnStretch(1, int(used))
+        self._marks[1].setVisible(used)
+
     def _lay_out(self) -> None:
-        grid = QGridLayout()
+        grid = self._grid = QGridLayout()
         grid.setHorizontalSpacing(3 * GRID_PX)
         grid.setVerticalSpacing(GRID_PX)
         for column, (button, mark) in enumerate(zip(self._listen, self._marks, strict=True)):
@@ -141,11 +159,11 @@ class AbView(TrialFrame):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.setProperty("scale", "large")
             grid.addWidget(button, 3, column)
-        self._keys.setProperty("class", "muted")
-        self._keys.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._keys.setWordWrap(True)
+        self._key_line.setProperty("class", "muted")
+        self._key_line.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._key_line.setWordWrap(True)
         self.body.addLayout(grid, 1)
-        self.body.addWidget(self._keys)
+        self.body.addWidget(self._key_line)
 
 
 def _big_button() -> QPushButton:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyqtgraph as pg
 from PySide6.QtGui import QColor, QPen
 
 from earbench_app.views.qt.plot_export import own_menu
-from earbench_app.views.qt.theme import theme, version_color
+from earbench_app.views.qt.theme import GRID_PX, theme, version_color
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from earbench_mushra.statistics import ConditionSummary
 
 _HALF_BOX = 0.24
+_NAME_LETTERS = 12  # of a condition, in a line below its column: twelve fit beside each other
 _BANDS = ("Bad", "Poor", "Fair", "Good", "Excellent")
 
 
@@ -105,7 +107,11 @@ class BoxPlot(pg.PlotWidget):  # type: ignore[misc]
         bands = [(10 + 20 * i, name) for i, name in enumerate(_BANDS)]
         left.setTicks([[(score, str(score)) for score in range(0, 101, 20)], bands])
         left.setWidth(90)
-        bottom.setTicks([names])
+        left.setStyle(textFillLimits=[(0, 1.0)])  # the names of the bands, however many ticks there are
+        wrapped = [(x, fill(name, _NAME_LETTERS)) for x, name in names]
+        bottom.setTicks([wrapped])
+        n_lines = max((name.count("\n") + 1 for _, name in wrapped), default=1)
+        bottom.setHeight(n_lines * self.fontMetrics().height() + GRID_PX)
         self.setLabel("left", "score")
         self.showGrid(y=True, alpha=0.2)
         self.setRange(xRange=(-0.6, len(names) - 0.4), yRange=(-2, 102), padding=0)

@@ -38,6 +38,10 @@ class DesignTable(QTableWidget):
         self.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
         self.horizontalHeader().setMinimumSectionSize(12 * GRID_PX)
         self.verticalHeader().setDefaultSectionSize(5 * GRID_PX)
+        self.verticalHeader().setMaximumWidth(
+            32 * GRID_PX
+        )  # a long name must not push the cells out of sight
+        self.verticalHeader().setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.cellClicked.connect(self._press)
 
     def show_design(self, study: Study, missing: frozenset[Cell]) -> None:
@@ -48,6 +52,7 @@ class DesignTable(QTableWidget):
         self.setHorizontalHeaderLabels([condition.title for condition in study.conditions])
         self.setVerticalHeaderLabels([_item_text(item) for item in study.items])
         for row, item in enumerate(study.items):
+            self.verticalHeaderItem(row).setToolTip(item.title)
             for column, condition in enumerate(study.conditions):
                 stimulus = study.stimulus(item.id, condition.id)
                 cell = _cell(stimulus, (item.id, condition.id) in missing)

@@ -26,6 +26,7 @@ _STYLE = """
 QWidget { font-size: 15px; }
 QLabel[class="title"] { font-size: 22px; }
 QLabel[class="muted"] { font-size: 13px; }
+ScoreBoard QLabel[class="warning"] { font-size: 13px; }
 QPushButton[scale="large"] { min-height: 40px; font-weight: 600; }
 QPushButton[scale="huge"] { min-height: 120px; font-size: 28px; font-weight: 600; }
 """
@@ -44,7 +45,7 @@ class ListenerWindow(QWidget):
         super().__init__()
         self.setWindowTitle(TITLE)
         self.setObjectName("listener_window")
-        self.resize(QSize(140 * GRID_PX, 90 * GRID_PX))
+        self.resize(QSize(140 * GRID_PX, 90 * GRID_PX).boundedTo(self.screen().availableSize()))
         self.setMinimumSize(QSize(90 * GRID_PX, 70 * GRID_PX))
         self.setStyleSheet(_STYLE)
         self.mushra, self.ab = MushraView(), AbView()
@@ -114,6 +115,7 @@ class ListenerWindow(QWidget):
         relay(self._leave.declined, self.leave_confirmed)
         relay(self._end.accepted, self.leave_confirmed)
         QShortcut(QKeySequence("F11"), self).activated.connect(self._toggle_full_screen)
+        QShortcut(QKeySequence("Ctrl+Q"), self).activated.connect(self.close)  # full screen has no cross
 
     def _go_to(self, page: QWidget) -> None:
         self._pages.setCurrentWidget(page)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from earbench_app.presenters.trial_playback import Heard
+    from earbench_app.views.qt.shortcuts_overlay import Shortcuts
 
 _STEPS = {
     Qt.Key.Key_Up: 1,
@@ -32,16 +33,17 @@ class MushraView(TrialFrame):
     """Passive. Keys: letters and R choose, digits and arrows score what plays, Enter goes on."""
 
     score_changed = Signal(str, float)
+    repeating_keys = frozenset(_STEPS)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._board = ScoreBoard()
         self._chosen = ""
-        self._keys = QLabel()
-        self._keys.setProperty("class", "muted")
-        self._keys.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._key_line = QLabel()
+        self._key_line.setProperty("class", "muted")
+        self._key_line.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.body.addWidget(self._board, 1)
-        self.body.addWidget(self._keys)
+        self.body.addWidget(self._key_line)
         self._board.play_requested.connect(self._play_label)
         relay(self._board.score_changed, self.score_changed)
 
@@ -49,9 +51,9 @@ class MushraView(TrialFrame):
         """Lay out one slider a label."""
         self.set_labels(tuple(labels), has_reference)
         self._board.set_labels(labels)
-        self._keys.setText(
+        self._key_line.setText(
             f"{labels[0]} to {labels[-1]}, R  listen        ↑ ↓ or digits  score what is playing        "
-            f"Space  play, pause        {self.loop_key}  loop        Enter  next"
+            f"Space  play, pause        {self.loop_key}  loop        Enter  next        ?  all keys"
         )
         self.setFocus()
 
@@ -68,6 +70,20 @@ class MushraView(TrialFrame):
         super().show_heard(heard)
         self._chosen = heard.chosen
         self._board.show_playing(heard.label, heard.chosen)
+
+    def key_groups(self) -> list[tuple[str, Shortcuts]]:
+        """Return what the keys of this page do."""
+        listen = (
+            (f"{self.labels[0]} to {self.labels[-1]}", "listen to this signal; again: pause"),
+            (REFERENCE, "listen to the reference"),
+            ("←  →", "listen to the neighbour"),
+        )
+        score = (
+            ("0 to 9", "type the score of what is playing: two digits, or 100; Enter ends a short one"),
+            ("↑  ↓", "one point up or down"),
+            ("Page ↑  Page ↓", "ten points up or down"),
+        )
+        return [("Listen", listen), ("Score", score)]
 
     def press_key(self, event: QKeyEvent) -> bool:
         """Score, or move to the neighbour."""

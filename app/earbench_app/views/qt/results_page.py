@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from earbench_app.notifications import Level, Notice
 from earbench_app.views.qt.empty_state import EmptyState
@@ -114,15 +114,22 @@ class ResultsPage(QWidget):
     def _seal_page(self) -> QWidget:
         page = QWidget()
         self._seal_title.setProperty("class", "title")
-        self._seal_text.setWordWrap(True)
-        self._seal_text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self._seal_text.setFixedWidth(72 * GRID_PX)
+        for label in (self._seal_title, self._seal_text):
+            label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._open.setObjectName("open_results")
         self._open.clicked.connect(lambda: self.open_confirmed.emit())
-        column = QVBoxLayout(page)
-        column.setSpacing(2 * GRID_PX)
-        column.addStretch(1)
-        for widget in (self._seal_title, self._seal_text, self._open):
-            column.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addStretch(2)
+        rows = QVBoxLayout()
+        rows.setSpacing(2 * GRID_PX)
+        rows.addStretch(1)
+        for label in (self._seal_title, self._seal_text):
+            label.setMinimumWidth(72 * GRID_PX)
+            rows.addWidget(label)  # not aligned: a layout cuts off a wrapped label that is
+        rows.addWidget(self._open, 0, Qt.AlignmentFlag.AlignHCenter)
+        rows.addStretch(2)
+        sides = QHBoxLayout(page)
+        sides.addStretch(1)
+        sides.addLayout(rows)
+        sides.addStretch(1)
         return page

@@ -99,6 +99,7 @@ class ScoreBoard(QWidget):
         for column in self._columns.values():
             for widget in column.widgets():
                 self._grid.removeWidget(widget)
+                widget.setParent(None)  # gone at once, not when Qt comes to delete it
                 widget.deleteLater()
         for index in range(self._grid.columnCount()):
             self._grid.setColumnStretch(index, 0)

@@ -171,6 +171,7 @@ class StudiesPage(QWidget):
         self._list.setAccessibleName("Studies")
         self._list.setWordWrap(True)
         self._list.setStyleSheet(_LIST_STYLE)
+        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         new, add, forget = QPushButton("New…"), QPushButton("Open…"), QPushButton("Remove")
         new.setToolTip("Make a study from audio files and codecs")
@@ -195,6 +196,7 @@ class StudiesPage(QWidget):
         self._detail.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         for label in (self._title, self._detail):
             label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setWordWrap(True)
         self._tabs.setDocumentMode(True)
         self._tabs.tabBar().setProperty("class", "navigation")
         self._tabs.tabBar().setDrawBase(False)

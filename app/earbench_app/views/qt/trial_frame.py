@@ -21,16 +21,18 @@ from earbench_app.views.qt.icons import icon
 from earbench_app.views.qt.loop_waveform import LoopWaveform
 from earbench_app.views.qt.notice_bar import NoticeBar
 from earbench_app.views.qt.relay import relay
+from earbench_app.views.qt.shortcuts_overlay import ShortcutsOverlay
 from earbench_app.views.qt.theme import GRID_PX
 from earbench_app.views.qt.volume_control import VolumeControl
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from PySide6.QtGui import QKeyEvent
+    from PySide6.QtGui import QKeyEvent, QResizeEvent
 
     from earbench_app.notifications import Notice
     from earbench_app.presenters.trial_playback import Heard
+    from earbench_app.views.qt.shortcuts_overlay import Shortcuts
 
 REFERENCE = "R"
 _COMMENT_MS = 800
@@ -46,6 +48,9 @@ class TrialFrame(QWidget):
     comment_changed = Signal(str)
     volume_changed = Signal(float)
     next_requested = Signal()
+
+    repeating_keys: frozenset[int] = frozenset()
+    """Keys that act again while they are held; any other would switch back and forth."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -64,9 +69,11 @@ class TrialFrame(QWidget):
         self._comment = QLineEdit()
         self._status = QLabel()
         self._next = QPushButton("Next")
+        self._keys = QPushButton("Keys")
         self._commenting = QTimer(self, singleShot=True, interval=_COMMENT_MS)
         self._build()
         self._connect()
+        self._help = ShortcutsOverlay(self)
 
     @property
     def loop_key(self) -> str:
@@ -134,13 +141,18 @@ class TrialFrame(QWidget):
         """Show a message in place, or none."""
         self.notices.show_notice(notice)
 
+    def key_groups(self) -> list[tuple[str, Shortcuts]]:
+        """Return the subclass's own keys, by group."""
+        raise NotImplementedError
+
     def press_key(self, event: QKeyEvent) -> bool:
         """Act on a key of the subclass; return whether it was one."""
         raise NotImplementedError
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Act on a key, wherever in the trial the focus is."""
-        if not (self.press_key(event) or self._press_common(event)):
+        held = event.isAutoRepeat() and event.key() not in self.repeating_keys
+        if not (held or self.press_key(event) or self._press_common(event)):
             event.ignore()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -157,6 +169,27 @@ class TrialFrame(QWidget):
         """Hand over what is still in the fields."""
         self._commented()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Close the list of keys, which covers the page as it was."""
+        super().resizeEvent(event)
+        if self._help.isVisible():
+            self._help.close_overlay()
+
+    def _show_keys(self) -> None:
+        sound = (
+            ("Space", "play, pause"),
+            (self.loop_key, "loop the selection, or play through"),
+            ("[  ]", "begin or end the loop at the playhead"),
+        )
+        trial = (
+            ("Enter", "next trial"),
+            ("Tab", "go from control to control, to the comment too"),
+            ("Esc", "leave the comment"),
+            ("F11", "full screen"),
+            ("Ctrl+Q", "leave the test; it can be resumed"),
+        )
+        self._help.open([*self.key_groups(), ("Sound", sound), ("Trial", trial)])
+
     def _press_common(self, event: QKeyEvent) -> bool:
         key, text = event.key(), event.text().upper()
         ctrl = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
@@ -170,6 +203,8 @@ class TrialFrame(QWidget):
             self.play_requested.emit(REFERENCE)
         elif text in self.labels and text and not ctrl:
             self.play_requested.emit(text)
+        elif text == "?":
+            self._show_keys()
         elif text in ("[", "]"):
             start_s, end_s = self._region_s
             region = (self._position_s, end_s) if text == "[" else (start_s, self._position_s)
@@ -195,6 +230,7 @@ class TrialFrame(QWidget):
         self._play.clicked.connect(lambda: self.play_toggled.emit())
         self._loop.clicked.connect(lambda: self._toggle_loop())
         self._next.clicked.connect(lambda: self._go_on())
+        self._keys.clicked.connect(lambda: self._show_keys())
         relay(self._waveform.seek_requested, self.seek_requested)
         self._waveform.loop_changed.connect(lambda region: self.loop_changed.emit(region, True))
         relay(self.volume.volume_changed, self.volume_changed)
@@ -208,7 +244,7 @@ class TrialFrame(QWidget):
         rows = QVBoxLayout(self)
         rows.setContentsMargins(4 * GRID_PX, 2 * GRID_PX, 4 * GRID_PX, 3 * GRID_PX)
         rows.setSpacing(2 * GRID_PX)
-        rows.addLayout(_row(self._place, None, self.volume))
+        rows.addLayout(_row(self._place, None, self.volume, self._keys))
         rows.addWidget(self._bar)
         rows.addWidget(self._device)
         rows.addWidget(self.notices)
@@ -230,6 +266,7 @@ class TrialFrame(QWidget):
             (self._loop, "loop"),
             (self._comment, "comment"),
             (self._next, "next"),
+            (self._keys, "keys"),
             (self._status, "status"),
             (self._place, "place"),
         ):
@@ -248,11 +285,12 @@ class TrialFrame(QWidget):
         self._loop.setCheckable(True)
         self._next.setToolTip("Finish this trial and go on (Enter)")
         self._next.setMinimumWidth(14 * GRID_PX)
+        self._keys.setToolTip("Show what each key does (?)")
         for button in (self._reference, self._next):
             button.setProperty("scale", "large")
         self._comment.setPlaceholderText("Comment (optional)")
         self._comment.setAccessibleName("Comment on this trial, optional")
-        for button in (self._reference, self._play, self._loop, self._next):
+        for button in (self._reference, self._play, self._loop, self._next, self._keys):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._comment.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)

@@ -39,7 +39,8 @@ class VoteView(pg.PlotWidget):  # type: ignore[misc]
         self.getAxis("bottom").setTextPen(QColor(theme().text))
         self.setLabel("bottom", "votes")
         widest = max((sum(n for _, n, _ in parts) for parts in bars), default=1)
-        self.setRange(xRange=(0, widest * 1.02), yRange=(-0.7, max(3, len(bars)) - 0.3), padding=0)
+        middle, half = (len(bars) - 1) / 2, max(1.5, len(bars) / 2 + 0.2)
+        self.setRange(xRange=(0, widest * 1.02), yRange=(middle - half, middle + half), padding=0)
 
     def _draw_bar(self, y: int, parts: Sequence[tuple[str, int, str]]) -> None:
         start = 0

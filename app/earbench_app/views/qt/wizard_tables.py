@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFileDialog,
     QHBoxLayout,
+    QHeaderView,
     QListWidget,
     QPushButton,
     QTableWidget,
@@ -55,6 +56,8 @@ class ItemEditor(QWidget):
         self._table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self._table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self._table.setMinimumHeight(24 * GRID_PX)
+        self._table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self._table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         add, remove = QPushButton("Add files…"), QPushButton("Remove")
         add.clicked.connect(lambda: self._choose())
         remove.clicked.connect(lambda: self._remove())
@@ -71,8 +74,7 @@ class ItemEditor(QWidget):
             for column, seconds in enumerate(item.excerpt_s, start=1):
                 self._table.setCellWidget(row, column, self._seconds(row, seconds, item.duration_s))
             self._table.setCellWidget(row, 3, self._use(row, item.use))
-        self._table.resizeColumnsToContents()
-        for column, width in ((0, 32), (1, 14), (2, 14), (3, 24)):
+        for column, width in ((1, 14), (2, 14), (3, 22)):
             self._table.setColumnWidth(column, width * GRID_PX)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
