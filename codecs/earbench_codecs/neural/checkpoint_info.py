@@ -102,11 +102,12 @@ def read_info(path: Path) -> CheckpointInfo:
     try:
         with path.open("rb") as file:
             start = file.read(_HEADER_LENGTH.size)
-            _refuse_pickle(path, start)
             length = _HEADER_LENGTH.unpack(start)[0] if len(start) == _HEADER_LENGTH.size else 0
-            header = file.read(length) if length < _LONGEST_HEADER else b""
+            header = file.read(min(length, _LONGEST_HEADER))
     except OSError as error:
         raise CheckpointError(path, f"it cannot be read: {error.strerror}") from error
+    if not header.startswith(b"{"):  # a length may begin like a pickle
+        _refuse_pickle(path, start)
     try:
         facts = json.loads(json.loads(header)["__metadata__"][META])
     except (ValueError, KeyError, TypeError) as error:

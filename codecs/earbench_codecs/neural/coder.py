@@ -121,6 +121,8 @@ class Coder(nn.Module, ABC):
     """What `config` is an instance of."""
     stages: tuple[str, ...] = ("joint",)
     """Stages of training, in order; the last one is how the coder is used."""
+    sends_raw_codes: bool = False
+    """Whether codes are sent as they are, with even tables and no context model."""
 
     def __init__(self, config: CoderConfig) -> None:
         super().__init__()
@@ -178,7 +180,12 @@ class Coder(nn.Module, ABC):
 
     @torch.inference_mode()
     def symbol_counts(self, frames: Tensor) -> Tensor:
-        """Return how often each symbol occurs in frames [B, 1, L], int64 [S, n_symbols]; add up batches."""
+        """Return how often each symbol occurs in frames [B, 1, L], int64 [S, n_symbols]; add up batches.
+
+        Equal numbers where codes are sent raw.
+        """
         symbols = self.alphabet.symbols(self.encode(frames)).transpose(0, 1).flatten(1)
         n = self.alphabet.n_symbols
+        if self.sends_raw_codes:
+            return torch.ones(len(symbols), n, dtype=torch.int64)
         return torch.stack([torch.bincount(stream, minlength=n) for stream in symbols])

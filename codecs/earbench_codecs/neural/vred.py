@@ -90,7 +90,7 @@ class Vred(Coder):
         super().__init__(config)
         wide, latents, features = config.hidden, config.n_latents, config.n_features
         self.squash = torch.sigmoid if config.features == "sigmoid" else _affine
-        self.raw_bits = config.raw_bits
+        self.sends_raw_codes = config.raw_bits
         self.analysis = nn.Conv1d(1, features, config.kernel, config.stride)
         self.synthesis = nn.ConvTranspose1d(features, 1, config.kernel, config.stride)
         self.of_features = nn.Sequential(nn.Linear(features, wide), nn.ReLU())
@@ -145,12 +145,6 @@ class Vred(Coder):
             return outer
         kept = set(outer) if stage == "latents" else set()
         return [parameter for parameter in self.parameters() if parameter not in kept]
-
-    @torch.inference_mode()
-    def symbol_counts(self, frames: Tensor) -> Tensor:
-        """Return how often latents are 0 and 1; equal numbers where bits are sent raw."""
-        counts = super().symbol_counts(frames)
-        return torch.ones_like(counts) if self.raw_bits else counts
 
     def _features(self, frames: Tensor) -> Tensor:
         """Return features [B, P, F] in (0, 1) of frames [B, 1, L]."""

@@ -1,7 +1,15 @@
-"""All architectures by name, and named sizes of each."""
+"""All architectures by name, and named sizes of each.
+
+A coder of one's own is a Python file in `$EARBENCH_HOME/coders`, or in the data folder of the platform
+without it, that calls `add_architecture`; all such files run when this module is imported.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -20,8 +28,10 @@ if TYPE_CHECKING:
 
     from earbench_codecs.neural.coder import Coder, CoderConfig
 
+HOME_VARIABLE = "EARBENCH_HOME"
 _architectures: dict[str, type[Coder]] = {}
 _sizes: dict[str, tuple[str, CoderConfig]] = {}
+_broken: dict[Path, str] = {}
 
 ARCHITECTURES: Mapping[str, type[Coder]] = MappingProxyType(_architectures)
 """Name in a checkpoint → class."""
@@ -74,7 +84,8 @@ def build_from_json(architecture: str, config: Mapping[str, object]) -> Coder:
     """
     if architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
-        raise SettingError(f"no neural architecture {architecture!r}; there are: {known}")
+        broken = "".join(f"; {path} failed: {reason}" for path, reason in _broken.items())
+        raise SettingError(f"no neural architecture {architecture!r}; there are: {known}{broken}")
     coder = ARCHITECTURES[architecture]
     try:
         return coder(TypeAdapter(coder.config_type).validate_python(dict(config)))
@@ -117,3 +128,35 @@ add_architecture(
         "vred-small": VredConfig(hidden=64),
     },
 )
+
+
+def coders_folder() -> Path:
+    """Return the folder of the user's own coders."""
+    from platformdirs import user_data_path
+
+    home = os.environ.get(HOME_VARIABLE)
+    return (Path(home) if home else user_data_path("earbench", appauthor=False)) / "coders"
+
+
+def _add_own_coders() -> None:
+    """Run the user's files; what one of them throws is told where its coder is asked for."""
+    for path in sorted(coders_folder().glob("*.py")):
+        try:
+            _run(path)
+        except PluginError as error:
+            _broken[path] = str(error)
+
+
+def _run(path: Path) -> None:
+    name = f"earbench_own_coders.{path.stem}"
+    spec = spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError("it is no Python file")
+    sys.modules[name] = module = module_from_spec(spec)  # dataclasses look their module up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise PluginError(f"{type(error).__name__}: {error}") from error
+
+
+_add_own_coders()

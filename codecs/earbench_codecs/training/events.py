@@ -11,6 +11,8 @@ Every event has `event`, `time` (seconds since 1970) and what its kind adds:
 - `validation`: `step`, `epoch`, `kbps` (of hard codes over random training windows), `target_kbps`,
   `tau` (for the next epoch), `metrics` by name;
 - `checkpoint`: `step`, `kind` (last or best), `path`;
+- `exported`: `path` of the checkpoint that codes files, its codec's `name` and `kbps`, and what was
+  `measured` of real bitstreams; when the run ends, but not at a signal;
 - `finished` or `stopped`, with `step` and the `reason`; `failed`, with a `message`.
 """
 

@@ -90,6 +90,15 @@ class Setup:
     report_s: float = 2.0
     save_s: float = 600.0
 
+    def corpus_facts(self) -> dict[str, Any]:
+        """Return what was trained and validated on, for events and checkpoints."""
+        rate_hz = self.corpus.sample_rate_hz
+        return {
+            "sha256": self.corpus.sha256,
+            "training_s": sum(recording.n_samples for recording in self.training) / rate_hz,
+            "validation_s": sum(recording.n_samples for recording in self.validation) / rate_hz,
+        }
+
 
 class Trainer:
     """Runs a recipe from its first step, or from a checkpoint on.

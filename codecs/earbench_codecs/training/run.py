@@ -14,6 +14,7 @@ from earbench_codecs.training.corpus import open_corpus
 from earbench_codecs.training.dataset import split
 from earbench_codecs.training.errors import RecipeError, RunFolderError, TrainingError
 from earbench_codecs.training.events import EventLog, no_events
+from earbench_codecs.training.export import export
 from earbench_codecs.training.loop import Limits, Setup, Trainer
 from earbench_codecs.training.processes import joined_processes
 from earbench_codecs.training.run_folder import RunFolder
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from earbench_codecs.neural.coder import Coder
-    from earbench_codecs.training.corpus import Corpus
     from earbench_codecs.training.events import Emit
     from earbench_codecs.training.processes import Processes
     from earbench_codecs.training.recipe import Recipe
@@ -132,8 +132,17 @@ def _train(
             folder.write(folder.recipe, job.recipe.model_dump_json(indent=2).encode())
         tell("started", **_facts(job.recipe, setup, trainer.step))
         reason = trainer.run(limits)
+        if processes.is_first and not limits.asked_to_stop():
+            _export(setup, job.name, tell)
         tell("finished" if reason == "finished" else "stopped", step=trainer.step, reason=reason)
     return reason
+
+
+def _export(setup: Setup, name: str, tell: Emit) -> None:
+    exported = export(setup, name)
+    if exported is not None:
+        info = exported.info
+        tell("exported", path=str(exported.path), name=info.name, kbps=info.kbps, measured=info.measured)
 
 
 def _facts(recipe: Recipe, setup: Setup, step: int) -> dict[str, object]:
@@ -145,17 +154,7 @@ def _facts(recipe: Recipe, setup: Setup, step: int) -> dict[str, object]:
         "n_processes": setup.processes.count,
         "step": step,
         "n_steps": recipe.n_steps,
-        "corpus": _corpus_facts(setup.corpus, setup),
-    }
-
-
-def _corpus_facts(corpus: Corpus, setup: Setup) -> dict[str, object]:
-    rate_hz = corpus.sample_rate_hz
-    return {
-        "sha256": corpus.sha256,
-        "training_s": sum(recording.n_samples for recording in setup.training) / rate_hz,
-        "validation_s": sum(recording.n_samples for recording in setup.validation) / rate_hz,
-        "skipped": [list(pair) for pair in corpus.skipped],
+        "corpus": setup.corpus_facts() | {"skipped": [list(pair) for pair in setup.corpus.skipped]},
     }
 
 

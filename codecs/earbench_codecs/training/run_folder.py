@@ -84,6 +84,11 @@ class RunFolder:
         """The coder with the best validation figure within the rate bound."""
         return self.path / "best.safetensors"
 
+    @property
+    def checkpoint(self) -> Path:
+        """The best coder as a codec: with the tables of its entropy coder and measured figures."""
+        return self.path / "checkpoint.safetensors"
+
     def write(self, path: Path, content: bytes) -> None:
         """Write a file of the folder, whole or not at all.
 

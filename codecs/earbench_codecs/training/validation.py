@@ -100,7 +100,7 @@ def validate(
     names = chosen_metrics(table, corpus.sample_rate_hz)
     found: dict[str, list[float]] = {name: [] for name in names}
     for recording in chosen_recordings(recordings, table):
-        signal = _middle(corpus.signal(recording), round(table.seconds * corpus.sample_rate_hz))
+        signal = middle(corpus.signal(recording), round(table.seconds * corpus.sample_rate_hz))
         decoded = coded(coder, signal, divisor(coder.config, recording))
         original, test = (AudioClip.mono(x, corpus.sample_rate_hz) for x in (signal, decoded))
         for name, figure in measure(original, test, names, worker=worker).items():
@@ -109,6 +109,7 @@ def validate(
     return {name: sum(values) / len(values) if values else None for name, values in found.items()}
 
 
-def _middle(signal: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+def middle(signal: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    """Return so many samples from the middle of a signal, or all."""
     start = max(0, (len(signal) - length) // 2)
     return signal[start : start + length]

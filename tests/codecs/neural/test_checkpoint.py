@@ -81,6 +81,16 @@ def test_another_file_is_refused(tmp_path, content):
         read_info(path)
 
 
+def test_a_header_whose_length_begins_like_a_pickle_is_read(small_checkpoint, tmp_path):
+    def pad(facts):
+        facts["card"] += "x"
+
+    path = with_facts(small_checkpoint("resglu"), tmp_path / "p.safetensors", pad)
+    while path.read_bytes()[:1] != b"\x80":
+        path = with_facts(path, path, pad)
+    assert read_info(path).name == "resglu-test"
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(CheckpointError, match=r"gone\.safetensors: it cannot be read: No such file"):
         read_info(tmp_path / "gone.safetensors")
@@ -175,3 +185,22 @@ def test_listing_a_checkpoint_does_not_import_torch(small_checkpoint, tmp_path, 
     path = install(small_checkpoint("resglu"))
     done = subprocess.run([sys.executable, "-c", LISTING], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == f"['{file_sha256(path)}'] False"
+
+
+BROKEN = """
+from earbench_codecs.errors import SettingError
+from earbench_codecs.neural.zoo import SIZES, build_from_json
+assert "vred" in SIZES
+try:
+    build_from_json("mine", {})
+except SettingError as error:
+    print(error)
+"""
+
+
+def test_a_broken_coder_of_ones_own_is_named_and_hurts_no_other(tmp_path, monkeypatch):
+    monkeypatch.setenv("EARBENCH_HOME", str(tmp_path))
+    (tmp_path / "coders").mkdir()
+    (tmp_path / "coders" / "mine.py").write_text("import no_such_module")
+    done = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True, check=True)
+    assert "mine.py failed: ModuleNotFoundError" in done.stdout

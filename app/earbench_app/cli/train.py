@@ -1,0 +1,197 @@
+"""`earbench recipes` and `earbench train`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.progress import Progress, TaskID
+
+    from earbench_codecs.training.loop import Limits
+    from earbench_codecs.training.run import Job
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("recipes")(list_recipes)
+    app.command("train")(train)
+
+
+def list_recipes(as_json: Json = False) -> None:
+    """List the recipes that come with the program."""
+    from earbench_codecs.training.recipe import read_recipe, recipe_names
+
+    recipes = {name: read_recipe(name) for name in recipe_names()}
+    if as_json:
+        rows = [
+            {"name": name, "title": r.title, "size": r.model.size, "steps": r.n_steps, "note": r.note}
+            | {"target_kbps": r.rate.target_kbps if r.rate else None}
+            for name, r in recipes.items()
+        ]
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+    else:
+        typer.echo("\n".join(f"{name:<22} {recipe.title}" for name, recipe in recipes.items()))
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A name of `earbench recipes`, or a TOML file.")],
+    data: Annotated[Path, typer.Option(help="A folder of audio, searched with all below it.")],
+    run: Annotated[
+        Path, typer.Option("--run", "--out", help="The folder for checkpoints and events; made if missing.")
+    ],
+    device: Annotated[str, typer.Option(help="auto, cpu, or as torch names it.")] = "auto",
+    max_minutes: Annotated[float | None, typer.Option(min=0, help="Stop after so long.")] = None,
+    max_steps: Annotated[int | None, typer.Option(min=1, help="Stop at this step of the run.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")
+    ] = False,
+    nproc: Annotated[int, typer.Option(min=1, help="Processes, each with a GPU of its own.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Train a neural coder; ends with a checkpoint that `encode --checkpoint` takes.
+
+    Ctrl-C or SIGTERM ends it in good order: the last checkpoint is written, --resume goes on from it.
+    """
+    from earbench_app.settings import cache_dir
+    from earbench_codecs.training.loop import Limits
+    from earbench_codecs.training.recipe import read_recipe, recipe_name
+    from earbench_codecs.training.run import Job
+
+    job = Job(read_recipe(recipe), recipe_name(recipe), data, run, cache_dir() / "corpora", device, resume)
+    limits = Limits(max_steps, max_minutes)
+    with _Display() as display:
+        if nproc == 1:
+            signal_number = _train_here(job, limits, display)
+        else:
+            signal_number = _train_together(recipe, job, limits, nproc, display)
+    typer.echo(json.dumps(display.report(), indent=2) if as_json else _text(run, display.report()))
+    if signal_number:
+        raise typer.Exit(128 + signal_number)
+
+
+class _Display:
+    """A progress bar on stderr, and what the events of a run come to."""
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._last: dict[str, dict[str, Any]] = {}
+
+    def __enter__(self) -> _Display:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=Console(stderr=True))
+        self._progress.start()
+        self._task = self._progress.add_task("starting", total=None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def __call__(self, event: str, **data: object) -> None:
+        """Take an event."""
+        facts: dict[str, Any] = dict(data)
+        self._last[event] = facts
+        if event == "decoding":
+            self._show("decoding the corpus", facts["done"], facts["total"])
+        elif event == "started":
+            self._show("training", facts["step"], facts["n_steps"])
+        elif event == "progress":
+            rate = f", {facts['kbps']:.1f} kbps" if facts["kbps"] else ""
+            text = f"epoch {facts['epoch']} ({facts['stage']}): loss {facts['loss']:.4g}{rate}"
+            self._show(text, facts["step"], facts["n_steps"])
+        elif event == "validation" and self._progress is not None:
+            figures = ", ".join(f"{name} {value:.4g}" for name, value in facts["metrics"].items() if value)
+            self._progress.console.print(f"epoch {facts['epoch']}: {figures}", highlight=False)
+
+    def report(self) -> dict[str, Any]:
+        """Return what the run came to."""
+        end = self._last.get("finished") or self._last.get("stopped") or {}
+        validation = self._last.get("validation", {})
+        exported = self._last.get("exported", {})
+        return {
+            "reason": end.get("reason"),
+            "step": end.get("step"),
+            "n_steps": self._last.get("started", {}).get("n_steps"),
+            "kbps": validation.get("kbps"),
+            "metrics": validation.get("metrics"),
+            "checkpoint": exported.get("path"),
+            "codec": exported.get("name"),
+            "measured": exported.get("measured"),
+        }
+
+    def _show(self, text: str, done: int, total: int) -> None:
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, description=text, completed=done, total=total)
+
+
+def _train_here(job: Job, limits: Limits, display: _Display) -> int:
+    """Train in this process; return the signal that ended it, or 0."""
+    from dataclasses import replace
+
+    from earbench_codecs.training.run import train as train_job
+    from earbench_codecs.training.signals import StopSignals
+
+    with StopSignals() as stop:
+        train_job(job, replace(limits, asked_to_stop=stop), display)
+    return stop.number
+
+
+def _train_together(recipe: str, job: Job, limits: Limits, nproc: int, display: _Display) -> int:
+    """Train in several processes under torchrun; return the signal that ended it, or 0."""
+    from earbench_codecs.errors import CodecError
+    from earbench_codecs.training.signals import StopSignals
+
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={nproc}"]
+    command += ["-m", "--", "earbench_codecs.training", recipe, *_arguments(job, limits)]
+    with (
+        StopSignals() as stop,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as processes,
+    ):
+        for event in _events(processes, stop):
+            display(event.pop("event"), **event)
+        message = processes.communicate()[1].strip()
+    if processes.returncode and not stop.number:
+        ours = [line for line in message.splitlines() if line.startswith("earbench: ")]
+        raise CodecError(ours[0].removeprefix("earbench: ") if ours else message[-2000:])
+    return stop.number
+
+
+def _arguments(job: Job, limits: Limits) -> list[str]:
+    given = {"--data": job.data, "--run": job.run, "--cache": job.cache, "--device": job.device}
+    given |= {"--max-steps": limits.max_steps, "--max-minutes": limits.max_minutes}
+    pairs = [[name, str(value)] for name, value in given.items() if value is not None]
+    return [part for pair in pairs for part in pair] + ["--resume"] * job.resume
+
+
+def _events(processes: subprocess.Popen[str], stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    """Yield events; a signal that came here is handed on."""
+    handed_on = False
+    for line in processes.stdout or ():
+        if stop() and not handed_on:
+            processes.terminate()
+            handed_on = True
+        yield json.loads(line)
+
+
+def _text(run: Path, report: dict[str, Any]) -> str:
+    lines = [f"{run}: {report['reason']} at step {report['step']} of {report['n_steps']}"]
+    if report["checkpoint"]:
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in report["measured"].items() if value)
+        lines.append(f"{report['checkpoint']}: codec {report['codec']}, {figures}")
+    else:
+        lines.append("no checkpoint yet: its last stage has not been validated; go on with --resume")
+    return "\n".join(lines)
