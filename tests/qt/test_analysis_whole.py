@@ -13,6 +13,7 @@ from PySide6.QtTest import QTest
 
 from earbench_app.bootstrap import Workbench
 from earbench_app.playback.fake import FakePlayer
+from earbench_app.presenters.analysis_figures import MEASURING
 from earbench_app.settings import SettingsFile
 from earbench_codecs.base import Setting
 from earbench_codecs.clip_files import read_clip, write_wav
@@ -134,7 +135,7 @@ def test_metrics_are_measured_and_say_why_they_are_not(
         return [model.index(row, columns.index(title)).data(role) for row in (1, 2)]
 
     qtbot.waitUntil(lambda: "–" in cells("ViSQOL audio"), timeout=LONG_MS)
-    qtbot.waitUntil(lambda: not {"", "measuring…"} & set(cells("SI-SDR dB")), timeout=LONG_MS)
+    qtbot.waitUntil(lambda: not {"", MEASURING} & set(cells("SI-SDR dB")), timeout=LONG_MS)
     coder, clip = codec("mp3"), read_clip(path)
     for row, kbps in enumerate(RATES):
         decoded = coder.decode(coder.encode(clip, Setting.of(kbps)))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from earbench_app.views.analysis_protocols import FiguresView
 
 NMR, LUFS = "nmr_db", "lufs"
-MEASURING = "measuring…"
+MEASURING = "…"  # the status line says how far it is
 _AT_ONCE = ("sdr_db", NMR)  # in the table without being asked for
 _LUFS_TIP = "Integrated loudness in LUFS, all channels (ITU-R BS.1770-4)"
 Key = tuple[int, int, str]  # clip id, version id, metric

@@ -71,9 +71,7 @@ class MapPresenter:
         version_id = self._scene.chosen()
         found = self.complete_map(version_id) if version_id is not None else None
         if version_id is None or found is None:
-            self._view.show_state(
-                "The map is still being computed." if self._scene.versions() else "Add a version first."
-            )
+            self._view.show_state("not yet computed" if self._scene.versions() else "add a version first")
             return
         if self._spots is None or self._spots[0] is not found:
             self._spots, self._rank = (found, found.worst_frames(N_SPOTS)), 0
@@ -82,7 +80,7 @@ class MapPresenter:
         self._rank += 1
         self._go_to(version_id, time_s)
         place = (self._rank - 1) % len(spots) + 1
-        self._view.show_state(f"Worst spot {place} of {len(spots)}: NMR {nmr_db:+.1f} dB".replace("-", "−"))
+        self._view.show_state(f"{place} of {len(spots)}: {nmr_db:+.1f} dB".replace("-", "−"))
 
     def toggle_audible(self) -> None:
         """Hear the part of the noise that exceeds the mask, or the version again."""
@@ -90,7 +88,7 @@ class MapPresenter:
         if playback.heard.audible:
             playback.choose(Heard(playback.heard.version_id))
         elif version_id is None:
-            self._view.show_state("Add a version first.")
+            self._view.show_state("add a version first")
         elif version_id in playback.audible_noise:
             playback.choose(Heard(version_id, difference=True, audible=True))
         else:
@@ -188,7 +186,7 @@ class MapPresenter:
             return
         if self._making is not None:
             self._making.drop()
-        self._view.show_state("Separating what exceeds the mask…")
+        self._view.show_state("separating…")
 
         def take(noise: NDArray[np.float32]) -> None:
             self._making = None

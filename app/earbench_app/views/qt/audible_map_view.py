@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 HIGHEST_DB = 20.0
 _GAP_PX = 2.0
-_LOWEST_LANE_PX, _LOWEST_NAMED_PX = 12, 24  # lower ones are not named; on the screen, the pointer names them
+_LOWEST_LANE_PX, _LOWEST_NAMED_PX = 12, 20  # lower ones are not named; on the screen, the pointer names them
 _TIP = (
     "Noise-to-mask ratio above 0 dB in each frame and critical band: what of the noise can be heard"
     " (ISO 11172-3 model 1, as in the NMR column; the highest of the channels)."
