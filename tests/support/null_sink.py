@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -125,6 +126,11 @@ class NullSink:
             self._daemon.kill()
             self._daemon.wait()
             self._daemon = None
+
+    def hang(self) -> None:
+        """Let the daemon neither answer nor go."""
+        if self._daemon is not None:
+            self._daemon.send_signal(signal.SIGSTOP)
 
     def close(self) -> None:
         """Kill the daemon and remove its folder."""

@@ -13,16 +13,17 @@ if TYPE_CHECKING:
     from null_sink import Recording
 
 LATE_S = 0.01  # less than the player has in its buffer; a punctual sink's blocks come within some 2 ms
+_STARTING_S = 0.3  # of the recorder
 
 
 def lateness_s(recording: Recording) -> float:
-    """Return by how much the sink was late, at worst, with what it played: 0 by its most punctual piece.
+    """Return by how much later than usual the sink, at worst, was with what it played.
 
     A player that is late does not show here: the sink then plays silence, on time.
     """
     arrived_s, starts = recording.chunks.T
-    due_s = arrived_s - starts / recording.sample_rate_hz
-    return float(np.max(due_s) - np.min(due_s))
+    due_s = (arrived_s - starts / recording.sample_rate_hz)[arrived_s > arrived_s[0] + _STARTING_S]
+    return float(np.max(due_s) - np.median(due_s))
 
 
 def check_take(play: Callable[[], tuple[Recording, Any]], check: Callable[[Recording, Any], None]) -> None:

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import sounddevice as sd
 
+from earbench_app.playback.renderer import N_CHANNELS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-N_CHANNELS = 2
 BLOCK_S = 0.005
-LATENCIES_S = (0.02, 0.04, 0.08, 0.12)  # to ask for: the least, and the next after every underrun
 _SERVER_KEY = "pulse:"
 _SERVER_DEVICES = ("pulse", "pipewire", "default")
 _ANSWER_WITHIN_S = 3
@@ -122,8 +122,8 @@ def open_stream(
 def _sinks() -> list[dict[str, Any]] | None:
     """Ask the sound server for its outputs; None where there is no server."""
     default = _pactl("get-default-sink")
-    listing = _pactl("list", "sinks")
-    if listing is None:
+    listing = None if default is None else _pactl("list", "sinks")
+    if default is None or listing is None:
         return None
     sinks = []
     for block in re.split(r"^Sink #\d+$", listing, flags=re.MULTILINE)[1:]:
@@ -135,7 +135,7 @@ def _sinks() -> list[dict[str, Any]] | None:
                 "key": f"{_SERVER_KEY}{name}",
                 "name": fields.get("Description", name),
                 "sample_rate_hz": int(rate[1]) if rate else 48_000,
-                "is_default": name == (default or "").strip(),
+                "is_default": name == default.strip(),
                 "sink": name,
             }
         )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MIN_LOOP_S = 0.5
 FADE_S = 0.005
+LATENCIES_S = (0.02, 0.04, 0.08, 0.12)  # asked of a device: the first, and after an underrun the next
 
 
 class DeviceState(StrEnum):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     Frames = NDArray[np.float32]
 
+N_CHANNELS = 2
 GAIN_RAMP_S = 0.02
 
 

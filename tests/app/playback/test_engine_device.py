@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from coded_stimuli import coded_stimulus, decode
+from processes import audio_process, audio_processes, is_alive
 
 from earbench_app.playback.engine import EnginePlayer
 from earbench_app.playback.player import DeviceState
@@ -24,6 +26,13 @@ if TYPE_CHECKING:
     from null_sink import NullSink
 
 pytestmark = pytest.mark.audio
+
+
+HIDE_PORTAUDIO = """
+import ctypes.util
+find = ctypes.util.find_library
+ctypes.util.find_library = lambda name: None if "portaudio" in name else find(name)
+"""
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 20) -> None:
@@ -57,6 +66,24 @@ def test_no_device_at_start_then_one(own_null_sink: NullSink, player: EnginePlay
     status = player.status()
     assert (status.device, status.message, status.device_rate_hz) == (DeviceState.READY, "", 44_100)
     assert [output.key for output in player.devices()] == ["pulse:out"]
+
+
+def test_without_the_portaudio_library_the_command_that_installs_it_is_shown(
+    null_sink: NullSink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hiding = tmp_path / "sitecustomize.py"
+    hiding.write_text(HIDE_PORTAUDIO, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with closing(EnginePlayer()) as player:
+        player.load([coded_stimulus(0)])
+        player.play()
+        wait_until(lambda: is_in(player, DeviceState.MISSING))
+        assert "apt-get install libportaudio2" in player.status().message
+        assert "No audio output" not in player.status().message
+        assert (player.status().playing, player.devices()) == (True, [])
+        hiding.unlink()  # it has been installed
+        wait_until(lambda: player.status().position_s > 0.2)
+        assert player.status().message == ""
 
 
 def test_a_server_that_dies_and_returns(own_null_sink: NullSink, player: EnginePlayer) -> None:
@@ -137,12 +164,6 @@ def test_a_killed_audio_process_is_started_again(own_null_sink: NullSink, player
     np.testing.assert_allclose(left + right, 10 ** (-6 / 20), rtol=1e-6)
 
 
-def audio_process(parent: int) -> int:
-    listing = subprocess.check_output(["ps", "-eo", "pid,ppid,args"], text=True)
-    rows = [line.split(None, 2) for line in listing.splitlines()]
-    return next(int(pid) for pid, ppid, args in rows if ppid == str(parent) and "playback.process" in args)
-
-
 PLAY_FOREVER = """
 import time, numpy as np
 from earbench_app.playback.engine import EnginePlayer
@@ -163,8 +184,29 @@ def test_the_audio_process_dies_with_a_killed_interface(null_sink: NullSink, tmp
         assert interface.stdout.readline() == b"playing\n"
         pid = audio_process(interface.pid)
         interface.kill()
-    wait_until(lambda: not os.path.exists(f"/proc/{pid}"))
+    wait_until(lambda: not is_alive(pid))
     wait_until(lambda: null_sink.pactl("list", "sink-inputs", "short") == "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hangs", ["at the start", "while playing"])
+def test_the_audio_process_dies_even_if_the_sound_server_hangs(
+    own_null_sink: NullSink, tmp_path: Path, hangs: str
+) -> None:
+    own_null_sink.start()
+    script = tmp_path / "play.py"
+    script.write_text(PLAY_FOREVER, encoding="utf-8")
+    if hangs == "at the start":
+        own_null_sink.hang()
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE) as interface:
+        if hangs == "while playing":
+            assert interface.stdout.readline() == b"playing\n"
+            own_null_sink.hang()
+        wait_until(lambda: audio_processes(interface.pid) != [])
+        (pid,) = audio_processes(interface.pid)
+        time.sleep(1)
+        interface.kill()
+    wait_until(lambda: not is_alive(pid))
 
 
 def test_close_leaves_no_process(null_sink: NullSink) -> None:
@@ -173,4 +215,4 @@ def test_close_leaves_no_process(null_sink: NullSink) -> None:
     wait_until(lambda: is_in(player, DeviceState.READY))
     pid = audio_process(os.getpid())
     player.close()
-    wait_until(lambda: not os.path.exists(f"/proc/{pid}"))
+    wait_until(lambda: not is_alive(pid))

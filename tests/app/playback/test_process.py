@@ -13,7 +13,7 @@ from earbench_app.playback.engine import EnginePlayer
 from earbench_codecs.clip import AudioClip
 
 LIST_MODULES = """
-import sys, earbench_app.playback.process
+import sys, earbench_app.playback.process, earbench_app.playback.keeper
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
 

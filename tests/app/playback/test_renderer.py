@@ -146,25 +146,19 @@ def render(renderer: Renderer, n: int, block: int = 64) -> np.ndarray:
 
 
 @settings(max_examples=300, deadline=None)
-@given(steps=STEPS, block=st.integers(1, 200))
-def test_any_commands_give_what_the_oracle_gives(steps: list, block: int) -> None:
-    renderer, oracle = loaded(SHORT), Oracle()
+@given(steps=STEPS, block=st.integers(1, 200), other=st.integers(1, 100))
+def test_any_commands_in_any_blocks_give_what_the_oracle_gives(steps: list, block: int, other: int) -> None:
+    """To rounding what the oracle gives, and to the bit the same in blocks of other sizes."""
+    renderer, twin, oracle = loaded(SHORT), loaded(SHORT), Oracle()
     for (name, value), n in [(("play", None), 20), *steps]:
-        obey(renderer, name, value)
+        for one in (renderer, twin):
+            obey(one, name, value)
         oracle.command(name, value)
-        np.testing.assert_allclose(render(renderer, n, block), oracle.samples(n), atol=1e-6)
+        heard = render(renderer, n, block)
+        np.testing.assert_allclose(heard, oracle.samples(n), atol=1e-6)
+        np.testing.assert_array_equal(render(twin, n, other), heard)
         assert (renderer.playing, renderer.index) == (oracle.playing, oracle.chosen)
         assert renderer.position == (oracle.at if oracle.goal is None else oracle.goal)
-
-
-@settings(max_examples=200, deadline=None)
-@given(steps=STEPS, block=st.integers(1, 100), other=st.integers(1, 100))
-def test_block_sizes_change_no_bit(steps: list, block: int, other: int) -> None:
-    one, two = loaded(SHORT), loaded(SHORT)
-    for (name, value), n in [(("play", None), 20), *steps]:
-        obey(one, name, value)
-        obey(two, name, value)
-        np.testing.assert_array_equal(render(one, n, block), render(two, n, other))
 
 
 @settings(max_examples=200, deadline=None)
