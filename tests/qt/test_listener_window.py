@@ -3,61 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QAccessible
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtGui import QAccessible, QKeyEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton
+from sitting import Sitting
 from studies import make_small_study
 
-from earbench_app.playback.fake import FakePlayer
 from earbench_app.playback.player import DeviceState
-from earbench_app.presenters.listener import ListenerPresenter
-from earbench_app.views.qt.listener_window import ListenerWindow
 from earbench_app.views.qt.score_slider import ScoreSlider
 from earbench_app.views.qt.widget_map import widget_map
 from earbench_mushra.design import TestType
-
-
-class Sitting:
-    """A window, what drives it, and hands."""
-
-    def __init__(self, qtbot, folder, listener="L1"):
-        self.player = FakePlayer()
-        self.window = ListenerWindow()
-        self.window._timer.stop()  # time passes when a test says so
-        qtbot.addWidget(self.window, before_close_func=lambda window: window.close_now())
-        self.presenter = ListenerPresenter(folder, self.window, self.player, listener)
-        self.window.resize(1200, 800)
-        self.window.show()
-        qtbot.waitExposed(self.window)
-        self.window.activateWindow()
-        qtbot.waitUntil(self.window.isActiveWindow)
-
-    @property
-    def session(self):
-        return self.presenter._session
-
-    def find(self, name, kind=QWidget):
-        return next(w for w in self.window.findChildren(kind, name) if w.isVisible())
-
-    def click(self, name):
-        QTest.mouseClick(self.find(name), Qt.MouseButton.LeftButton)
-        self.pass_time()
-
-    def key(self, key):
-        target = QApplication.focusWidget() or self.window
-        QTest.keyClick(target, key)
-        self.pass_time()
-
-    def pass_time(self, seconds=0.1):
-        self.player.advance(seconds)
-        self.window.ticked.emit()
-
-    def start(self):
-        self.click("instructions_accept")
-
-    def scores(self):
-        return {label: score for label, score in self.session.scores.items() if score is not None}
 
 
 @pytest.fixture
@@ -164,7 +120,7 @@ def test_digits_score_what_plays(sitting, typed, expected, qtbot):
     sitting.key(label.lower())
     for digit in typed:
         sitting.key(digit)
-    qtbot.waitUntil(lambda: sitting.scores() == {label: expected}, timeout=1000)
+    qtbot.waitUntil(lambda: sitting.scores() == {label: expected}, timeout=10_000)
 
 
 @pytest.mark.parametrize(("typed", "expected"), [("5", 5), ("10", 10)])
@@ -261,7 +217,7 @@ def test_a_sitting_to_the_end_by_keys_alone(sitting, qtbot):
                 sitting.key(label.lower())
                 for digit in "100":
                     sitting.key(digit)
-                qtbot.waitUntil(lambda label=label: sitting.session.scores[label] == 100, timeout=1000)
+                qtbot.waitUntil(lambda label=label: sitting.session.scores[label] == 100, timeout=10_000)
             sitting.key(Qt.Key.Key_Return)
         if sitting.session:
             sitting.key(Qt.Key.Key_Space)  # the button of the break page has the focus
@@ -358,47 +314,6 @@ def test_with_twelve_signals_l_is_a_label_and_ctrl_l_loops(qtbot):
     assert len(loops) == 1
 
 
-def texts_of(window):
-    """Everything a listener or a screen reader can find."""
-    for widget in [window, *window.findChildren(QWidget)]:
-        yield from (
-            widget.objectName(),
-            widget.toolTip(),
-            widget.statusTip(),
-            widget.whatsThis(),
-            widget.windowTitle(),
-            widget.accessibleName(),
-            widget.accessibleDescription(),
-        )
-        interface = QAccessible.queryAccessibleInterface(widget)
-        if interface is not None:
-            for kind in (QAccessible.Text.Name, QAccessible.Text.Value, QAccessible.Text.Description):
-                yield interface.text(kind)
-        for getter in ("text", "placeholderText", "title"):
-            value = getattr(widget, getter, None)
-            if callable(value):
-                yield str(value())
-
-
-@pytest.mark.parametrize("test_type", [TestType.MUSHRA, TestType.AB])
-def test_nothing_in_the_window_tells_a_condition(qtbot, tmp_path, test_type):
-    study = make_small_study(tmp_path / "s", test_type)
-    sitting = Sitting(qtbot, tmp_path / "s")
-    found = list(texts_of(sitting.window))
-    sitting.start()
-    for label in sitting.session.labels:
-        sitting.click(f"play_{label}")
-        found += texts_of(sitting.window)
-    sitting.click("next")
-    found += texts_of(sitting.window)
-    assert any("Play" in text for text in found)
-    secrets = [s for c in study.conditions for s in (c.title, c.codec, c.id) if s and s != "reference"]
-    secrets += [s.file for s in study.stimuli] + [i.title for i in study.items]
-    told = {(secret, text) for secret in secrets for text in found if secret.lower() in text.lower()}
-    assert not told
-    sitting.presenter.close()
-
-
 def test_a_screen_reader_hears_state_and_score(sitting):
     label = sitting.session.labels[0]
     slider = sitting.find(f"score_{label}")
@@ -421,3 +336,67 @@ def test_going_to_the_reference_leaves_the_keys_with_the_trial(sitting):
     assert not isinstance(QApplication.focusWidget(), QLineEdit | ScoreSlider)
     sitting.key(label.lower())
     assert sitting.session.playing_label == label
+
+
+def hold(widget, key, text=""):
+    """Let a key repeat itself, as one that is held does."""
+    event = QKeyEvent(QEvent.Type.KeyPress, key, Qt.KeyboardModifier.NoModifier, text, autorep=True)
+    QApplication.sendEvent(widget, event)
+
+
+def test_a_held_key_does_not_switch_back_and_forth(sitting):
+    label = sitting.session.labels[0]
+    sitting.key(label.lower())
+    for _ in range(3):
+        hold(QApplication.focusWidget(), Qt.Key(ord(label)), label.lower())
+        hold(QApplication.focusWidget(), Qt.Key.Key_Space, " ")
+    sitting.pass_time()
+    assert sitting.session.playing_label == label
+    hold(QApplication.focusWidget(), Qt.Key.Key_Up)
+    hold(QApplication.focusWidget(), Qt.Key.Key_Up)
+    assert sitting.find(f"readout_{label}").text() == "51"
+    QTest.keyRelease(QApplication.focusWidget(), Qt.Key.Key_Up)
+    assert sitting.scores() == {label: 51}
+
+
+@pytest.mark.parametrize("page", ["sitting", "pair"])
+def test_a_question_mark_lists_the_keys_and_any_key_goes_back(page, request):
+    sitting = request.getfixturevalue(page)
+    sitting.key("?")
+    overlay = sitting.find("shortcuts_overlay")
+    texts = {label.text() for label in overlay.findChildren(QLabel)}
+    assert {"Listen", "Sound", "Trial", "Space", "Enter", "Ctrl+Q"} <= texts
+    assert ("Score" if page == "sitting" else "Choose") in texts
+    sitting.key("a")
+    assert not overlay.isVisible()
+    assert sitting.session.playing_label is None
+    sitting.key("a")
+    assert sitting.session.playing_label == "A"
+
+
+def test_every_key_that_is_listed_does_what_is_said(sitting):
+    """Keys of the overlay that no other test presses."""
+    sitting.key("a")
+    sitting.pass_time(0.5)
+    sitting.key("[")
+    assert sitting.player.status().loop_s[0] == pytest.approx(0.6, abs=0.15)
+    sitting.pass_time(0.8)
+    sitting.key("]")
+    start_s, end_s = sitting.player.status().loop_s
+    assert 0.5 <= end_s - start_s < 1.2
+    sitting.window.activateWindow()
+    QTest.keyClick(sitting.window, Qt.Key.Key_Q, Qt.KeyboardModifier.ControlModifier)
+    assert sitting.find("leave_accept").isVisible()
+
+
+def test_the_next_trial_has_sliders_of_its_own_and_no_others(sitting):
+    for label in sitting.session.labels:
+        sitting.key(label.lower())
+        for digit in "100":
+            sitting.key(digit)
+        sitting.key(Qt.Key.Key_Return)
+    sitting.click("next")
+    sitting.start()
+    names = [slider.objectName() for slider in sitting.window.findChildren(ScoreSlider)]
+    assert sorted(names) == [f"score_{label}" for label in sitting.session.labels]
+    assert {sitting.find(f"readout_{label}").text() for label in sitting.session.labels} == {"not scored"}

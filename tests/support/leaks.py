@@ -29,14 +29,11 @@ def texts_in(window: QWidget) -> set[str]:
 def _texts_of(one: QObject) -> Iterator[str]:
     """Return all properties that are texts: title, name, tooltip, placeholder, accessible name …"""
     kind = one.metaObject()
-    names = [kind.property(index).name() for index in range(kind.propertyCount())]
-    names += [bytes(name.data()).decode() for name in one.dynamicPropertyNames()]
-    for name in names:
-        value = one.property(name)
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, list | tuple):
-            yield from (text for text in value if isinstance(text, str))
+    declared = [kind.property(index) for index in range(kind.propertyCount())]
+    names = [each.name() for each in declared if each.typeName() in ("QString", "QStringList", "QUrl")]
+    added = [bytes(name.data()).decode() for name in one.dynamicPropertyNames()]
+    for name in (*names, *(name for name in added if not name.startswith("_"))):
+        yield str(one.property(name) or "")
 
 
 def _texts_for_screen_readers(one: QAccessibleInterface | None, seen: set[object]) -> Iterator[str]:
