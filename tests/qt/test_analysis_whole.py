@@ -134,7 +134,7 @@ def test_metrics_are_measured_and_say_why_they_are_not(
         columns = [model.headerData(k, Qt.Orientation.Horizontal) for k in range(model.columnCount())]
         return [model.index(row, columns.index(title)).data(role) for row in (1, 2)]
 
-    qtbot.waitUntil(lambda: "–" in cells("ViSQOL audio"), timeout=LONG_MS)
+    qtbot.waitUntil(lambda: cells("ViSQOL audio") == ["–", "–"], timeout=LONG_MS)
     qtbot.waitUntil(lambda: not {"", MEASURING} & set(cells("SI-SDR dB")), timeout=LONG_MS)
     coder, clip = codec("mp3"), read_clip(path)
     for row, kbps in enumerate(RATES):
