@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from earbench_app.settings import SpectrogramSettings
 from earbench_app.views.qt.icons import icon
@@ -63,9 +72,17 @@ class SpectrogramPanel(QWidget):
         self.lefts.setAccessibleName("Left of the line")
         self.lefts.setToolTip("What is left of the line; right of it is what you hear")
         self.lefts.activated.connect(lambda _: self.left_chosen.emit(self.lefts.currentData()))
+        self.lefts.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.lefts.setMinimumContentsLength(8)
+        self.lefts.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.lefts.hide()
         self._state = QLabel()
         self._state.setProperty("class", "muted")
+        self._state.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._state.setSizePolicy(
+            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed
+        )  # the first to give way
+        self._state.setMinimumWidth(0)
         self._lay_out()
 
     # Setters -----------------------------------------------------------------------------------------
@@ -95,6 +112,7 @@ class SpectrogramPanel(QWidget):
         self.axis.set_wiping(left is not None)
         self.wipe.setChecked(left is not None)
         self.lefts.setVisible(left is not None)
+        self._state.setVisible(left is None)
         self.waveform.show_sides(heard, left)
         self.spectrogram.show_sides(heard, left)
 
@@ -106,8 +124,9 @@ class SpectrogramPanel(QWidget):
     def show_pictures(self, heard: Picture | None, left: Picture | None) -> None:
         """Draw the spectrograms, and say how they were taken."""
         self.spectrogram.show_pictures(heard, left)
-        self._state.setText("" if heard is None else how_taken(heard, self._settings))
-        self._state.setToolTip(_TIP)
+        taken = "" if heard is None else how_taken(heard, self._settings)
+        self._state.setText(taken)
+        self._state.setToolTip(f"{taken}. {_TIP}" if taken else "")
 
     def refresh(self) -> None:
         """Ask anew for what is in view."""
@@ -170,9 +189,10 @@ class SpectrogramPanel(QWidget):
         row = QHBoxLayout()
         row.setContentsMargins(2 * GRID_PX, 0, GRID_PX, 0)
         row.setSpacing(GRID_PX)
-        for widget in (title, self.scales, self._more, self.wipe, self.lefts):
+        for widget in (title, self.scales, self._more, self.wipe):
             row.addWidget(widget)
-        row.addWidget(self._state, 1, Qt.AlignmentFlag.AlignRight)
+        row.addWidget(self.lefts, 1)
+        row.addWidget(self._state, 1)
         waveform_menu = QMenu("Waveform", self)
         self.exporters[0].fill(waveform_menu)
         row.addWidget(self.exporters[1].button(waveform_menu))
