@@ -94,8 +94,15 @@ def write_ebc(path: Path | str, encoded: EncodedAudio) -> int:
     return len(data)
 
 
-def read_ebc(path: Path | str) -> EncodedAudio:
+def read_ebc(path: Path | str, *, conceal: bool = False) -> EncodedAudio:
     """Read a file.
+
+    Parameters
+    ----------
+    path : Path
+    conceal : bool
+        Take damaged segments for lost: they become empty, which codecs whose segments decode by
+        themselves, the neural ones, leave silent; a note says how many.
 
     Raises
     ------
@@ -110,7 +117,7 @@ def read_ebc(path: Path | str) -> EncodedAudio:
     except OSError as error:
         raise AudioFileError(path, f"it cannot be read: {error.strerror}") from error
     try:
-        return encoded_from_bytes(data)
+        return encoded_from_bytes(data, conceal=conceal)
     except BitstreamError as error:
         raise BitstreamError(f"{path}: {error}") from error
 
@@ -125,8 +132,8 @@ def ebc_bytes(encoded: EncodedAudio) -> bytes:
     return b"".join(parts)
 
 
-def encoded_from_bytes(data: bytes) -> EncodedAudio:
-    """Read the bytes of an `.ebc` file.
+def encoded_from_bytes(data: bytes, *, conceal: bool = False) -> EncodedAudio:
+    """Read the bytes of an `.ebc` file; see `read_ebc`.
 
     Raises
     ------
@@ -134,9 +141,15 @@ def encoded_from_bytes(data: bytes) -> EncodedAudio:
         As `read_ebc`.
     """
     header, position = _parsed_header(data)
-    segments = tuple(_segments(data, position, header))
-    if sum(map(len, segments)) != header.n_segment_bytes:
-        raise BitstreamError("damaged: the segments are not those the header promises")
+    notes = header.notes
+    if conceal:
+        segments = tuple(_intact_segments(data, position, header))
+        n_lost = segments.count(b"")
+        notes += (f"{n_lost} of {len(segments)} segments lost",) if n_lost else ()
+    else:
+        segments = tuple(_segments(data, position, header))
+        if sum(map(len, segments)) != header.n_segment_bytes:
+            raise BitstreamError("damaged: the segments are not those the header promises")
     return EncodedAudio(
         segments=segments,
         codec=header.codec,
@@ -148,7 +161,7 @@ def encoded_from_bytes(data: bytes) -> EncodedAudio:
         coded_rate_hz=header.coded_rate_hz,
         checkpoint_sha256=header.checkpoint_sha256,
         entropy_kbps=header.entropy_kbps,
-        notes=header.notes,
+        notes=notes,
     )
 
 
@@ -209,6 +222,29 @@ def _segments(data: bytes, position: int, header: EbcHeader) -> Iterator[bytes]:
         position += length
     if position != len(data):
         raise BitstreamError(f"{len(data) - position} bytes too long: something follows the last segment")
+
+
+def _intact_segments(data: bytes, position: int, header: EbcHeader) -> Iterator[bytes]:
+    """Yield each segment, empty where it is damaged; its neighbours are found by their own CRCs."""
+    for index in range(header.n_segments):
+        found = _segment_at(data, position, index)
+        if found is None and index + 1 < header.n_segments:
+            beyond = range(position + 1, len(data) - _PAIR.size + 1)
+            position = next((at for at in beyond if _segment_at(data, at, index + 1) is not None), position)
+        elif found is not None:
+            position += _PAIR.size + len(found)
+        yield found or b""
+
+
+def _segment_at(data: bytes, position: int, index: int) -> bytes | None:
+    """Return the segment of that index if it lies there undamaged."""
+    if len(data) - position < _PAIR.size:
+        return None
+    length, crc = _PAIR.unpack_from(data, position)
+    if length > len(data) - position - _PAIR.size:
+        return None
+    segment = data[position + _PAIR.size : position + _PAIR.size + length]
+    return segment if _segment_crc(index, length, segment) == crc else None
 
 
 def _segment_crc(index: int, length: int, segment: bytes) -> int:

@@ -81,6 +81,9 @@ def decode(
     target: Annotated[Path, typer.Argument(metavar="OUT.wav", help="The WAV file to write.")],
     checkpoint: Checkpoint = None,
     sample_format: SampleFormat = "float",
+    conceal: Annotated[
+        bool, typer.Option("--conceal", help="Leave damaged segments of a neural codec silent.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Decode a bitstream to the original's length, rate and channels, aligned to the sample."""
@@ -89,14 +92,15 @@ def decode(
 
     if target.suffix.lower() not in (".wav", ".wave"):
         raise typer.BadParameter("what is written is a WAV file; end its name in .wav", param_hint="OUT.wav")
-    encoded = read_ebc(source)
+    encoded = read_ebc(source, conceal=conceal)
     coder = _decoder(encoded, checkpoint)
     _tell(f"decoding {source} with {encoded.codec} …")
     start_s = perf_counter()
     clip = coder.decode(encoded)
     spent_s = perf_counter() - start_s
     write_wav(target, clip, sample_format)
-    report = {"codec": encoded.codec, "file": str(target)} | _clip_json(clip, spent_s)
+    report = {"codec": encoded.codec, "file": str(target), "notes": list(encoded.notes)}
+    report |= _clip_json(clip, spent_s)
     if as_json:
         _print_json(report)
     else:

@@ -1,6 +1,6 @@
 """A signal as segments of bytes, each of which decodes by itself, and back.
 
-A segment is about a second of frames: the file's level in 16 bits where the coder has one, then the codes.
+A segment is about a second of frames: the file's level in 16 bits, then the codes; so it is never empty.
 One segment after the other is in memory, however long the signal is. Frames overlap those of the next
 segment, so a lost one costs its own time and a fade.
 """
@@ -49,7 +49,6 @@ class SegmentCoder:
         self._coder = coder
         self._model = model
         self._framing = coder.config.framing
-        self._has_level = coder.config.level != "none"
         self._device = next(coder.parameters()).device
         self.n_frames = segment_frames(coder)
 
@@ -57,7 +56,7 @@ class SegmentCoder:
     def encode(self, signal: Samples) -> Iterator[Coded]:
         """Yield the segments of a signal [T], with their estimates in bits."""
         number = _level_number(self._level(signal))
-        head = _LEVEL.pack(number) if self._has_level else b""
+        head = _LEVEL.pack(number)
         for first, count in self._places(len(signal)):
             frames = self._frames(signal, first, count) / _level(number)
             codes = self._coder.encode(frames.unsqueeze(1).to(self._device)).cpu().numpy()
@@ -94,11 +93,9 @@ class SegmentCoder:
 
     def _decoded(self, segment: bytes, count: int) -> Samples:
         """Return the samples of a segment's frames, overlapped and added."""
-        level, data = 1.0, segment
-        if self._has_level:
-            if len(segment) < _LEVEL.size:
-                raise BitstreamError("a segment was cut: its level is missing")
-            level, data = _level(_LEVEL.unpack_from(segment)[0]), segment[_LEVEL.size :]
+        if len(segment) < _LEVEL.size:
+            raise BitstreamError("a segment was cut: its level is missing")
+        level, data = _level(_LEVEL.unpack_from(segment)[0]), segment[_LEVEL.size :]
         shape = (count, *self._coder.code_shape)
         codes = decode_codes(data, shape, self._coder.alphabet, self._model)
         frames = self._coder.decode(torch.from_numpy(codes).to(self._device)).squeeze(1)

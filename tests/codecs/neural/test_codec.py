@@ -268,3 +268,30 @@ def test_decode_codes_of_a_segment_needs_no_other(codec_of, signal_of):
     )
     codes = decode_codes(last, (count, 1, 256), checkpoint.coder.alphabet, checkpoint.tables.model("context"))
     assert codes.shape == (count, 1, 256)
+
+
+def test_a_damaged_file_loses_what_is_damaged(codec_of, signal_of):
+    """Wherever a byte is hit, in lengths and CRCs too; but for the header, which all depends on."""
+    codec = codec_of("kankanahalli")
+    encoded = codec.encode(clip_of(signal_of, codec, 3.4))
+    data = ebc_bytes(encoded)
+    start = len(data) - encoded.n_bytes - 8 * len(encoded.segments)
+    ends = np.cumsum([8 + len(segment) for segment in encoded.segments]) + start
+    for at in [
+        *range(start, start + 9),
+        *np.random.default_rng(2).integers(start, len(data), 40),
+        len(data) - 1,
+    ]:
+        damaged = bytearray(data)
+        damaged[at] ^= 0x41
+        with pytest.raises(BitstreamError):
+            encoded_from_bytes(bytes(damaged))
+        found = encoded_from_bytes(bytes(damaged), conceal=True)
+        hit = int(np.searchsorted(ends, at, side="right"))
+        expected = [b"" if i == hit else segment for i, segment in enumerate(encoded.segments)]
+        assert list(found.segments) == expected
+        assert found.notes[-1] == "1 of 4 segments lost"
+    cut = encoded_from_bytes(data[: ends[1] + 5], conceal=True)
+    assert cut.segments == (*encoded.segments[:2], b"", b"")
+    assert codec.decode(cut).n_samples == encoded.n_samples
+    assert encoded_from_bytes(data, conceal=True) == encoded
