@@ -86,8 +86,9 @@ class SpectrogramView(TimePanel):
         picture = self.left if wipe_x is not None and place.x() < wipe_x else self.picture
         if picture is None:
             return ""
-        plot, time_s = self.plot_rect(), self.time_at(place.x())
-        position = (plot.bottom() - place.y()) / plot.height()
+        half_px = 0.5 / self.devicePixelRatioF()  # the pointer's place is the corner of its pixel
+        plot, time_s = self.plot_rect(), self.time_at(place.x() + half_px)
+        position = (plot.bottom() - place.y() - half_px) / plot.height()
         db = picture.at(time_s, position)
         hz = float(picture.axis.frequency_hz(position))
         level = "" if db is None else f"  {db:.1f} dBFS"
@@ -140,11 +141,11 @@ class SpectrogramView(TimePanel):
         if picture is None or image is None:
             return
         left, right = self.x_of(picture.start_s), self.x_of(picture.end_s)
-        painter.save()
-        painter.setClipRect(clip)
+        seen = clip.intersected(QRectF(left, plot.top(), right - left, plot.height()))
+        a_column = image.width() / max(1e-9, right - left)
+        source = QRectF((seen.left() - left) * a_column, 0, seen.width() * a_column, image.height())
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)  # it has a value a pixel
-        painter.drawImage(QRectF(left, plot.top(), right - left, plot.height()), image)
-        painter.restore()
+        painter.drawImage(seen, image, source)  # cut by hand: an SVG knows no clipping
 
     def _words(self) -> NDArray[np.uint32]:
         """Return the 256 colours as Qt's words."""

@@ -174,7 +174,9 @@ class WaveformView(TimePanel):
         side: Side | None,
         draw: _DrawLane,
     ) -> None:
-        envelope = self._envelope(peaks, self.axis.start_s, self.axis.end_s, self._n_columns())
+        start_s, end_s = self.time_at(clip.left()), self.time_at(clip.right())  # an SVG knows no clipping
+        n_columns = round(self._n_columns() * clip.width() / max(1.0, plot.width()))
+        envelope = self._envelope(peaks, start_s, end_s, max(1, n_columns))
         color = side_color(side)
         lane_px = plot.height() / len(envelope.low)
         for channel, (low, high) in enumerate(zip(envelope.low, envelope.high, strict=True)):
