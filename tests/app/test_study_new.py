@@ -43,6 +43,15 @@ def test_an_ab_study(tmp_path):
     assert not any(item.training for item in study.items)
 
 
+def test_an_abx_study(tmp_path, capsys):
+    assert new(tmp_path / "s", "--codec", "mp3@64", "--type", "abx", "--repetitions", "4") == 0
+    assert "4 ABX trials a pair" in capsys.readouterr().err
+    study = load_study(tmp_path / "s")
+    check_design(study)
+    assert study.pairs == (("reference", "mp3@64"),)  # a lone system meets the original
+    assert "X is either A or B" in study.instructions
+
+
 def test_separate_training_items(tmp_path):
     assert new(tmp_path / "s", "--codec", "mp3@64", "--training-item", SONNET) == 0
     study = load_study(tmp_path / "s")

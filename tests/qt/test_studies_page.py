@@ -20,7 +20,7 @@ from earbench_app.views.qt.thread_bridge import MainThread
 from earbench_assets import clip_paths
 from earbench_codecs.base import Setting
 from earbench_codecs.clip_files import read_clip
-from earbench_mushra.design import Role, TestType
+from earbench_mushra.design import Item, Role, TestType
 from earbench_mushra.simulation import simulate
 from earbench_mushra.store import Store
 from earbench_mushra.study_files import load_study
@@ -265,6 +265,13 @@ def test_an_edit_reaches_the_plan(bench, tmp_path):
     assert form._tie.isVisible()
     form._tie.setChecked(False)
     assert not presenter.plan.allow_tie
+    form.type_changed.emit(TestType.ABX)
+    assert "X is either A or B" in presenter.plan.instructions
+    assert not form._tie.isVisible()
+    assert "ABX trials a pair" in shown_problems(form)["pairs"]
+    form._repetitions.setValue(12)
+    assert presenter.plan.repetitions == 12
+    assert "pairs" not in shown_problems(form)
     form.close_now()
 
 
@@ -299,3 +306,23 @@ def test_every_label_of_a_form_names_what_it_is(bench):
     assert {"Method", "Name", "Items", "Conditions", "Listeners see"} <= texts
     assert Path(form._folder.text()).name == "my-test"
     form.close_now()
+
+
+def test_long_names_neither_widen_the_window_nor_are_cut_off(bench, qtbot, tmp_path):
+    folder = tmp_path / "long"
+    title = "Castanets, take 3, a title as long as people really make them " * 2
+    items = (Item("warm-up", title, training=True), Item("first", title), Item("second", "B"))
+    make_small_study(folder, name="A pilot whose name says all there is to know about it " * 2, items=items)
+    simulate(folder, 2, 1)
+    bench.window.resize(1024, 700)
+    bench.pages.open_study(folder)
+    header = bench.studies._design.verticalHeader()
+    assert header.width() <= 256
+    assert bench.studies._design.verticalHeaderItem(0).toolTip() == items[0].title
+    bench.window.show_page("Results")
+    QApplication.processEvents()
+    for label in (bench.results._seal_title, bench.results._seal_text):
+        assert label.height() >= label.heightForWidth(label.width())
+    bench.results.open_confirmed.emit()
+    QApplication.processEvents()
+    assert bench.window.width() == 1024

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from earbench_mushra.statistics import ConditionSummary
 
 _HALF_BOX = 0.24
-_NAME_LETTERS = 12  # of a condition, in a line below its column: twelve fit beside each other
+_N_BESIDE = 8  # so many names fit beside each other in longer lines
 _BANDS = ("Bad", "Poor", "Fair", "Good", "Excellent")
 
 
@@ -108,7 +108,8 @@ class BoxPlot(pg.PlotWidget):  # type: ignore[misc]
         left.setTicks([[(score, str(score)) for score in range(0, 101, 20)], bands])
         left.setWidth(90)
         left.setStyle(textFillLimits=[(0, 1.0)])  # the names of the bands, however many ticks there are
-        wrapped = [(x, fill(name, _NAME_LETTERS)) for x, name in names]
+        letters = 16 if len(names) <= _N_BESIDE else 12
+        wrapped = [(x, fill(name.replace(" kbps", "\N{NO-BREAK SPACE}kbps"), letters)) for x, name in names]
         bottom.setTicks([wrapped])
         n_lines = max((name.count("\n") + 1 for _, name in wrapped), default=1)
         bottom.setHeight(n_lines * self.fontMetrics().height() + GRID_PX)
