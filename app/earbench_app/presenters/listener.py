@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 BREAK_AFTER_S = 20 * 60.0  # BS.1116-3, 4.2: sessions of 20 to 30 minutes
 SAVED = "Everything so far is saved. Enter the same name next time to go on where you stopped."
-
 THANKS = "That was the last trial. Your answers are saved; you may close this window."
 
 
@@ -154,9 +153,7 @@ class ListenerPresenter:
             text = f"Training is over. The test follows: {n_trials} trials, whose answers count."
             self._view.show_instructions("Now the test", text, "Start the test")
         elif session.phase is Phase.FINISHED:
-            self._view.show_end(
-                "Thank you", "That was the last trial. Your answers are saved; you may close this window."
-            )
+            self._view.show_end("Thank you", THANKS)
             self._release()
         else:
             self._show_trial()
