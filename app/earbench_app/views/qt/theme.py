@@ -215,7 +215,9 @@ QComboBox::down-arrow {{ image: url({chevron_down}); width: 14px; height: 14px; 
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ border: none; width: 18px; }}
 QAbstractSpinBox::up-arrow {{ image: url({chevron_up}); width: 12px; height: 12px; }}
 QAbstractSpinBox::down-arrow {{ image: url({chevron_down}); width: 12px; height: 12px; }}
-QFrame#codec_picker, QFrame#spectrogram_options {{ background: {surface}; border: 1px solid {line}; border-radius: 8px; }}
+QFrame#codec_picker, QFrame#spectrogram_options {{
+  background: {surface}; border: 1px solid {line}; border-radius: 8px;
+}}
 QAbstractItemView {{
   background: {surface}; color: {text}; border: none; outline: 0;
   selection-background-color: {selected}; selection-color: {text};
