@@ -16,12 +16,12 @@ from safetensors.torch import save as save_tensors
 from earbench_codecs.errors import CheckpointError, SettingError
 from earbench_codecs.files import write_atomically
 from earbench_codecs.neural.checkpoint_info import META, read_info
-from earbench_codecs.neural.context_model import N_CONTEXTS, ContextModel
-from earbench_codecs.neural.entropy_coding import FREQUENCY_BITS, StaticModel
+from earbench_codecs.neural.context_model import N_CONTEXTS, ContextModel, context_table
+from earbench_codecs.neural.entropy_coding import FREQUENCY_BITS, StaticModel, frequencies
 from earbench_codecs.neural.zoo import build_from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from torch import Tensor
@@ -77,6 +77,17 @@ class Checkpoint:
     coder: Coder
     tables: EntropyTables
     sha256: str
+
+
+def entropy_tables(coder: Coder, segments: Iterable[Tensor]) -> EntropyTables:
+    """Return frequencies of the codes of segments, each frames [F, 1, L]; even ones for raw codes."""
+    streams, n_symbols = coder.code_shape[0], coder.alphabet.n_symbols
+    if coder.sends_raw_codes:
+        return EntropyTables(frequencies(np.ones((streams, n_symbols), np.int64)))
+    clips = [_symbols(coder, frames) for frames in segments]
+    by_stream = np.concatenate(clips).swapaxes(0, 1).reshape(streams, -1)
+    static = frequencies(np.stack([np.bincount(stream, minlength=n_symbols) for stream in by_stream]))
+    return EntropyTables(static, context_table(static, clips))
 
 
 def checkpoint_bytes(
@@ -137,6 +148,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
 def program_versions() -> dict[str, str]:
     """Return what wrote a checkpoint."""
     return {name: version(name) for name in ("earbench", "torch", "constriction", "numpy")}
+
+
+@torch.inference_mode()
+def _symbols(coder: Coder, frames: Tensor) -> Integers:
+    symbols: Integers = coder.alphabet.symbols(coder.encode(frames)).cpu().numpy()
+    return symbols
 
 
 def _stored(tensor: Tensor, half: bool) -> Tensor:

@@ -7,13 +7,19 @@ from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from earbench_codecs.base import Codec, CodecInfo, EncodedAudio, OptionInfo, Setting
+from earbench_codecs.codes import CodeTable
 from earbench_codecs.errors import BitstreamError, CodecUnavailableError
 from earbench_codecs.neural.checkpoint_info import file_sha256, read_info
+from earbench_codecs.resampling import resampled_length
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from earbench_codecs.clip import AudioClip
     from earbench_codecs.neural.checkpoint import Checkpoint
@@ -97,6 +103,23 @@ class NeuralCodec(Codec):
         job._bits = 0.0
         encoded = super(NeuralCodec, job).encode(clip, setting)
         return replace(encoded, entropy_kbps=job._bits / encoded.duration_s / 1000)
+
+    def code_values(self, encoded: EncodedAudio) -> Iterator[NDArray[np.int64]]:
+        """Yield the codes [F, S, P] of a bitstream, segment by segment; see `codes.ShowsCodes`."""
+        self._require_own(encoded)
+        n_native = resampled_length(
+            encoded.n_samples, encoded.sample_rate_hz, self.description.sample_rate_hz
+        )
+        coder = self._coder(encoded.setting)
+        for _, segments in self._streams(encoded):
+            yield from coder.codes(segments, n_native)
+
+    def code_table(self) -> CodeTable:
+        """Return the static table, the mean over its streams."""
+        checkpoint = self._loaded()
+        alphabet, table = checkpoint.coder.alphabet, checkpoint.tables.static
+        values = np.arange(alphabet.low, alphabet.high + 1)
+        return CodeTable(values, (table.sum(0) / table.sum())[: len(values)])  # without the escape
 
     def _encode(self, clip: AudioClip, setting: Setting) -> Sequence[bytes]:
         segments = []

@@ -7,7 +7,7 @@ what files are made with.
 
 Training goes through `Coder.stages` in order: `enter_stage` freezes and thaws what the paper freezes and
 turns quantisation on; before a stage, `prepare_stage` sees frames of the corpus (K-means start of bins).
-Afterwards `symbol_counts` of the training set becomes the static table of the entropy coder.
+Afterwards the codes of the training set become the tables of the entropy coder.
 """
 
 from __future__ import annotations
@@ -177,15 +177,3 @@ class Coder(nn.Module, ABC):
     def kbps(self, bits_per_frame: float) -> float:
         """Turn bits a frame into kbit/s."""
         return bits_per_frame * self.config.sample_rate_hz / self.config.framing.hop / 1000
-
-    @torch.inference_mode()
-    def symbol_counts(self, frames: Tensor) -> Tensor:
-        """Return how often each symbol occurs in frames [B, 1, L], int64 [S, n_symbols]; add up batches.
-
-        Equal numbers where codes are sent raw.
-        """
-        symbols = self.alphabet.symbols(self.encode(frames)).transpose(0, 1).flatten(1)
-        n = self.alphabet.n_symbols
-        if self.sends_raw_codes:
-            return torch.ones(len(symbols), n, dtype=torch.int64)
-        return torch.stack([torch.bincount(stream, minlength=n) for stream in symbols])

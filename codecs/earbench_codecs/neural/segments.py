@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from earbench_codecs.neural.coder import Coder
-    from earbench_codecs.neural.entropy_coding import Coded, EntropyModel
+    from earbench_codecs.neural.entropy_coding import Coded, EntropyModel, Integers
 
     Samples = NDArray[np.float32]
 
@@ -72,15 +72,25 @@ class SegmentCoder:
         BitstreamError
             Segments are missing or left over, or one is damaged.
         """
-        places = list(self._places(n_samples))
-        if len(segments) != len(places):
-            raise BitstreamError(f"{len(segments)} segments where {n_samples} samples take {len(places)}")
+        places = self._places_of(segments, n_samples)
         overlap, hop = self._framing.overlap, self._framing.hop
         signal = np.zeros(self._framing.n_frames(n_samples) * hop + overlap, np.float32)
         for (first, count), segment in zip(places, segments, strict=True):
             if segment:
                 signal[first * hop : (first + count) * hop + overlap] += self._decoded(segment, count)
         return signal[overlap : overlap + n_samples]
+
+    def codes(self, segments: Sequence[bytes], n_samples: int) -> Iterator[Integers]:
+        """Yield the codes [F, S, P] of the segments that are not lost.
+
+        Raises
+        ------
+        BitstreamError
+            As for `decode`.
+        """
+        for (_, count), segment in zip(self._places_of(segments, n_samples), segments, strict=True):
+            if segment:
+                yield self._read(segment, count)[1]
 
     def _frames(self, signal: Samples, first: int, count: int) -> Tensor:
         """Return frames `first` to `first + count` of those `Framing.split` makes of a signal."""
@@ -93,14 +103,24 @@ class SegmentCoder:
 
     def _decoded(self, segment: bytes, count: int) -> Samples:
         """Return the samples of a segment's frames, overlapped and added."""
+        level, codes = self._read(segment, count)
+        frames = self._coder.decode(torch.from_numpy(codes).to(self._device)).squeeze(1)
+        samples: Samples = (self._framing.overlap_add(frames) * level).cpu().numpy()
+        return samples
+
+    def _read(self, segment: bytes, count: int) -> tuple[float, Integers]:
+        """Return the level and the codes of a segment's frames."""
         if len(segment) < _LEVEL.size:
             raise BitstreamError("a segment was cut: its level is missing")
         level, data = _level(_LEVEL.unpack_from(segment)[0]), segment[_LEVEL.size :]
         shape = (count, *self._coder.code_shape)
-        codes = decode_codes(data, shape, self._coder.alphabet, self._model)
-        frames = self._coder.decode(torch.from_numpy(codes).to(self._device)).squeeze(1)
-        samples: Samples = (self._framing.overlap_add(frames) * level).cpu().numpy()
-        return samples
+        return level, decode_codes(data, shape, self._coder.alphabet, self._model)
+
+    def _places_of(self, segments: Sequence[bytes], n_samples: int) -> list[tuple[int, int]]:
+        places = list(self._places(n_samples))
+        if len(segments) != len(places):
+            raise BitstreamError(f"{len(segments)} segments where {n_samples} samples take {len(places)}")
+        return places
 
     def _places(self, n_samples: int) -> Iterator[tuple[int, int]]:
         """Yield the first frame and the number of frames of each segment."""

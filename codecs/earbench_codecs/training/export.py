@@ -13,13 +13,12 @@ from earbench_codecs.metrics.measure import measure
 from earbench_codecs.neural.checkpoint import (
     Checkpoint,
     EntropyTables,
+    entropy_tables,
     program_versions,
     save_checkpoint,
 )
 from earbench_codecs.neural.checkpoint_info import CheckpointInfo
 from earbench_codecs.neural.codec import NeuralCodec
-from earbench_codecs.neural.context_model import context_table
-from earbench_codecs.neural.entropy_coding import frequencies
 from earbench_codecs.neural.segments import segment_frames
 from earbench_codecs.neural.zoo import config_to_json
 from earbench_codecs.training.dataset import WindowSampler
@@ -30,14 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import Tensor
 
     from earbench_codecs.neural.coder import Coder
     from earbench_codecs.training.loop import Setup
 
-_MOST_SEGMENTS = 256
+_MOST_SEGMENTS = 128
 """Segments of training audio, about a second each, that tables are made from."""
 _TABLES = 2**42
 """Stands for a step where those are drawn."""
@@ -69,21 +66,11 @@ def export(setup: Setup, name: str) -> Exported | None:
     _round_to_half(coder)
     coder.enter_stage(coder.stages[-1])
     coder.eval().requires_grad_(False)
-    tables = make_tables(setup)
+    tables = entropy_tables(coder, _segments(setup))
     measured = measure_files(setup, tables)
     info = _info(setup, name, int(best.facts["step"]), measured)
     save_checkpoint(setup.folder.checkpoint, info, coder, tables, half=True)
     return Exported(setup.folder.checkpoint, info)
-
-
-def make_tables(setup: Setup) -> EntropyTables:
-    """Return frequencies of the codes of random segments of the training audio."""
-    coder = setup.coder
-    counts = torch.stack([coder.symbol_counts(frames).cpu() for frames in _segments(setup)])
-    static = frequencies(counts.sum(0).numpy())
-    if coder.sends_raw_codes:
-        return EntropyTables(static)
-    return EntropyTables(static, context_table(static, (_symbols(coder, f) for f in _segments(setup))))
 
 
 def measure_files(setup: Setup, tables: EntropyTables) -> dict[str, float | None]:
@@ -119,12 +106,6 @@ def _segments(setup: Setup) -> Iterator[Tensor]:
     total_s = sum(recording.n_samples for recording in setup.training) / config.sample_rate_hz
     for window in sampler.batch(_TABLES, min(_MOST_SEGMENTS, 8 + int(total_s))):
         yield framing.cut(torch.from_numpy(window)).unsqueeze(1).to(setup.device)
-
-
-@torch.inference_mode()
-def _symbols(coder: Coder, frames: Tensor) -> NDArray[np.int64]:
-    symbols: NDArray[np.int64] = coder.alphabet.symbols(coder.encode(frames)).cpu().numpy()
-    return symbols
 
 
 @torch.no_grad()

@@ -45,10 +45,8 @@ def small_checkpoint(tmp_path_factory, signal_of):
     """A function that returns the file of a small coder's checkpoint, made once."""
     import torch
 
-    from earbench_codecs.neural.checkpoint import EntropyTables, save_checkpoint
+    from earbench_codecs.neural.checkpoint import entropy_tables, save_checkpoint
     from earbench_codecs.neural.checkpoint_info import CheckpointInfo
-    from earbench_codecs.neural.context_model import context_table
-    from earbench_codecs.neural.entropy_coding import frequencies
     from earbench_codecs.neural.zoo import SIZES, build_from_json, config_to_json
 
     folder = tmp_path_factory.mktemp("checkpoints")
@@ -56,10 +54,7 @@ def small_checkpoint(tmp_path_factory, signal_of):
     def tables_of(coder):
         signal = torch.from_numpy(signal_of(3 * coder.config.sample_rate_hz, coder.config.sample_rate_hz))
         frames = coder.config.framing.split(signal / signal.abs().max()).unsqueeze(1)
-        with torch.inference_mode():
-            symbols = coder.alphabet.symbols(coder.encode(frames))
-        static = frequencies(coder.symbol_counts(frames).numpy())
-        return EntropyTables(static, context_table(static, [symbols.numpy()]))
+        return entropy_tables(coder, [frames])
 
     def make(architecture, half=False):
         path = folder / f"{architecture}-{half}.safetensors"

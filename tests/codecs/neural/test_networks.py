@@ -10,6 +10,7 @@ import torch
 
 from earbench_codecs.errors import PluginError, SettingError
 from earbench_codecs.neural.blocks import SubPixel1d, n_parameters
+from earbench_codecs.neural.checkpoint import entropy_tables
 from earbench_codecs.neural.framing import Framing
 from earbench_codecs.neural.kankanahalli import Kankanahalli, KankanahalliConfig
 from earbench_codecs.neural.koishekenov import Koishekenov, KoishekenovConfig
@@ -210,21 +211,25 @@ def test_vred_frames_join_to_one_convolution_of_the_whole_signal():
 
 def test_vred_sends_raw_bits_unless_asked_otherwise():
     frames = frames_for(tiny("vred"))
-    assert (tiny("vred").symbol_counts(frames) == 1).all()
+    raw = entropy_tables(tiny("vred"), [frames])
+    assert (raw.static == 2**15).all()
+    assert raw.kinds == ("static",)
     torch.manual_seed(5)
-    counted = Vred(replace(TINY["vred"], raw_bits=False)).symbol_counts(frames)
-    assert counted.shape == (9, 2)
-    assert (counted.sum(1) == 3 * 7).all()
+    counted = entropy_tables(Vred(replace(TINY["vred"], raw_bits=False)).eval(), [frames])
+    assert counted.static.shape == (9, 2)
+    assert counted.kinds == ("context", "static")
 
 
-def test_symbol_counts_are_a_histogram_of_what_is_sent():
+def test_static_tables_are_histograms_of_what_is_sent():
     coder = tiny("koishekenov")
     frames = 5000 * frames_for(coder)
-    counts = coder.symbol_counts(frames)
+    table = entropy_tables(coder, [frames, frames]).static
     codes = coder.encode(frames)
-    assert counts.shape == (3, coder.alphabet.n_symbols)
-    assert counts[1, 64 + 2] == (codes[:, 1] == 2).sum()
-    assert counts[:, -1].sum() == (codes.abs() > 64).sum() > 0
+    assert table.shape == (3, coder.alphabet.n_symbols)
+    assert table[1, 64 + 2] / 2**16 == pytest.approx(float((codes[:, 1] == 2).float().mean()), abs=2e-3)
+    escaped = (codes.abs() > 64).float().mean((0, 2))
+    assert escaped.max() > 0
+    assert table[:, -1] / 2**16 == pytest.approx(escaped.numpy(), abs=5e-3)
 
 
 def test_configurations_that_are_not_are_refused_by_name():

