@@ -208,14 +208,18 @@ class Codec(ABC):
 
     def _decode_groups(self, encoded: EncodedAudio, rate_hz: int) -> AudioClip:
         n_native = resampled_length(encoded.n_samples, encoded.sample_rate_hz, rate_hz)
-        sizes = _group_sizes(encoded.n_channels, self.info.max_channels)
         parts = []
-        for size, segments in zip(sizes, _split_groups(encoded.segments, len(sizes)), strict=True):
+        for size, segments in self._streams(encoded):
             part = self._decode(segments, encoded.setting, rate_hz, (size, n_native))
             if part.samples.shape != (size, n_native):
                 raise BitstreamError(f"decoded to {part.samples.shape} samples, not {(size, n_native)}")
             parts.append(part.samples)
         return AudioClip(np.concatenate(parts), rate_hz)
+
+    def _streams(self, encoded: EncodedAudio) -> list[tuple[int, Sequence[bytes]]]:
+        """Return the number of channels and the segments of each stream."""
+        sizes = _group_sizes(encoded.n_channels, self.info.max_channels)
+        return list(zip(sizes, _split_groups(encoded.segments, len(sizes)), strict=True))
 
     def _channel_groups(self, clip: AudioClip) -> list[AudioClip]:
         ends = np.cumsum(_group_sizes(clip.n_channels, self.info.max_channels))[:-1]
