@@ -139,6 +139,38 @@ def test_an_unreadable_file_is_read_again_when_it_is_opened_again(bench: Bench) 
     assert "0:02.0" in bench.clips()[0].detail
 
 
+def test_a_clip_that_cannot_be_read_is_silent_and_says_why(bench: Bench) -> None:
+    bench.ready("a.wav")
+    bench.view.versions_asked.emit([MP3_64])
+    bench.open("b.wav")
+    bench.quick.fail(bench.quick.waiting("inspect_clip")[0], "/clips/b.wav: it is damaged")
+    bench.view.clip_chosen.emit(bench.clips()[1].id)
+    assert bench.player.stimuli == []
+    assert bench.notice().text == "/clips/b.wav: it is damaged"
+    assert [(row.state, row.message) for row in bench.rows()] == [(State.ERROR, "the clip cannot be read")]
+    bench.view.clip_chosen.emit(bench.clips()[0].id)
+    bench.load(tone(3.0))
+    assert len(bench.player.stimuli) > 0
+
+
+def test_what_was_said_of_other_files_goes_when_files_are_opened(bench: Bench) -> None:
+    bench.open()
+    assert "No audio files" in bench.notice().text
+    bench.open("a.wav")
+    assert bench.notice() is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(1 / 48_000, "0.021 ms"), (59.96, "1:00.0"), (59.94, "0:59.9"), (0.1, "0:00.1")]
+)
+def test_lengths_are_shown_to_the_tenth_and_short_ones_in_ms(
+    bench: Bench, seconds: float, shown: str
+) -> None:
+    bench.open("a.wav")
+    bench.inspect(seconds=seconds)
+    assert bench.clips()[0].detail.split(" · ")[0] == shown
+
+
 def test_more_channels_than_the_player_takes_are_refused_in_the_row(bench: Bench) -> None:
     bench.open("surround.wav")
     bench.inspect(n_channels=6)

@@ -259,6 +259,17 @@ def test_the_table_shows_key_figures_and_the_reason_of_a_failure(page: AuditionP
     assert cell(page, 2, 6) == "∞"
 
 
+def test_a_cancelled_row_says_how_to_go_on_even_if_it_was_waited_for(page: AuditionPage) -> None:
+    row = VersionRow(7, "1", 0, "MP3 64", State.CANCELLED, "Cancelled. Press Enter.")
+    page.show_versions([row], "")
+    page.show_heard(Heard(), 7)
+    state = page.table.model().index(1, 7)
+    assert state.data() == "double-click to encode"
+    assert "Press Enter" in state.data(Qt.ItemDataRole.ToolTipRole)
+    page.show_version(VersionRow(7, "1", 0, "MP3 64", State.WAITING))
+    assert state.data() == "plays as soon as it is there"
+
+
 def click_row(
     page: AuditionPage, row: int, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
 ) -> None:

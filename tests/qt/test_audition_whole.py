@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +25,6 @@ from earbench_codecs.registry import codec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pytestqt.qtbot import QtBot
 
@@ -157,3 +159,68 @@ def test_the_first_start_opens_the_demo_and_the_second_does_not(qtbot: QtBot) ->
             qtbot.wait(300)
             assert workbench.audition.workspace.clips == []
         workbench.window.close()
+
+
+def test_the_window_fits_a_projector(workbench: Workbench, files: list[Path], qtbot: QtBot) -> None:
+    workbench.open(files)
+    qtbot.waitUntil(lambda: workbench.audition.playback.loaded, timeout=LONG_MS)
+    assert workbench.window.minimumSizeHint().width() <= 1024
+    assert workbench.window.minimumSizeHint().height() <= 700
+
+
+def children_of(pid: int) -> set[int]:
+    return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+def workers(workbench: Workbench) -> list[int]:
+    """Process ids of the encoders that are at work."""
+    return [task._worker._process.pid for task in workbench.encoders._running if task._worker is not None]
+
+
+def test_a_worker_that_is_killed_costs_one_row_which_can_be_tried_again(
+    workbench: Workbench, files: list[Path], qtbot: QtBot
+) -> None:
+    workbench.open(files[:1])
+    qtbot.waitUntil(lambda: workbench.audition.playback.loaded, timeout=LONG_MS)
+    workbench.audition.add_versions([("mp3", Setting.of(rate)) for rate in (32, 64, 96)])
+    qtbot.waitUntil(lambda: bool(workers(workbench)), timeout=LONG_MS)
+    os.kill(workers(workbench)[0], signal.SIGKILL)
+    qtbot.waitUntil(lambda: sorted(states(workbench)) == ["error", "ready", "ready"], timeout=LONG_MS)
+    workspace, table = workbench.audition.workspace, workbench.audition_page.table
+    found = map(workspace.result, workspace.versions)
+    (failed,) = [row for row, result in enumerate(found, 1) if result and result.state is State.ERROR]
+    index = table.model().index(failed, 7)
+    assert "SIGKILL; try again" in index.data()
+    table.activated.emit(index)
+    qtbot.waitUntil(lambda: states(workbench) == [State.READY] * 3, timeout=LONG_MS)
+
+
+def test_closing_while_encoding_leaves_no_process_and_no_half_file(
+    workbench: Workbench, files: list[Path], qtbot: QtBot, own_home: Path
+) -> None:
+    before = children_of(os.getpid())
+    workbench.open(files)
+    qtbot.waitUntil(lambda: workbench.audition.playback.loaded, timeout=LONG_MS)
+    workbench.audition.add_versions([("mp3", Setting.of(rate)) for rate in (32, 64, 96, 128, 160)])
+    qtbot.waitUntil(lambda: State.ENCODING in states(workbench), timeout=LONG_MS)
+    workbench.window.close()
+    assert not workbench.window.isVisible()
+    assert children_of(os.getpid()) <= before
+    assert (own_home / "config" / "settings.json").is_file()
+    assert list((own_home / "cache").rglob("*.part")) == []
+
+
+def test_a_cache_folder_in_the_way_is_told_and_everything_can_still_be_heard(
+    workbench: Workbench, files: list[Path], qtbot: QtBot, own_home: Path
+) -> None:
+    cache = own_home / "cache"
+    cache.mkdir(parents=True)
+    (cache / "versions").write_text("no folder")
+    workbench.open(files[:1])
+    qtbot.waitUntil(lambda: workbench.audition.playback.loaded, timeout=LONG_MS)
+    workbench.audition.add_versions([("mp3", Setting.of(64))])
+    qtbot.waitUntil(lambda: states(workbench) == [State.READY], timeout=LONG_MS)
+    (version,) = workbench.audition.workspace.versions
+    qtbot.waitUntil(lambda: workbench.audition.playback.has(version.id), timeout=LONG_MS)
+    assert str(cache / "versions") in workbench.audition_page.notice_bar.text
+    assert (cache / "versions").read_text() == "no folder"

@@ -19,6 +19,7 @@ from earbench_app.playback.player import DeviceState, OutputDevice, PlayerStatus
 from earbench_app.presenters.workbench import WorkbenchPresenter, device_text
 from earbench_app.settings import SettingsFile
 from earbench_app.views.qt import theme
+from earbench_app.views.qt.empty_state import EmptyState
 from earbench_app.views.qt.icons import icon, icon_names
 from earbench_app.views.qt.main_window import MainWindow
 
@@ -248,3 +249,15 @@ def test_the_window_comes_up_without_torch_scipy_or_the_codecs_libraries(tmp_pat
     path.write_text(script)
     done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=100, check=False)
     assert done.stdout.strip() == "shown with []", done.stderr
+
+
+@pytest.mark.parametrize("width", [300, 900])
+def test_an_empty_page_shows_all_of_its_text_at_every_width(qtbot: QtBot, width: int) -> None:
+    empty = EmptyState("Nothing here", "Words that need more than one line, " * 6, [("Do it", lambda: None)])
+    qtbot.addWidget(empty)
+    empty.resize(width, 400)
+    empty.show()
+    qtbot.waitExposed(empty)
+    text = next(label for label in empty.findChildren(QLabel) if "Words" in label.text())
+    assert empty.width() == width
+    assert text.height() >= text.heightForWidth(text.width()) > 2 * text.fontMetrics().height()

@@ -87,6 +87,7 @@ class AuditionPresenter:
         if paths:
             folder = paths[0] if paths[0].is_dir() else paths[0].parent
             self._settings.last_folder = str(folder)
+        self._view.show_notice(None)  # what was said of other files
         self.clips.open(paths)
 
     def add_versions(self, choices: Sequence[tuple[str, Setting]]) -> None:
@@ -143,6 +144,7 @@ class AuditionPresenter:
         playback.region_changed.connect(lambda: view.show_region(playback.region_s, playback.looping))
         self.clips.changed.connect(self._clips_changed)
         self.clips.loaded.connect(self._clip_loaded)
+        self.clips.unreadable.connect(self._clip_unreadable)
         self.clips.failed.connect(self._show_error)
         self.maker.changed.connect(self._show_version)
         self.maker.ready.connect(self._fetch)
@@ -154,6 +156,9 @@ class AuditionPresenter:
     def _choose_clip(self, clip_id: int) -> None:
         clip = self.workspace.clip(clip_id)
         if clip is not None and clip is not self.workspace.current_clip:
+            current = self.workspace.current_clip
+            if current is not None and current.error:
+                self._view.show_notice(None)  # it said why that one cannot be read
             self.clips.choose(clip)
 
     def _clips_changed(self) -> None:
@@ -170,6 +175,10 @@ class AuditionPresenter:
         self.maker.start()
         for version in self.workspace.versions:
             self._fetch(version)
+
+    def _clip_unreadable(self, reason: str) -> None:
+        self._clip_loaded(None)  # else what is heard would be another clip than the one shown
+        self._show_error(reason)
 
     def _remove_clips(self, clip_ids: Sequence[int]) -> None:
         removed = [(i, clip) for i, clip in enumerate(self.workspace.clips) if clip.id in clip_ids]

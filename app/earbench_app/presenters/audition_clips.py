@@ -29,6 +29,7 @@ class ClipList:
 
     changed = Signal()
     loaded = Signal(object)  # AudioClip of the current clip
+    unreadable = Signal(str)  # the current clip: why
     failed = Signal(str)
 
     def __init__(self, workspace: Workspace, quick: ProcessPool) -> None:
@@ -54,6 +55,8 @@ class ClipList:
         self.changed.emit()
         if clip is not None and clip.info is not None:
             self._load(clip)
+        elif clip is not None and clip.error:
+            self.unreadable.emit(clip.error)
 
     def is_loaded(self, clip: Clip) -> bool:
         """Whether this is the clip in the player."""
@@ -120,8 +123,8 @@ class ClipList:
 
     def _inspected(self, clip: Clip, info: ClipInfo) -> None:
         if info.n_channels > MAX_CHANNELS:
-            clip.error = f"{clip.path}: it has {info.n_channels} channels; mix it down to stereo first"
-            self.changed.emit()
+            many = f"it has {info.n_channels} channels; mix it down to stereo first"
+            self._set_error(clip, f"{clip.path}: {many}")
             return
         clip.info = info
         if clip is self._workspace.current_clip:
@@ -129,8 +132,13 @@ class ClipList:
         self.changed.emit()
 
     def _unreadable(self, clip: Clip, error: WorkError) -> None:
-        clip.error = str(error)
+        self._set_error(clip, str(error))
+
+    def _set_error(self, clip: Clip, message: str) -> None:
+        clip.error = message
         self.changed.emit()
+        if clip is self._workspace.current_clip:
+            self.unreadable.emit(message)
 
     def _load(self, clip: Clip) -> None:
         assert clip.info is not None
@@ -155,5 +163,11 @@ def _detail(clip: Clip) -> str:
     if clip.info is None:
         return "reading…"
     channels = {1: "mono", 2: "stereo"}.get(clip.info.n_channels, f"{clip.info.n_channels} channels")
-    minutes, seconds = divmod(clip.info.duration_s, 60)
-    return f"{minutes:.0f}:{seconds:04.1f} · {clip.info.sample_rate_hz / 1000:g} kHz · {channels}"
+    return f"{_length(clip.info.duration_s)} · {clip.info.sample_rate_hz / 1000:g} kHz · {channels}"
+
+
+def _length(duration_s: float) -> str:
+    if duration_s < 0.1:
+        return f"{1000 * duration_s:.2g} ms"
+    minutes, tenths = divmod(round(10 * duration_s), 600)
+    return f"{minutes}:{tenths / 10:04.1f}"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from earbench_codecs.clip import AudioClip
 
 _CURRENT_FIRST, _OTHERS = 0, 1
-CANCELLED_MESSAGE = "cancelled; double-click to encode it"
+CANCELLED_MESSAGE = "Cancelled. Double-click or press Enter to encode it."
 
 
 class VersionMaker:
@@ -129,7 +129,10 @@ class VersionMaker:
 
     def row(self, index: int, version: Version) -> VersionRow:
         """Return what the table shows of a version of the current clip."""
+        clip = self._workspace.current_clip
         result = self._workspace.result(version) or Result()
+        if clip is not None and clip.error:
+            result = Result(State.ERROR, "the clip cannot be read")
         key = str((index + 1) % 10) if index < 10 else ""
         return VersionRow(
             version.id, key, version.color, version.title, result.state, result.message, result.figures

@@ -12,6 +12,8 @@ from earbench_app.views.qt.theme import GRID_PX
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+_TEXT_WIDTH_PX = 56 * GRID_PX
+
 
 class EmptyState(QWidget):
     """A title, a text and buttons (label, action) in the middle; the first button is the primary one."""
@@ -23,7 +25,11 @@ class EmptyState(QWidget):
         explanation = QLabel(text)
         explanation.setProperty("class", "muted")
         explanation.setWordWrap(True)
-        explanation.setFixedWidth(56 * GRID_PX)  # a wrapped label in a centred cell is cut off without
+        explanation.setMaximumWidth(_TEXT_WIDTH_PX)
+        middle = QHBoxLayout()  # aligned to the centre instead, a wrapped label would be cut off
+        middle.addStretch(1)
+        middle.addWidget(explanation, _TEXT_WIDTH_PX)
+        middle.addStretch(1)
         row = QHBoxLayout()
         row.addStretch(1)
         for number, (label, action) in enumerate(buttons):
@@ -37,6 +43,7 @@ class EmptyState(QWidget):
         column.addStretch(1)
         for text_label in (heading, explanation):
             text_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            column.addWidget(text_label, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(heading)
+        column.addLayout(middle)
         column.addLayout(row)
         column.addStretch(1)

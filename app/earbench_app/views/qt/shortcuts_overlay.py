@@ -95,5 +95,6 @@ def _group(title: str, shortcuts: Shortcuts) -> QWidget:
         label.setProperty("class", "muted")
         grid.addWidget(label, row, 0, Qt.AlignmentFlag.AlignRight)
         grid.addWidget(QLabel(what), row, 1)
+    grid.setColumnMinimumWidth(0, 12 * GRID_PX)  # the same in every group
     grid.setColumnStretch(1, 1)
     return group

@@ -173,8 +173,10 @@ class VersionModel(QAbstractTableModel):
         if row.id == self._heard.version_id and self._heard.difference:
             audible = self._heard.audible
             return "audible part of the noise" if audible else "difference from the original"
-        if row.id == self._waiting_for:
+        if row.id == self._waiting_for and row.state in (State.WAITING, State.ENCODING, State.READY):
             return "plays as soon as it is there"
+        if row.state is State.CANCELLED:
+            return "double-click to encode"
         if row.state is State.READY:
             return "; ".join(row.figures.notes) if row.figures else ""
         return row.message or {State.WAITING: "waiting…", State.ENCODING: "encoding…"}.get(row.state, "")
@@ -183,7 +185,7 @@ class VersionModel(QAbstractTableModel):
         if row is None:
             return "The original (R)"
         key = f" ({row.key})" if row.key else ""
-        return f"{row.title}{key}\n{self._state(row)}".strip()
+        return f"{row.title}{key}\n{row.message or self._state(row)}".strip()
 
     def _ink(self, row: VersionRow | None, column: int) -> QColor:
         colors = theme()
@@ -361,7 +363,11 @@ def _figure_texts(figures: Figures) -> tuple[str, ...]:
     return (
         f"{figures.bitrate_kbps:.1f}",
         f"{figures.n_bytes:,}".replace(",", "\u202f"),
-        f"{figures.encode_rtf:.3f}",
-        f"{figures.decode_rtf:.3f}",
+        _rtf_text(figures.encode_rtf),
+        _rtf_text(figures.decode_rtf),
         sdr.replace("-", "−").replace("−inf", "−∞"),
     )
+
+
+def _rtf_text(rtf: float) -> str:
+    return f"{rtf:.3f}" if rtf < 10 else f"{rtf:.0f}"
