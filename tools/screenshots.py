@@ -72,6 +72,34 @@ def spectrum(scheme: str, path: Path) -> None:
     studio.close()
 
 
+def levels(scheme: str, path: Path) -> None:
+    """Meter a version at the playhead, beside the loudness of all."""
+    studio = WorkbenchStudio(scheme, path)
+    studio.open_demo()
+    analysis = studio.page.analysis
+    analysis.tabs.setCurrentWidget(analysis.levels)
+    analysis.setSizes([300, 750])
+    studio.hear(0, at_s=3.2)
+    studio.rest(2.0)
+    studio.shoot(analysis.levels)
+    studio.close()
+
+
+def wipe(scheme: str, path: Path) -> None:
+    """Hold two versions' spectrograms against each other, left and right of a line."""
+    studio = WorkbenchStudio(scheme, path)
+    studio.open_demo()
+    studio.page.halves.setSizes([650, 110])
+    studio.page.analysis.setSizes([1050, 0])
+    studio.hear(1, at_s=2.0)
+    studio.hear(0, at_s=2.0)
+    pictures = studio.page.analysis.pictures
+    pictures.toggle_wipe()
+    studio.rest(2.0)
+    studio.shoot(pictures)
+    studio.close()
+
+
 def difference(scheme: str, path: Path) -> None:
     """Play the difference signal of a version, zoomed in, with more gain than full scale allows."""
     studio = WorkbenchStudio(scheme, path)
@@ -222,7 +250,7 @@ def _ab_plan() -> StudyPlan:
     )
 
 
-_SCENES = (audition, noise_vs_mask, audible_noise, spectrum, difference, mushra, ab, results)
+_SCENES = (audition, noise_vs_mask, audible_noise, spectrum, levels, wipe, difference, mushra, ab, results)
 _SCENES += (crowded, empty, picker, codecs, shortcuts)
 SCENES: dict[str, Callable[[str, Path], None]] = {
     scene.__name__.replace("_", "-"): scene for scene in _SCENES
