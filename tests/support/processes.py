@@ -8,11 +8,16 @@ import subprocess
 import time
 
 
-def audio_processes(parent: int) -> list[int]:
-    """Return the process ids of the audio processes that `parent` has started."""
+def children(parent: int, named: str = "") -> list[int]:
+    """Return the processes that `parent` has started and whose command contains `named`."""
     listing = subprocess.check_output(["ps", "-eo", "pid,ppid,args"], text=True)
     rows = [line.split(None, 2) for line in listing.splitlines()]
-    return [int(pid) for pid, ppid, args in rows if ppid == str(parent) and "playback.process" in args]
+    return [int(pid) for pid, ppid, args in rows if ppid == str(parent) and named in args]
+
+
+def audio_processes(parent: int) -> list[int]:
+    """Return the audio processes that `parent` has started."""
+    return children(parent, "playback.process")
 
 
 def audio_process(parent: int) -> int:
