@@ -61,7 +61,7 @@ def panel(qtbot: QtBot) -> NoisePanel:
 
 
 def legend_place(panel: NoisePanel, key: int) -> QPoint:
-    return next(row.center().toPoint() for row, found in panel.plot._legend if found == key)
+    return next(row.center().toPoint() for row, item in panel.plot.legend.rows if item.key == key)
 
 
 def details(panel: NoisePanel) -> dict[str, str]:

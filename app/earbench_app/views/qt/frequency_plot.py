@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from psygnal import Signal
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QWidget
-from shiboken6 import VoidPtr
 
 from earbench_app.analysis.frequency_axis import FrequencyAxis, Scale, bark
+from earbench_app.views.qt.plot_parts import Legend, LegendItem, paint_message, paint_read_out, polygon
 from earbench_app.views.qt.theme import GRID_PX, number_font, theme
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QMouseEvent, QPaintEvent
 
 _LEFT_PX, _BOTTOM_PX, _TOP_PX, _RIGHT_PX = 5 * GRID_PX, 3 * GRID_PX, GRID_PX, GRID_PX
-_SWATCH_PX, _ROW_PX = 24, 17
 _RIGHT_MIDDLE = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -70,7 +69,7 @@ class FrequencyPlot(QWidget):
         self._hz: NDArray[np.float64] = np.empty(0)
         self._message = self._note = ""
         self._pointer: QPointF | None = None
-        self._legend: list[tuple[QRectF, int | None]] = []
+        self.legend = Legend()
         self._legend_px = 0.0
         self.setMouseTracking(True)
         self.setMinimumSize(30 * GRID_PX, 14 * GRID_PX)
@@ -118,7 +117,9 @@ class FrequencyPlot(QWidget):
         """Draw grid, curves and legend."""
         painter.fillRect(self.rect(), QColor(theme().surface))
         painter.setFont(number_font(self.font()))
-        self._place_legend(painter.fontMetrics())
+        self._legend_px = self.legend.place(
+            self._legend_items(), painter.fontMetrics(), _LEFT_PX, self.width()
+        )
         plot = self._plot_rect()
         painter.fillRect(plot, QColor(theme().plot))
         self._paint_levels(painter, plot)
@@ -132,17 +133,14 @@ class FrequencyPlot(QWidget):
         for curve in self.curves:
             if curve.db is not None:
                 painter.setPen(curve.pen)
-                painter.drawPolyline(_polygon(x_px, self._y_of(curve.db, plot)))
+                painter.drawPolyline(polygon(x_px, self._y_of(curve.db, plot)))
         painter.restore()
-        for (row, _), curve in zip(self._legend, self.curves, strict=True):
-            self._paint_legend_item(painter, row, curve)
+        self.legend.paint(painter)
         painter.setPen(QColor(theme().muted))
         place = plot.adjusted(GRID_PX, GRID_PX // 2, -GRID_PX, 0)
         painter.drawText(place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, self._note)
         if self._message:
-            painter.setPen(QColor(theme().muted))
-            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-            painter.drawText(plot.adjusted(16, 16, -16, -16), int(flags), self._message)
+            paint_message(painter, plot, self._message)
 
     def _plot_rect(self) -> QRectF:
         return QRectF(self.rect()).adjusted(_LEFT_PX, _TOP_PX + self._legend_px, -_RIGHT_PX, -_BOTTOM_PX)
@@ -166,7 +164,7 @@ class FrequencyPlot(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(color)
         outline_px = np.concatenate([x_px[part], x_px[part][::-1]])
-        painter.drawPolygon(_polygon(outline_px, self._y_of(outline_db, plot)))
+        painter.drawPolygon(polygon(outline_px, self._y_of(outline_db, plot)))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
@@ -203,32 +201,8 @@ class FrequencyPlot(QWidget):
         painter.setPen(QColor(theme().muted))
         painter.drawText(QRectF(plot.right() - 40, plot.bottom() + 3, 40, 18), _RIGHT_MIDDLE, "Hz")
 
-    def _place_legend(self, metrics: QFontMetrics) -> None:
-        """Put the curves' names above the plot, as many in a row as fit, so that they cover nothing."""
-        widths = [metrics.horizontalAdvance(f"{curve.name}  {curve.detail}") for curve in self.curves]
-        left, top, self._legend = float(_LEFT_PX), 0.0, []
-        for curve, text_px in zip(self.curves, widths, strict=True):
-            width_px = _SWATCH_PX + text_px + 3 * GRID_PX
-            if left > _LEFT_PX and left + width_px > self.width():
-                left, top = float(_LEFT_PX), top + _ROW_PX
-            self._legend.append((QRectF(left, top, width_px, _ROW_PX), curve.key))
-            left += width_px
-        self._legend_px = top + _ROW_PX if self.curves else 0.0
-
-    def _paint_legend_item(self, painter: QPainter, row: QRectF, curve: Curve) -> None:
-        hidden = curve.db is None
-        painter.setOpacity(0.45 if hidden else 1.0)
-        painter.setPen(curve.pen)
-        middle = row.center().y()
-        painter.drawLine(QPointF(row.left(), middle), QPointF(row.left() + _SWATCH_PX, middle))
-        painter.setPen(QColor(theme().text))
-        flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        text = row.adjusted(_SWATCH_PX + GRID_PX, 0, 0, 0)
-        painter.drawText(text, flags, curve.name)
-        painter.setPen(QColor(theme().muted))
-        name_px = painter.fontMetrics().horizontalAdvance(f"{curve.name}  ")
-        painter.drawText(text.adjusted(name_px, 0, 0, 0), flags, curve.detail)
-        painter.setOpacity(1.0)
+    def _legend_items(self) -> list[LegendItem]:
+        return [LegendItem(c.name, c.detail, c.pen, c.key, c.db is None) for c in self.curves]
 
     def _paint_read_out(self, painter: QPainter) -> None:
         plot = self._plot_rect()
@@ -241,24 +215,14 @@ class FrequencyPlot(QWidget):
         for curve in self.curves:
             if curve.db is not None:
                 lines.append(f"{curve.name}  {np.interp(hz, self._hz, curve.db):.1f} {self.unit}")
-        self._paint_box(painter, plot, "\n".join(lines).replace("-", "−"))
-
-    def _paint_box(self, painter: QPainter, plot: QRectF, text: str) -> None:
-        painter.setFont(number_font(self.font()))
-        flags = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-        box = painter.boundingRect(plot.adjusted(GRID_PX, 3 * GRID_PX, 0, 0), flags, text)
-        back = QColor(theme().raised)
-        back.setAlphaF(0.92)
-        painter.fillRect(box.adjusted(-4, -2, 4, 2), back)
-        painter.setPen(QColor(theme().text))
-        painter.drawText(box, flags, text)
+        paint_read_out(painter, plot, "\n".join(lines).replace("-", "−"))
 
     # Mouse -------------------------------------------------------------------------------------------
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Read out what is under the pointer."""
         self._pointer = event.position()
-        over = self._key_at(event.position()) is not None
+        over = self.legend.key_at(event.position()) is not None
         self.setCursor(Qt.CursorShape.PointingHandCursor if over else Qt.CursorShape.CrossCursor)
         self.update()
 
@@ -270,19 +234,6 @@ class FrequencyPlot(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Report a click in the legend."""
-        key = self._key_at(event.position())
+        key = self.legend.key_at(event.position())
         if key is not None and event.button() == Qt.MouseButton.LeftButton:
             self.legend_clicked.emit(key)
-
-    def _key_at(self, place: QPointF) -> int | None:
-        return next((key for row, key in self._legend if row.contains(place)), None)
-
-
-def _polygon(x_px: NDArray[np.float64], y_px: NDArray[np.float64]) -> QPolygonF:
-    """Return the points as Qt has them, written straight into its memory: ten times as fast as one by one."""
-    polygon = QPolygonF()
-    polygon.resize(len(x_px))
-    memory: Any = VoidPtr(polygon.data(), 16 * len(x_px), True)  # type: ignore[call-arg, arg-type]  # stubs
-    points = np.frombuffer(memory, np.float64).reshape(-1, 2)
-    points[:, 0], points[:, 1] = x_px, y_px
-    return polygon
