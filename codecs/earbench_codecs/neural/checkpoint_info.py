@@ -54,7 +54,7 @@ class CheckpointInfo(BaseModel):
         The coder's.
     n_parameters : int
     kbps : float
-        The rate it is offered at: the one it was trained for, or measured where it had no target.
+        The rate it is offered at: what was measured of its files, or the one it was trained for.
     context_model : bool
         Whether it has tables for the context model beside the static one.
     step : int

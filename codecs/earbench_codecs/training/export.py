@@ -117,7 +117,7 @@ def _round_to_half(coder: Coder) -> None:
 
 def _info(setup: Setup, name: str, step: int, measured: dict[str, float | None]) -> CheckpointInfo:
     recipe, coder = setup.recipe, setup.coder
-    target = recipe.rate.target_kbps if recipe.rate is not None else None
+    target = recipe.rate.target_kbps if recipe.rate is not None else 1.0
     return CheckpointInfo(
         name=_codec_name(name),
         title=recipe.title,
@@ -125,7 +125,7 @@ def _info(setup: Setup, name: str, step: int, measured: dict[str, float | None])
         config=config_to_json(coder.config),  # type: ignore[arg-type]
         sample_rate_hz=coder.config.sample_rate_hz,
         n_parameters=sum(parameter.numel() for parameter in coder.parameters()),
-        kbps=target or round(measured.get("kbps") or 1.0, 1),
+        kbps=round(measured.get("kbps") or target, 1),
         context_model=not coder.sends_raw_codes,
         step=step,
         recipe=recipe.model_dump(mode="json"),
