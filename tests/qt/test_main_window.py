@@ -19,9 +19,11 @@ from earbench_app.playback.player import DeviceState, OutputDevice, PlayerStatus
 from earbench_app.presenters.workbench import WorkbenchPresenter, device_text
 from earbench_app.settings import SettingsFile
 from earbench_app.views.qt import theme
+from earbench_app.views.qt.codecs_page import CodecsPage
 from earbench_app.views.qt.empty_state import EmptyState
 from earbench_app.views.qt.icons import icon, icon_names
 from earbench_app.views.qt.main_window import MainWindow
+from earbench_codecs.base import CodecInfo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -261,3 +263,24 @@ def test_an_empty_page_shows_all_of_its_text_at_every_width(qtbot: QtBot, width:
     text = next(label for label in empty.findChildren(QLabel) if "Words" in label.text())
     assert empty.width() == width
     assert text.height() >= text.heightForWidth(text.width()) > 2 * text.fontMetrics().height()
+
+
+def test_a_codec_that_cannot_be_used_says_why_in_sight(qtbot: QtBot) -> None:
+    page = CodecsPage()
+    qtbot.addWidget(page)
+    page.resize(1000, 600)
+    page.show()
+    infos = [
+        CodecInfo(
+            "mp3", "MP3", "reference", "1", bitrates_kbps=(32.0, 64.0), sample_rates_hz=(8_000, 48_000)
+        ),
+        CodecInfo("opus", "Opus", "reference", "2", bitrates_kbps=(6.0, 510.0), continuous=True),
+        CodecInfo("amr-wb", "AMR-WB", "reference", "", available=False, reason="apt-get install it"),
+    ]
+    page.show_codecs(infos)
+    qtbot.waitExposed(page)
+    rows = [[page.table.item(row, column).text() for column in range(7)] for row in range(3)]
+    assert rows[0][3:5] == ["32 to 64 (2 rates)", "8 to 48"]
+    assert rows[1][3:5] == ["6 to 510 (any)", "any"]
+    assert rows[2][6] == "Not available: apt-get install it"
+    assert page.table.horizontalScrollBar().maximum() == 0

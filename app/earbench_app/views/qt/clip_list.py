@@ -143,5 +143,6 @@ class _ClipDelegate(QStyledItemDelegate):
         painter.setFont(option.font)
         text.translate(0, line_px + 3)
         painter.setPen(QColor(colors.error if index.data(_ERROR) else colors.muted))
-        painter.drawText(text, Qt.AlignmentFlag.AlignVCenter, index.data(_DETAIL))
+        detail = option.fontMetrics.elidedText(index.data(_DETAIL), Qt.TextElideMode.ElideRight, text.width())
+        painter.drawText(text, Qt.AlignmentFlag.AlignVCenter, detail)
         painter.restore()

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from earbench_codecs.base import CodecInfo
 
-_COLUMNS = ("codec", "name", "kind", "available", "rates kbps", "sample rates kHz", "version", "notes")
+_COLUMNS = ("codec", "name", "kind", "kbps", "kHz", "version", "notes")
+_WIDEST_PX = 17 * GRID_PX  # of a column; more is wrapped, so that the notes can be read without scrolling
 
 
 class CodecsPage(QWidget):
@@ -39,6 +40,7 @@ class CodecsPage(QWidget):
         self.table.setAccessibleName("Codecs")
         self.table.setHorizontalHeaderLabels(list(_COLUMNS))
         self.table.verticalHeader().hide()
+        self.table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.table.setShowGrid(False)
         self.table.setWordWrap(True)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -62,21 +64,27 @@ class CodecsPage(QWidget):
                 item = QTableWidgetItem(text)
                 item.setToolTip(text)
                 if not info.available:
-                    item.setForeground(QColor(theme().error if column == 3 else theme().muted))
+                    last = column == len(_COLUMNS) - 1
+                    item.setForeground(QColor(theme().error if last else theme().muted))
                 self.table.setItem(row, column, item)
         self.table.resizeColumnsToContents()
         header = self.table.horizontalHeader()
         for column in range(header.count()):
-            header.resizeSection(column, min(header.sectionSize(column) + GRID_PX, 30 * GRID_PX))
+            header.resizeSection(column, min(header.sectionSize(column) + GRID_PX, _WIDEST_PX))
         header.setSectionResizeMode(len(_COLUMNS) - 1, QHeaderView.ResizeMode.Stretch)
-        self.table.resizeRowsToContents()
 
 
-def _range(values: Sequence[float], what: str) -> str:
+def _range(values: Sequence[float]) -> str:
     if len(values) < 2:
         return "".join(f"{value:g}" for value in values)
-    count = what if what.startswith("any") else f"{len(values)} {what}"
-    return f"{min(values):g} to {max(values):g} ({count})"
+    return f"{min(values):g} to {max(values):g}"
+
+
+def _bitrates(info: CodecInfo) -> str:
+    span = _range(info.bitrates_kbps) or "–"
+    if len(info.bitrates_kbps) < 2:
+        return span
+    return f"{span} (any)" if info.continuous else f"{span} ({len(info.bitrates_kbps)} rates)"
 
 
 def _texts(info: CodecInfo) -> tuple[str, ...]:
@@ -84,9 +92,8 @@ def _texts(info: CodecInfo) -> tuple[str, ...]:
         info.title,
         info.name,
         info.kind,
-        "yes" if info.available else "no",
-        _range(info.bitrates_kbps, "any rate" if info.continuous else "rates") or "–",
-        _range([rate / 1000 for rate in info.sample_rates_hz], "rates") or "any",
+        _bitrates(info),
+        _range([rate / 1000 for rate in info.sample_rates_hz]) or "any",
         info.version,
-        info.description if info.available else info.reason,
+        info.description if info.available else f"Not available: {info.reason}",
     )

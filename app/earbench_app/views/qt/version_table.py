@@ -49,6 +49,7 @@ _COLUMNS = (
     ("", "State, and what was done on the way"),
 )
 _KEY, _VERSION, _STATE = 0, 1, len(_COLUMNS) - 1
+_WIDTHS = 5, 28, 8, 9, 8, 8, 9  # in grid units; what is left is the state's
 _SWATCH_PX = 28
 _HEARD = Qt.ItemDataRole.UserRole
 
@@ -250,7 +251,7 @@ class VersionTable(QTableView):
                 self.selectRow(index)
         header = self.horizontalHeader()
         for column in range(len(_COLUMNS), header.count()):
-            self.setColumnWidth(column, max(9 * GRID_PX, header.sectionSizeHint(column)))
+            self.setColumnWidth(column, max(8 * GRID_PX, header.sectionSizeHint(column)))
         header.moveSection(header.visualIndex(_STATE), header.count() - 1)
 
     def show_figures(self, figures: Mapping[int | None, Mapping[str, Measurement | str]]) -> None:
@@ -273,7 +274,7 @@ class VersionTable(QTableView):
         header.setHighlightSections(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setSectionResizeMode(_STATE, QHeaderView.ResizeMode.Stretch)
-        for column, width in enumerate((6, 32, 9, 11, 9, 9, 10)):
+        for column, width in enumerate(_WIDTHS):
             self.setColumnWidth(column, width * GRID_PX)
 
     def _clicked(self, index: QModelIndex) -> None:
