@@ -7,13 +7,19 @@ run: ## open the workbench on its bundled demo
 	@tools/setup.sh run
 	$(PY)/earbench demo
 
+# What is heard and clicked for real has the machine to itself; the rest shares its processors.
+ALONE := audio or e2e
+PYTEST := tools/with_screen.sh $(PY)/python -m pytest
+
 test: ## every fast test, with a virtual screen and a sound card of its own
 	@tools/setup.sh test
-	tools/with_screen.sh $(PY)/python -m pytest -m "not slow and not bench"
+	$(PYTEST) -m "not slow and not bench and not ($(ALONE))" -n auto --maxprocesses 4 --dist loadfile
+	$(PYTEST) -m "not slow and not bench and ($(ALONE))"
 
 test-all: ## the slow ones too
 	@tools/setup.sh test
-	tools/with_screen.sh $(PY)/python -m pytest -m "not bench"
+	$(PYTEST) -m "not bench and not ($(ALONE))" -n auto --maxprocesses 4 --dist loadfile
+	$(PYTEST) -m "not bench and ($(ALONE))"
 
 check: ## linters, types, import contracts: what CI runs before the tests
 	@tools/setup.sh test
@@ -28,7 +34,7 @@ format:
 
 bench: ## speed and memory, measured
 	@tools/setup.sh test
-	tools/with_screen.sh $(PY)/python -m pytest -m bench -s --timeout 0 -o faulthandler_timeout=0 -o python_files='bench_*.py' tests/bench
+	$(PYTEST) -m bench -s --timeout 0 -o faulthandler_timeout=0 -o python_files='bench_*.py' tests/bench
 
 build: ## wheel and sdist
 	@tools/setup.sh run
