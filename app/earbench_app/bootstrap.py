@@ -71,6 +71,7 @@ class Workbench:
             maps=views.map_panel,
             spectrum=views.spectrum,
             levels=views.levels,
+            codes=views.codes,
             figures=self.audition_page.measure,
         )
         self.window.add_page("Audition", self.audition_page, SHORTCUTS)

@@ -22,10 +22,12 @@ from earbench_app.notifications import Level, Notice
 from earbench_app.views.analysis_protocols import Styled
 from earbench_app.views.qt.audible_map_view import AudibleMapPanel
 from earbench_app.views.qt.audition_page import AuditionPage
+from earbench_app.views.qt.codes_panel import CodesPanel
 from earbench_app.views.qt.levels_panel import LevelsPanel
 from earbench_app.views.qt.noise_panel import NoisePanel
 from earbench_app.views.qt.spectrum_panel import SpectrumPanel
 from earbench_app.views.qt.time_axis import TimeAxis
+from earbench_codecs.codes import CodeHistogram, CodeTable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +41,10 @@ LEVELS = {
     name: RNG.uniform(0, 90, 257) for name in ("signal", "mask", "1 line", "1 band", "2 line", "2 band")
 }
 PICTURE = MapPicture(np.array([0, 1, 3]), np.array([[1, 2], [-3, np.nan], [5, 6.25]], np.float32), 1.0, 2.0)
+HISTOGRAMS = [
+    CodeHistogram(np.array([-1, 0, 2]), np.array([1, 5, 2]), CodeTable(np.arange(-1, 2), np.full(3, 0.25))),
+    CodeHistogram(np.array([0, 1]), np.array([3, 1])),
+]
 SPECTRA = [(style, long_term_spectrum(tone(1.0, seed=i))) for i, style in enumerate((None, *VERSIONS))]
 
 
@@ -65,6 +71,12 @@ def spectrum_panel() -> SpectrumPanel:
     return panel
 
 
+def codes_panel() -> CodesPanel:
+    panel = CodesPanel()
+    panel.show_histograms(list(zip(VERSIONS, HISTOGRAMS, strict=True)))
+    return panel
+
+
 def levels_panel() -> LevelsPanel:
     panel = LevelsPanel()
     panel.show_meter(Meter((-3.0,), (-12.0,)))
@@ -72,7 +84,7 @@ def levels_panel() -> LevelsPanel:
     return panel
 
 
-PANELS = [noise_panel, map_panel, spectrum_panel, levels_panel]
+PANELS = [noise_panel, map_panel, spectrum_panel, levels_panel, codes_panel]
 
 
 @pytest.fixture(params=PANELS)
@@ -178,6 +190,21 @@ def test_csv_of_spectra_and_loudness(qtbot: QtBot, tmp_path: Path) -> None:
     assert rows == [["Original", "-23.0"], ["MP3 64", "-22.5"], ["Opus, 32", ""]]
 
 
+def test_csv_of_code_values_has_counts_and_probabilities(qtbot: QtBot, tmp_path: Path) -> None:
+    panel = codes_panel()
+    qtbot.addWidget(panel)
+    header, rows = table(panel, tmp_path / "view.csv")
+    assert header == ["version", "code_value", "count", "probability", "table_probability"]
+    assert rows == [
+        ["MP3 64", "-1", "1", "0.125", "0.25"],
+        ["MP3 64", "0", "5", "0.625", "0.25"],
+        ["MP3 64", "1", "0", "0.0", "0.25"],
+        ["MP3 64", "2", "2", "0.25", ""],
+        ["Opus, 32", "0", "3", "0.75", ""],
+        ["Opus, 32", "1", "1", "0.25", ""],
+    ]
+
+
 def test_picture_and_data_go_to_the_clipboard(panel: Any, tmp_path: Path) -> None:
     panel.exporter.copy_data()
     assert QGuiApplication.clipboard().text().encode() == written(panel, tmp_path / "view.csv")
@@ -226,4 +253,5 @@ def test_waveform_and_spectrogram_are_exported_like_the_others(qtbot: QtBot) -> 
         "noise against mask",
         "long-term spectrum",
         "levels and loudness",
+        "code values",
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from earbench_app.background.latest import LatestOnly
 from earbench_app.background.pool import ProcessPool
 from earbench_app.background.progress import Batch
+from earbench_app.presenters.analysis_codes import CodesPresenter
 from earbench_app.presenters.analysis_figures import FiguresPresenter
 from earbench_app.presenters.analysis_levels import LevelsPresenter, SpectrumPresenter
 from earbench_app.presenters.analysis_map import MapPresenter
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from earbench_app.background.pool import Post
     from earbench_app.presenters.audition import AuditionPresenter
     from earbench_app.views.analysis_protocols import (
+        CodesView,
         FiguresView,
         LevelsView,
         MapView,
@@ -52,6 +54,7 @@ class Analysis:
         maps: MapView,
         spectrum: SpectrumView,
         levels: LevelsView,
+        codes: CodesView,
         figures: FiguresView,
     ) -> None:
         self.batch = Batch("measuring")
@@ -64,6 +67,7 @@ class Analysis:
         self.maps = MapPresenter(maps, scene, self._workers, self._thread, self.batch)
         self.spectrum = SpectrumPresenter(spectrum, scene, self._thread)
         self.levels = LevelsPresenter(levels, scene, self._thread)
+        self.codes = CodesPresenter(codes, scene, audition.maker, self._workers, self.batch)
         self.figures = FiguresPresenter(
             figures, scene, audition.maker, self.maps, self.levels, self._workers, self.batch
         )
@@ -78,6 +82,7 @@ class Analysis:
     def cancel(self) -> None:
         """Stop measuring."""
         self.maps.cancel()
+        self.codes.cancel()
         self.figures.cancel()
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from earbench_app.analysis.audible_map import MapPicture
     from earbench_app.analysis.levels import Meter, Spectrum
     from earbench_app.analysis.noise_plot import NoisePlot
+    from earbench_codecs.codes import CodeHistogram
     from earbench_codecs.metrics.measurement import Measurement
 
 
@@ -138,6 +139,24 @@ class SpectrumView(Protocol):
 
     def show_spectra(self, spectra: Sequence[tuple[Styled | None, Spectrum]], over: str) -> None:
         """Draw the spectra of the original (None) and the versions; `over` says of which part."""
+
+
+class CodesView(Protocol):
+    """Histograms of code values."""
+
+    @property
+    def asked(self) -> SignalInstance:
+        """(): it has come into view."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it can be seen."""
+
+    def show_histograms(self, histograms: Sequence[tuple[Styled, CodeHistogram]]) -> None:
+        """Draw those of the versions that have code values; none of them may have."""
+
+    def show_state(self, text: str) -> None:
+        """Say what is awaited, or why there is nothing; empty for neither."""
 
 
 class FiguresView(Protocol):

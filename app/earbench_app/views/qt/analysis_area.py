@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from earbench_app.views.qt.audible_map_view import AudibleMapPanel
-from earbench_app.views.qt.empty_state import EmptyState
+from earbench_app.views.qt.codes_panel import CodesPanel
 from earbench_app.views.qt.levels_panel import LevelsPanel
 from earbench_app.views.qt.noise_panel import NoisePanel
 from earbench_app.views.qt.spectrogram_panel import SpectrogramPanel
@@ -35,11 +35,7 @@ class AnalysisArea(QSplitter):
         self.noise = NoisePanel()
         self.spectrum = SpectrumPanel()
         self.levels = LevelsPanel()
-        self.codes = EmptyState(
-            "No code values",
-            "Of coders that show their code values, as neural coders do, this is where their histogram"
-            " appears. None of these versions' coders does.",
-        )
+        self.codes = CodesPanel()
         self.stack = QSplitter(Qt.Orientation.Vertical)
         self.stack.setChildrenCollapsible(False)
         for widget, stretch in ((waveform, 2), (self.pictures, 4), (self.map_panel, 3)):
@@ -57,7 +53,7 @@ class AnalysisArea(QSplitter):
     @property
     def exporters(self) -> tuple[ViewExporter, ...]:
         """What saves and copies the views."""
-        panels = (self.map_panel, self.noise, self.spectrum, self.levels)
+        panels = (self.map_panel, self.noise, self.spectrum, self.levels, self.codes)
         return *self.pictures.exporters, *(panel.exporter for panel in panels)
 
     def _tabs(self) -> QTabWidget:
