@@ -17,6 +17,8 @@ from earbench_codecs.clip import AudioClip
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from earbench_app.playback.player import Player
+
 RATE_HZ = 16_000
 
 
@@ -25,9 +27,9 @@ class Audition:
 
     versions_shown = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, player: Player | None = None) -> None:
         self.workspace = Workspace()
-        self.playback = AuditionPlayback(FakePlayer())
+        self.playback = AuditionPlayback(player or FakePlayer())
 
     def scene(self) -> Scene:
         return Scene(cast("Any", self))

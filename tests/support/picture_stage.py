@@ -21,13 +21,16 @@ from earbench_app.views.qt.waveform_view import WaveformView
 if TYPE_CHECKING:
     from PySide6.QtGui import QImage
 
+    from earbench_app.playback.player import Player
     from earbench_codecs.clip import AudioClip
 
 
 class Stage(QWidget):
     """Waveform and spectrogram with their presenter, one above the other."""
 
-    def __init__(self, background: Any = None, settings: Settings | None = None) -> None:
+    def __init__(
+        self, background: Any = None, settings: Settings | None = None, player: Player | None = None
+    ) -> None:
         super().__init__()
         self.axis = TimeAxis()
         self.waveform, self.spectrogram = WaveformView(self.axis), SpectrogramView(self.axis)
@@ -36,7 +39,7 @@ class Stage(QWidget):
         column.addWidget(self.waveform, 1)
         column.addWidget(self.panel, 3)
         self.resize(700, 600)
-        self.audition, self.settings = Audition(), settings or Settings()
+        self.audition, self.settings = Audition(player), settings or Settings()
         self.pictures = AuditionPictures(
             self.panel, self.audition.scene(), background or Now(), self.settings
         )

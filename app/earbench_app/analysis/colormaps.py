@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # S. van der Walt, N. Smith (inferno, magma, viridis; CC0) and J. Nunez et al. (cividis, 2018), at 17 places;
-# within 11 / 255 of the whole maps.
+# within 12 / 255 of the whole maps.
 _STOPS = {
     "inferno": (
         *(0x000004, 0x0B0724, 0x210C4A, 0x3D0965, 0x57106E, 0x71196E, 0x8A226A, 0xA32C61, 0xBC3754),

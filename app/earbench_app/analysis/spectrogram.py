@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -51,7 +51,7 @@ class StftSettings:
         return max(1, round(self.n_fft * (1 - self.overlap)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Picture:
     """A spectrogram ready to be drawn, one value a pixel.
 
@@ -75,6 +75,18 @@ class Picture:
     axis: FrequencyAxis
     hop_s: float
     n_averaged: int
+    _shades: dict[tuple[float, float], NDArray[np.uint8]] = field(default_factory=dict, repr=False)
+
+    def shades(self, low_db: float, high_db: float) -> NDArray[np.uint8]:
+        """Return the levels from `low_db` (0) to `high_db` (255), the highest frequency first; kept."""
+        key = (low_db, high_db)
+        if key not in self._shades:
+            levels = self.db - np.float32(low_db)  # laid out in memory as `db` is
+            levels *= np.float32(255 / (high_db - low_db))
+            np.clip(levels, 0, 255, out=levels)
+            self._shades.clear()
+            self._shades[key] = np.ascontiguousarray(levels.astype(np.uint8)[::-1])
+        return self._shades[key]
 
     def at(self, time_s: float, position: float) -> float | None:
         """Return the level drawn at a moment and a place on the axis (0..1); None outside."""
@@ -163,7 +175,7 @@ class Spectrogram:
     def hop_for(self, samples_a_column: float) -> int:
         """Return the spacing of columns used at a zoom: a power of two times the finest hop."""
         finest = self.settings.finest_hop
-        doublings = max(0, int(np.floor(np.log2(max(1.0, samples_a_column / finest)))))
+        doublings = max(0, round(np.log2(max(1.0, samples_a_column / finest))))
         return int(finest * 2**doublings)
 
     def windows_averaged(self, hop: int) -> int:

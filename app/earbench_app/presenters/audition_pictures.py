@@ -172,7 +172,9 @@ class _Studio:
         part = wanted.part
         axis = FrequencyAxis(Scale(wanted.settings.scale), audio.sample_rate_hz / 2)
         spectrogram = self._spectrogram(audio, wanted.settings)
-        return spectrogram.picture(part.start_s, part.end_s, part.n_columns, part.n_rows, axis)
+        picture = spectrogram.picture(part.start_s, part.end_s, part.n_columns, part.n_rows, axis)
+        picture.shades(wanted.settings.low_db, wanted.settings.high_db)  # here rather than while painting
+        return picture
 
     def _spectrogram(self, audio: AudioClip, settings: SpectrogramSettings) -> Spectrogram:
         from earbench_app.analysis.spectrogram import Spectrogram, StftSettings, TileCache  # imports SciPy

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from psygnal import Signal
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPen
+from PySide6.QtGui import QColor, QImage, QPainter
 
 from earbench_app.analysis.colormaps import colormap
 from earbench_app.settings import SpectrogramSettings
@@ -121,7 +121,9 @@ class SpectrogramView(TimePanel):
                 painter.drawText(plot, Qt.AlignmentFlag.AlignCenter, "computing the spectrogram…")
             return
         painter.setFont(number_font(self.font()))
-        painter.fillRect(plot, QColor.fromRgb(int(self._words()[0])))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)  # of fills over whole pixels
+        if self.picture.start_s > self.axis.start_s or self.picture.end_s < self.axis.end_s:
+            painter.fillRect(plot, QColor.fromRgb(int(self._words()[0])))
         wipe_x = self.wipe_x() if self.left is not None else None
         if wipe_x is None:
             self._paint_picture(painter, plot, plot, self.picture, self._images[0])
@@ -131,6 +133,7 @@ class SpectrogramView(TimePanel):
             self._paint_picture(painter, plot, right, self.picture, self._images[0])
         self._paint_frequencies(painter, plot)
         self._paint_color_bar(painter, plot)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if wipe_x is not None:
             paint_wipe(painter, plot, wipe_x)
             paint_captions(painter, plot, wipe_x, *self._sides)
@@ -156,9 +159,8 @@ class SpectrogramView(TimePanel):
     def _as_image(self, picture: Picture | None) -> QImage | None:
         if picture is None:
             return None
-        low, high = self._settings.low_db, self._settings.high_db
-        levels = np.clip((picture.db - np.float32(low)) * np.float32(255 / (high - low)), 0, 255)
-        pixels = self._words()[np.ascontiguousarray(levels.astype(np.uint8)[::-1])]
+        shades = picture.shades(self._settings.low_db, self._settings.high_db)
+        pixels = self._words()[shades]
         n_rows, n_columns = pixels.shape
         image = QImage(pixels.data, n_columns, n_rows, 4 * n_columns, QImage.Format.Format_RGB32)
         return image.copy()  # owns its bytes
@@ -177,19 +179,17 @@ class SpectrogramView(TimePanel):
         assert self.picture is not None
         axis = self.picture.axis
         ticks = axis.ticks_hz()
+        painter.setPen(QColor(theme().muted))
         lowest_px = plot.bottom() + GRID_PX * 2
         for hz, place in zip(ticks, axis.position(ticks).tolist(), strict=True):
             y_px = plot.bottom() - place * plot.height()
             if lowest_px - y_px < 2 * GRID_PX:
                 continue  # labels would touch
             lowest_px = y_px
-            painter.setPen(QPen(QColor(255, 255, 255, 40), 1))
-            painter.drawLine(QPointF(plot.left(), y_px), QPointF(plot.right(), y_px))
-            painter.setPen(QColor(theme().muted))
+            painter.fillRect(QRectF(plot.left(), round(y_px), plot.width(), 1), QColor(255, 255, 255, 40))
             text = f"{hz / 1000:g}k" if hz >= 1000 else f"{hz:g}"
             y_px = min(max(y_px, plot.top() + 8), plot.bottom() - 8)
             painter.drawText(QRectF(0, y_px - 8, plot.left() - 6, 16), _RIGHT_MIDDLE, text)
-        painter.setPen(QColor(theme().muted))
         painter.drawText(QRectF(2, plot.top(), plot.left() - 6, 16), Qt.AlignmentFlag.AlignLeft, "Hz")
 
     def _paint_color_bar(self, painter: QPainter, plot: QRectF) -> None:

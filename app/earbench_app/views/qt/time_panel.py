@@ -44,6 +44,7 @@ class TimePanel(QWidget):
         self._panning = self._wiping = False
         self._pointer: QPointF | None = None
         self.setMouseTracking(True)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)  # nothing shines through
         axis.view_changed.connect(self.redraw)
         axis.region_changed.connect(lambda: self.update())
         axis.playhead_moved.connect(self._playhead_moved)

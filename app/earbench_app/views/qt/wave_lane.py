@@ -75,9 +75,11 @@ def coverage(top: NDArray[np.float64], bottom: NDArray[np.float64], n_rows: int)
     thin = np.maximum(0, 1 - (bottom - top)) / 2
     top, bottom = (top - thin).astype(np.float32), (bottom + thin).astype(np.float32)
     rows = np.arange(n_rows, dtype=np.float32)[:, np.newaxis]
-    covered = np.minimum(rows + 1, bottom) - np.maximum(rows, top)
-    shades: NDArray[np.uint8] = (np.clip(covered, 0, 1) * 255).astype(np.uint8)
-    return shades
+    covered = np.minimum(rows + 1, bottom)
+    covered -= np.maximum(rows, top)
+    np.clip(covered, 0, 1, out=covered)
+    covered *= 255
+    return covered.astype(np.uint8)
 
 
 def _shades(color: QColor) -> NDArray[np.uint32]:

@@ -207,8 +207,7 @@ class WaveformView(TimePanel):
     def _paint_scale(self, painter: QPainter, lane: QRectF) -> None:
         painter.setFont(number_font(self.font()))
         middle, scale = lane.center().y(), lane.height() / 2 - 3
-        painter.setPen(QColor(theme().line))
-        painter.drawLine(QPointF(lane.left(), middle), QPointF(lane.right(), middle))
+        painter.fillRect(QRectF(lane.left(), round(middle), lane.width(), 1), QColor(theme().line))
         painter.setPen(QColor(theme().muted))
         text = f"{self._top_db:.0f} dB".replace("-", "−")
         for level in (1.0, -1.0) if lane.height() > 5 * GRID_PX else (1.0,):
