@@ -82,6 +82,7 @@ class Workbench:
         self.window.add_page("Codecs", codecs_page)
         work = Batches(
             (self.audition.maker.batch, self.audition.cancel_work),
+            (self.analysis.separating, self.analysis.audible.cancel),
             (self.analysis.batch, self.analysis.cancel),
         )
         self.workbench = WorkbenchPresenter(self.window, player, remembered, work, work.cancel)

@@ -42,10 +42,10 @@ def difference(original: AudioClip, version: AudioClip, makeup_db: float) -> Dif
 
 def amplified(noise: AudioClip, makeup_db: float) -> Difference:
     """Amplify a difference signal, never beyond full scale."""
-    peak = float(np.abs(noise.samples).max())
+    peak = max(float(noise.samples.max()), -float(noise.samples.min()))
     room_db = -20 * math.log10(peak) if peak > 0 else math.inf
     applied_db = min(makeup_db, room_db)
-    scaled = np.clip(
-        noise.samples * np.float32(10 ** (applied_db / 20)), -1, 1
-    )  # for the last bit of rounding
+    scaled = noise.samples * np.float32(10 ** (applied_db / 20))
+    np.clip(scaled, -1, 1, out=scaled)  # for the last bit of rounding
+    scaled.flags.writeable = False  # an hour of audio need not be copied
     return Difference(noise.with_samples(scaled), makeup_db, applied_db)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from earbench_app.background.latest import LatestOnly
 from earbench_app.background.pool import ProcessPool
 from earbench_app.background.progress import Batch
+from earbench_app.presenters.analysis_audible import AudiblePresenter
 from earbench_app.presenters.analysis_codes import CodesPresenter
 from earbench_app.presenters.analysis_figures import FiguresPresenter
 from earbench_app.presenters.analysis_levels import LevelsPresenter, SpectrumPresenter
@@ -57,7 +58,7 @@ class Analysis:
         codes: CodesView,
         figures: FiguresView,
     ) -> None:
-        self.batch = Batch("measuring")
+        self.batch, self.separating = Batch("measuring"), Batch("separating")
         self._follower = ProcessPool(1, post, niceness=5)
         self._workers = ProcessPool(1, post)
         self._thread = LatestOnly(post, needs=("scipy.signal",))
@@ -65,6 +66,7 @@ class Analysis:
         self._playback = audition.playback
         self.noise = NoisePresenter(noise, scene, self._follower)
         self.maps = MapPresenter(maps, scene, self._workers, self._thread, self.batch)
+        self.audible = AudiblePresenter(maps, scene, self._workers, self.separating)
         self.spectrum = SpectrumPresenter(spectrum, scene, self._thread)
         self.levels = LevelsPresenter(levels, scene, self._thread)
         self.codes = CodesPresenter(codes, scene, audition.maker, self._workers, self.batch)

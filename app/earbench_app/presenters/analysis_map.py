@@ -1,4 +1,4 @@
-"""The map of audible noise: computed part by part, searched for the worst spots, listened to."""
+"""The map of audible noise: computed part by part, searched for the worst spots."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from earbench_app.analysis.audible_map import AudibleMap
-from earbench_app.analysis.masking_work import audible_part, map_part
+from earbench_app.analysis.masking_work import map_part
 from earbench_app.views.protocols import Heard
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from earbench_app.analysis.audible_map import MapPicture, Span
     from earbench_app.analysis.masking_work import MapPart
     from earbench_app.background.latest import LatestOnly
@@ -53,13 +50,10 @@ class MapPresenter:
         self._failed_for: dict[Key, str] = {}
         self._spots: tuple[AudibleMap, list[tuple[float, float]]] | None = None
         self._rank = 0
-        self._making: Task | None = None
         view.picture_requested.connect(self._draw)
         view.spot_chosen.connect(self._go_to)
         view.worst_requested.connect(self.next_worst)
-        view.audible_requested.connect(self.toggle_audible)
         scene.changed.connect(self._scene_changed)
-        scene.heard_changed.connect(self._heard_changed)
 
     def complete_map(self, version_id: int) -> AudibleMap | None:
         """Return a version's map of the clip that is loaded, once all of it is known."""
@@ -81,18 +75,6 @@ class MapPresenter:
         self._go_to(version_id, time_s)
         place = (self._rank - 1) % len(spots) + 1
         self._view.show_state(f"{place} of {len(spots)}: {nmr_db:+.1f} dB".replace("-", "−"))
-
-    def toggle_audible(self) -> None:
-        """Hear the part of the noise that exceeds the mask, or the version again."""
-        playback, version_id = self._scene.playback, self._scene.chosen()
-        if playback.heard.audible:
-            playback.choose(Heard(playback.heard.version_id))
-        elif version_id is None:
-            self._view.show_state("add a version first")
-        elif version_id in playback.audible_noise:
-            playback.choose(Heard(version_id, difference=True, audible=True))
-        else:
-            self._make_audible(version_id)
 
     def cancel(self) -> None:
         """Stop computing; unfinished maps are begun anew when their clip is next shown."""
@@ -174,37 +156,6 @@ class MapPresenter:
         playback.select_region((time_s - LOOP_S / 2, time_s + LOOP_S / 2))
         if playback.region_s is not None:
             playback.seek(playback.region_s[0])
-
-    def _heard_changed(self) -> None:
-        self._view.show_audible(self._scene.playback.heard.audible)
-
-    # The audible part --------------------------------------------------------------------------------
-
-    def _make_audible(self, version_id: int) -> None:
-        original, version = self._scene.original, self._scene.playback.audio_of(version_id)
-        if original is None or version is None:
-            return
-        if self._making is not None:
-            self._making.drop()
-        self._view.show_state("separating…")
-
-        def take(noise: NDArray[np.float32]) -> None:
-            self._making = None
-            self._view.show_state("")
-            playback = self._scene.playback
-            if playback.has(version_id) and self._scene.original is original:
-                playback.audible_noise[version_id] = original.with_samples(noise)
-                playback.choose(Heard(version_id, difference=True, audible=True))
-
-        self._making = self._workers.submit(
-            audible_part,
-            original.samples,
-            version.samples,
-            original.sample_rate_hz,
-            done=take,
-            failed=lambda error: self._view.show_state(str(error)),
-            priority=-2,
-        )
 
     def _key(self, version_id: int) -> Key:
         return self._scene.clip_id or 0, version_id
