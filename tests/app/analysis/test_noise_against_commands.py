@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,11 @@ from earbench_app.audition.demo import demo_paths
 from earbench_app.cli.main import run
 from earbench_codecs.base import Setting
 from earbench_codecs.clip_files import read_clip, write_wav
+from earbench_codecs.metrics.worker import Worker
 from earbench_codecs.registry import codec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -50,6 +53,18 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
         coder = codec(name)
         write_wav(folder / f"{key}.wav", coder.decode(coder.encode(clip, Setting.of(kbps))))
     return Files(folder / "original.wav", {key: folder / f"{key}.wav" for key in CODECS})
+
+
+@pytest.fixture(scope="module")
+def one_worker() -> Iterator[Worker]:
+    """The process that metrics are measured in; it takes seconds to start, so one serves all commands."""
+    with Worker() as worker:
+        yield worker
+
+
+@pytest.fixture(autouse=True)
+def shared_worker(one_worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("earbench_codecs.metrics.measure.Worker", lambda: nullcontext(one_worker))
 
 
 def masked(path: Path, channel: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
