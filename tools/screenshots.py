@@ -38,9 +38,9 @@ def audition(scheme: str, path: Path) -> None:
 def noise_vs_mask(scheme: str, path: Path) -> None:
     """Plot the noise of MP3 at 64 kbps and of Opus at 32 kbps against the masking threshold."""
     studio = WorkbenchStudio(scheme, path)
-    studio.open_demo()
+    studio.open_demo(measured=False)
     analysis = studio.page.analysis
-    studio.page.versions_removed.emit(studio.version_ids()[2:])
+    studio.keep_two()
     analysis.setSizes([300, 750])
     studio.hear(0, at_s=3.2)
     studio.shoot(analysis.noise)
@@ -51,6 +51,7 @@ def audible_noise(scheme: str, path: Path) -> None:
     """Show the map of audible noise under waveform and spectrogram, at a worst spot."""
     studio = WorkbenchStudio(scheme, path)
     studio.open_demo("castanets")
+    studio.keep_two()
     studio.page.halves.setSizes([650, 110])
     studio.page.analysis.setSizes([1050, 0])
     studio.hear(1, at_s=2.0)
@@ -63,7 +64,7 @@ def audible_noise(scheme: str, path: Path) -> None:
 def spectrum(scheme: str, path: Path) -> None:
     """Plot long-term spectra of the original and its versions."""
     studio = WorkbenchStudio(scheme, path)
-    studio.open_demo()
+    studio.open_demo(measured=False)
     analysis = studio.page.analysis
     analysis.tabs.setCurrentWidget(analysis.spectrum)
     analysis.setSizes([300, 750])
@@ -75,7 +76,7 @@ def spectrum(scheme: str, path: Path) -> None:
 def levels(scheme: str, path: Path) -> None:
     """Meter a version at the playhead, beside the loudness of all."""
     studio = WorkbenchStudio(scheme, path)
-    studio.open_demo()
+    studio.open_demo(measured=False)
     analysis = studio.page.analysis
     analysis.tabs.setCurrentWidget(analysis.levels)
     analysis.setSizes([300, 750])
@@ -88,7 +89,7 @@ def levels(scheme: str, path: Path) -> None:
 def wipe(scheme: str, path: Path) -> None:
     """Hold two versions' spectrograms against each other, left and right of a line."""
     studio = WorkbenchStudio(scheme, path)
-    studio.open_demo()
+    studio.open_demo(measured=False)
     studio.page.halves.setSizes([650, 110])
     studio.page.analysis.setSizes([1050, 0])
     studio.hear(1, at_s=2.0)
@@ -199,7 +200,7 @@ def empty(scheme: str, path: Path) -> None:
 def picker(scheme: str, path: Path) -> None:
     """Open the list of codecs and rates."""
     studio = WorkbenchStudio(scheme, path)
-    studio.open_demo()
+    studio.open_demo(measured=False)
     studio.page.open_picker()
     studio.shoot(studio.page.picker)
     studio.page.picker.close()
@@ -218,7 +219,7 @@ def codecs(scheme: str, path: Path) -> None:
 def shortcuts(scheme: str, path: Path) -> None:
     """Show the overlay of keys."""
     studio = WorkbenchStudio(scheme, path)
-    studio.open_demo()
+    studio.open_demo(measured=False)
     studio.bench.window.show_shortcuts()
     studio.shoot(studio.bench.window)
     studio.close()

@@ -112,8 +112,8 @@ class WorkbenchStudio(Studio):
         self.bench.window.resize(*SIZE)
         self.bench.window.show()
 
-    def open_demo(self, clip: str = "rock_feelings") -> None:
-        """Open the bundled clips, show one, and wait until all of its versions are made and measured."""
+    def open_demo(self, clip: str = "rock_feelings", *, measured: bool = True) -> None:
+        """Open the bundled clips, show one, and wait until all of its versions are made, and measured."""
         from earbench_app.audition.demo import DEMO_VERSIONS, demo_paths
 
         audition = self.bench.audition
@@ -122,11 +122,16 @@ class WorkbenchStudio(Studio):
         audition.add_versions(DEMO_VERSIONS)
         self.wait(lambda: len(audition.workspace.versions) == len(DEMO_VERSIONS))
         self.wait(lambda: all(map(audition.playback.has, self.version_ids())))
-        self.wait(self._measured)
+        self.wait(self._measured if measured else self._drawn)
 
     def version_ids(self) -> list[int]:
         """Ids of the versions in the table."""
         return [version.id for version in self.bench.audition.workspace.versions]
+
+    def keep_two(self) -> None:
+        """Remove all versions but MP3 at 64 and Opus at 32 kbps."""
+        self.page.versions_removed.emit(self.version_ids()[2:])
+        self.page.show_notice(None)
 
     def hear(self, row: int, at_s: float, region_s: tuple[float, float] | None = None) -> None:
         """Choose a version by its row, and put the playhead somewhere."""

@@ -335,7 +335,9 @@ class _VersionDelegate(QStyledItemDelegate):
         painter.setFont(font)
         painter.setPen(index.data(Qt.ItemDataRole.ForegroundRole))
         text = rect.adjusted(GRID_PX, 0, -GRID_PX, 0)
-        elided = painter.fontMetrics().elidedText(index.data(), Qt.TextElideMode.ElideRight, text.width())
+        # A version's rate is at the end of its title
+        where = Qt.TextElideMode.ElideMiddle if index.column() == _VERSION else Qt.TextElideMode.ElideRight
+        elided = painter.fontMetrics().elidedText(index.data(), where, text.width())
         painter.drawText(text, index.data(Qt.ItemDataRole.TextAlignmentRole), elided)
         painter.restore()
 
