@@ -160,7 +160,7 @@ class SpectrogramView(TimePanel):
         if picture is None:
             return None
         shades = picture.shades(self._settings.low_db, self._settings.high_db)
-        pixels = self._words()[shades]
+        pixels = np.take(self._words(), shades)
         n_rows, n_columns = pixels.shape
         image = QImage(pixels.data, n_columns, n_rows, 4 * n_columns, QImage.Format.Format_RGB32)
         return image.copy()  # owns its bytes

@@ -31,7 +31,7 @@ def lane_as_image(
     middle = lane.height() / 2
     low, high = joined(low_px, high_px)
     alpha = coverage((middle - high) * ratio, (middle - low) * ratio, round(lane.height() * ratio))
-    pixels = _shades(color)[alpha]
+    pixels = np.take(_shades(color), alpha)
     n_rows, n_columns = pixels.shape
     image = QImage(pixels.data, n_columns, n_rows, 4 * n_columns, QImage.Format.Format_ARGB32_Premultiplied)
     left, right = float(edges_px[0]), float(edges_px[-1])

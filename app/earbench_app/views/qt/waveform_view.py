@@ -150,7 +150,9 @@ class WaveformView(TimePanel):
         self._paint(painter, self.plot_rect(), lane_as_curve)
 
     def _paint(self, painter: QPainter, plot: QRectF, draw: _DrawLane) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)  # of a fill over whole pixels
         painter.fillRect(plot, QColor(theme().plot))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self._peaks is None or self.axis.span_s == 0:
             return
         self._top_db = max(top_db(peaks) for peaks in (self._peaks, self._left) if peaks is not None)
