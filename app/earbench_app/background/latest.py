@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from earbench_app.background.pool import Post
 
 
+_PATIENCE_S = 1.0
 _IMPORTING = threading.Lock()  # a thread can be handed a package that another has imported by half
 
 
@@ -54,12 +55,12 @@ class LatestOnly:
             self._requests.pop(key, None)
 
     def close(self) -> None:
-        """Finish the request under way and end the thread."""
+        """End the thread; a long request under way is left behind, and ends with the process."""
         with self._changed:
             self._closing = True
             self._requests.clear()
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(_PATIENCE_S)
 
     def _serve(self) -> None:
         while (request := self._next_request()) is not None:
