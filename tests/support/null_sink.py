@@ -23,6 +23,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_SOUND_CARD_PRIORITY = 20  # above all players
 ASOUND_CONF = "pcm.!default { type pulse }\nctl.!default { type pulse }\n"
 
 
@@ -46,7 +47,7 @@ class Recording:
 def make_punctual(pid: int) -> None:
     """Let a process run first, where that is allowed: no load on a machine makes a sound card late."""
     with suppress(PermissionError):
-        os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(5))
+        os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(_SOUND_CARD_PRIORITY))
 
 
 class Recorder:

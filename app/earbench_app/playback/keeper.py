@@ -13,7 +13,7 @@ import sounddevice as sd
 
 from earbench_app.playback import device
 from earbench_app.playback.player import LATENCIES_S, DeviceState
-from earbench_app.playback.scheduling import RealtimeKit
+from earbench_app.playback.scheduling import RealtimeKit, lower_priority, raise_priority
 from earbench_app.playback.voice import SILENT_FOR_S
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ class Keeper:
 
     def _start(self, output: device.Output, found: Sequence[device.Output] | None = None) -> None:
         self._finished.clear()
+        raise_priority()  # the threads that come with the stream inherit it
         self._voice.start(output.sample_rate_hz)
         try:
             self._stream = device.open_stream(
@@ -130,6 +131,7 @@ class Keeper:
             self._stream.close(ignore_errors=True)
             hung.cancel()
             self._stream = None
+        lower_priority()  # looking for outputs takes time, which another player may need
         self._voice.halt()
 
     def _report(

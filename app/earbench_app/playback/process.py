@@ -22,7 +22,6 @@ import numpy as np
 
 from earbench_app.playback.control import Control
 from earbench_app.playback.renderer import N_CHANNELS
-from earbench_app.playback.scheduling import raise_priority
 from earbench_app.playback.voice import Voice
 
 if TYPE_CHECKING:
@@ -83,7 +82,6 @@ class SampleReader:
 def main() -> None:
     """Run the process; its arguments: the handle of the shared memory, latencies by output as JSON."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the interface
-    raise_priority()
     voice = Voice(Control(sys.argv[1]))
     reader = SampleReader(voice)
     threading.Thread(target=reader.run, daemon=True).start()

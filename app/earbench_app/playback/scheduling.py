@@ -17,7 +17,7 @@ _ANSWER_WITHIN_S = 2
 
 
 def raise_priority() -> None:
-    """Raise this process: on Linux to real time, threads that it starts from now on included.
+    """Raise this process: on Linux its threads to real time, those that they start from now on included.
 
     PortAudio's thread is not alone on the way to a sound server; the server's client library has one too. On
     macOS and Windows the system runs PortAudio's thread in real time by itself.
@@ -28,11 +28,23 @@ def raise_priority() -> None:
         kernel = ctypes.windll.kernel32
         kernel.SetPriorityClass(kernel.GetCurrentProcess(), _HIGH_PRIORITY_CLASS)
         return
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
-    if sys.platform == "linux":
+    if sys.platform != "linux":
         with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_REALTIME_PRIORITY))
+            os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+        return
+    for thread_id in _threads():
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread_id, _NICE)
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(thread_id, os.SCHED_RR, os.sched_param(_REALTIME_PRIORITY))
+
+
+def lower_priority() -> None:
+    """On Linux, take this process' threads out of real time."""
+    if sys.platform == "linux":
+        for thread_id in _threads():
+            with contextlib.suppress(OSError):
+                os.sched_setscheduler(thread_id, os.SCHED_OTHER, os.sched_param(0))
 
 
 class RealtimeKit:
@@ -49,11 +61,15 @@ class RealtimeKit:
         """Have those threads of this process raised that are not in real time yet."""
         if sys.platform != "linux":
             return
-        for task in Path("/proc/self/task").iterdir():
+        for thread_id in _threads():
             with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
-                policy = os.sched_getscheduler(int(task.name)) & ~os.SCHED_RESET_ON_FORK
+                policy = os.sched_getscheduler(thread_id) & ~os.SCHED_RESET_ON_FORK
                 if self._answers and policy != os.SCHED_RR:
-                    self._answers = _ask_rtkit(int(task.name))
+                    self._answers = _ask_rtkit(thread_id)
+
+
+def _threads() -> list[int]:
+    return [int(task.name) for task in Path("/proc/self/task").iterdir()]
 
 
 def _ask_rtkit(thread_id: int) -> bool:

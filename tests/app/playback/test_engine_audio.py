@@ -48,10 +48,10 @@ def test_1000_switches_among_12_stimuli_move_no_sample(null_sink: NullSink, play
     player.play()
 
     def play() -> tuple[Recording, int]:
-        n_underruns = player.status().n_underruns
         player.select(int(asked[0]))
         time.sleep(0.3)
         with null_sink.record() as recorder:
+            n_underruns = player.status().n_underruns
             for index in asked[1:]:
                 time.sleep(0.02)
                 player.select(int(index))
@@ -132,17 +132,25 @@ def test_the_status_position_is_that_at_the_device(null_sink: NullSink, player: 
     """Within 20 ms, half of which is the sink's own block."""
     player.load([coded_stimulus(0)])
     player.play()
-    with null_sink.record() as recorder:
-        wait_until(lambda: player.status().position_s > 0.5)
-        asked = []
-        for _ in range(50):
-            time.sleep(0.01)
-            asked.append((time.perf_counter(), player.status().position_s))
-    recording = recorder.recording
+
+    def play() -> tuple[Recording, np.ndarray]:
+        with null_sink.record() as recorder:
+            time.sleep(0.3)
+            asked = []
+            for _ in range(50):
+                time.sleep(0.01)
+                asked.append((time.perf_counter(), player.status().position_s))
+        return recorder.recording, np.array(asked)
+
+    check_take(play, check_positions)
+
+
+def check_positions(recording: Recording, asked: np.ndarray) -> None:
     index, _, position = decode(recording.samples)
+    assert_unbroken(index, position)
     arrived_s, starts = recording.chunks.T
     sample_0_at_s = np.min(arrived_s - starts / RATE_HZ)
-    now_s, said_s = np.array(asked).T
+    now_s, said_s = asked.T
     true_s = now_s - (sample_0_at_s + (index[0] - position[0]) / RATE_HZ)
     assert np.median(np.abs(said_s - true_s)) < 0.02
 
@@ -160,8 +168,8 @@ def test_no_underrun_while_everything_else_is_busy(
     wait_until(lambda: player.status().position_s > 0.1)
 
     def play() -> tuple[Recording, int]:
-        n_underruns = player.status().n_underruns
         with null_sink.record() as recorder, saturated(n_processes=2):
+            n_underruns = player.status().n_underruns
             stop_s = time.monotonic() + seconds
             while time.monotonic() < stop_s:
                 time.sleep(0.5)
