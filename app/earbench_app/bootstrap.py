@@ -122,8 +122,9 @@ class Workbench:
             self.remembered.save()
         except OSError as error:  # the window closes all the same
             sys.stderr.write(f"earbench: {self.remembered.path} could not be saved: {error.strerror}\n")
+        self.window.hide()  # what is ended below may take a moment
         self.main_thread.close()
-        for part in (self.tests, self.analysis, self.quick, self.encoders, self.background, self.player):
+        for part in (self.analysis, self.quick, self.encoders, self.background, self.player, self.tests):
             part.close()
 
     def _restore(self) -> None:
@@ -139,6 +140,7 @@ class Workbench:
 
 def run_workbench(paths: Sequence[Path], *, demo: bool = False) -> int:
     """Open the workbench with these audio files or this study; return the exit code of the window."""
+    from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
     from earbench_app.playback.engine import EnginePlayer
@@ -153,8 +155,9 @@ def run_workbench(paths: Sequence[Path], *, demo: bool = False) -> int:
     remembered = SettingsFile()
     follow_system(app, remembered.settings.color_scheme)
     workbench = Workbench(player, remembered)
-    for number in (signal.SIGINT, signal.SIGTERM):  # save and tidy up as after a click on the cross
-        signal.signal(number, lambda *_: workbench.window.close())
+    # Saves and tidies up as after a click on the cross; not at once, as a signal may come while a lock is held
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: QTimer.singleShot(0, workbench.window.close))
     workbench.window.painted.connect(lambda: workbench.open(paths, demo=demo))
     workbench.window.show()
     return app.exec()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ class BuildJob:
         self._cancelled.set()
 
     def wait(self, timeout_s: float | None = None) -> None:
-        """Wait until the thread has ended."""
-        self._future.exception(timeout_s)
+        """Wait until the thread has ended, or for as long as this."""
+        wait([self._future], timeout_s)
 
     def _run(self) -> Study | None:
         try:

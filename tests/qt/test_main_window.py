@@ -284,3 +284,25 @@ def test_a_codec_that_cannot_be_used_says_why_in_sight(qtbot: QtBot) -> None:
     assert rows[1][3:5] == ["6 to 510 (any)", "any"]
     assert rows[2][6] == "Not available: apt-get install it"
     assert page.table.horizontalScrollBar().maximum() == 0
+
+
+def test_a_signal_in_the_middle_of_work_closes_the_program_in_order(own_home: Path, tmp_path: Path) -> None:
+    """The handler runs between any two steps of the program, here while a pool's lock is held."""
+    script = textwrap.dedent("""
+        import os, signal
+        from earbench_app import bootstrap
+
+        def open_nothing(workbench, paths, demo):
+            with workbench.quick._changed:
+                os.kill(os.getpid(), signal.SIGTERM)
+                sum(range(1000))  # the handler has run by now
+
+        bootstrap.Workbench.open = open_nothing
+        if __name__ == "__main__":
+            raise SystemExit(bootstrap.run_workbench([]))
+    """)
+    path = tmp_path / "killed.py"
+    path.write_text(script)
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (own_home / "config" / "settings.json").is_file()
