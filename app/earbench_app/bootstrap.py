@@ -155,7 +155,7 @@ def run_workbench(paths: Sequence[Path], *, demo: bool = False) -> int:
     remembered = SettingsFile()
     follow_system(app, remembered.settings.color_scheme)
     workbench = Workbench(player, remembered)
-    # Saves and tidies up as after a click on the cross; not at once, as a signal may come while a lock is held
+    # Saves and tidies up as after a click on the cross; later, as a signal may come while a lock is held
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: QTimer.singleShot(0, workbench.window.close))
     workbench.window.painted.connect(lambda: workbench.open(paths, demo=demo))
