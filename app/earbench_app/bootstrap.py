@@ -145,7 +145,7 @@ def run_workbench(paths: Sequence[Path], *, demo: bool = False) -> int:
 
     from earbench_app.playback.engine import EnginePlayer
     from earbench_app.settings import SettingsFile
-    from earbench_app.views.qt.theme import follow_system
+    from earbench_app.views.qt.theme import choose_colors, follow_system
 
     require_screen()
     player = EnginePlayer()  # first: its process starts while the window is built
@@ -153,8 +153,9 @@ def run_workbench(paths: Sequence[Path], *, demo: bool = False) -> int:
     assert isinstance(app, QApplication)
     app.setApplicationName("Earbench")
     remembered = SettingsFile()
-    follow_system(app, remembered.settings.color_scheme)
+    choose_colors(app, remembered.settings.color_scheme)
     workbench = Workbench(player, remembered)
+    follow_system(app, remembered.settings.color_scheme)
     # Saves and tidies up as after a click on the cross; later, as a signal may come while a lock is held
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: QTimer.singleShot(0, workbench.window.close))

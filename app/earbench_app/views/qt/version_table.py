@@ -251,7 +251,9 @@ class VersionTable(QTableView):
                 self.selectRow(index)
         header = self.horizontalHeader()
         for column in range(len(_COLUMNS), header.count()):
-            self.setColumnWidth(column, max(8 * GRID_PX, header.sectionSizeHint(column)))
+            title = str(self._rows.headerData(column, Qt.Orientation.Horizontal))
+            text_px = header.fontMetrics().horizontalAdvance(title)
+            self.setColumnWidth(column, max(8 * GRID_PX, text_px + 3 * GRID_PX))
         header.moveSection(header.visualIndex(_STATE), header.count() - 1)
 
     def show_figures(self, figures: Mapping[int | None, Mapping[str, Measurement | str]]) -> None:
