@@ -44,7 +44,7 @@ install_python_packages() {
   wanted_stamp=$(cat pyproject.toml requirements/lock.txt "$0" | sha256sum)
   [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted_stamp" ] && return 0
   [ -x .venv/bin/python ] || "$(find_python)" -m venv .venv
-  echo "installing Python packages into .venv (a few minutes the first time)"
+  echo "installing Python packages into .venv: some 2 GB, several minutes the first time"
   .venv/bin/pip install --quiet --disable-pip-version-check -c requirements/lock.txt -e '.[dev]'
   echo "$wanted_stamp" >"$stamp"
 }

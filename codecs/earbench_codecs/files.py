@@ -26,5 +26,9 @@ def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # not the neighbour's name
     finally:
         partial.unlink(missing_ok=True)

@@ -229,7 +229,7 @@ def _on_roles(scores: Sequence[Rating], _: Sequence[Rating], rule: Rule) -> Iter
 
 def _on_screening(scores: Sequence[Rating], kept: Sequence[Rating], rule: Rule) -> Iterator[str]:
     if not kept:
-        yield "screening leaves nobody: `conditions` is empty, see `all`"
+        yield "this rule screens out every listener: choose another, or take the figures before screening"
     exempt = exempt_items(scores) if rule is Rule.BS1534 else set()
     if exempt:
         yield f"the mid anchor of {', '.join(sorted(exempt))} does not count: over 25 % rate it above 90"

@@ -138,7 +138,7 @@ def test_what_is_odd_about_the_ratings_is_warned_of() -> None:
     assert "no rating of the hidden reference" in _warned([one])
     assert "most scores of the systems lie from 80 to 100" in _warned([one])
     low = Rating("a", "i", "reference", Role.REFERENCE, 10)
-    assert "screening leaves nobody" in _warned([low])
+    assert "this rule screens out every listener" in _warned([low])
     assert "rated more than once" in _warned([one, one])
     assert "unbalanced: 2 combinations" in _warned([one, Rating("b", "j", "x", Role.SYSTEM, 1)])
     assert "no ratings yet" in _warned([])

@@ -16,6 +16,7 @@ from earbench_app.settings import SettingsFile
 from earbench_app.test_request import RequestedItem, TestRequest
 from earbench_app.views.qt.listening_test_pages import ListeningTestPages
 from earbench_app.views.qt.main_window import MainWindow
+from earbench_app.views.qt.study_wizard import StudyWizard
 from earbench_app.views.qt.thread_bridge import MainThread
 from earbench_assets import clip_paths
 from earbench_codecs.base import Setting
@@ -229,6 +230,24 @@ def test_the_wizard_makes_a_study_from_the_audition_page(bench, qtbot, tmp_path)
     excerpt = read_clip(tmp_path / "my-test" / "stimuli" / study.stimuli[0].file)
     assert excerpt.duration_s == pytest.approx(1.0, abs=1e-3)
     assert bench.remembered.settings.studies[0] == str(tmp_path / "my-test")
+    qtbot.waitUntil(lambda: not open_forms())
+
+
+def open_forms():
+    return [w for w in QApplication.topLevelWidgets() if isinstance(w, StudyWizard) and w.isVisible()]
+
+
+@pytest.mark.parametrize("way", ["Cancel", "Esc", "cross"])
+def test_the_wizard_closes(bench, qtbot, way):
+    form = bench.pages.make_test(request())
+    assert form.isVisible()
+    if way == "Cancel":
+        QTest.mouseClick(find(form, "Cancel"), Qt.MouseButton.LeftButton)
+    elif way == "Esc":
+        QTest.keyClick(form, Qt.Key.Key_Escape)
+    else:
+        form.close()
+    qtbot.waitUntil(lambda: not open_forms())
 
 
 def shown_problems(form):

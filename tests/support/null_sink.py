@@ -23,6 +23,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_SETTLE_S = 0.2
 _SOUND_CARD_PRIORITY = 20  # above all players
 ASOUND_CONF = "pcm.!default { type pulse }\nctl.!default { type pulse }\n"
 
@@ -47,13 +48,15 @@ class Recording:
 def make_punctual(pid: int) -> None:
     """Let a process run first, where that is allowed: no load on a machine makes a sound card late."""
     with suppress(PermissionError):
-        os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(_SOUND_CARD_PRIORITY))
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            os.sched_setscheduler(int(thread.name), os.SCHED_RR, os.sched_param(_SOUND_CARD_PRIORITY))
 
 
 class Recorder:
     """A running `parec`; `recording` is complete once the `with` block of `record` has ended."""
 
     recording: Recording
+    _begun_s = 0.0
 
     def __init__(self, argv: list[str], env: dict[str, str], folder: Path, sample_rate_hz: int) -> None:
         self._sample_rate_hz = sample_rate_hz
@@ -68,23 +71,26 @@ class Recorder:
             make_punctual(process.pid)
 
     def wait_for_sound(self, timeout_s: float = 10) -> None:
-        """Wait until the recording has begun."""
+        """Wait until samples come, and come regularly; what came before is no part of the recording."""
         give_up_s = time.monotonic() + timeout_s
         while not (self._samples.exists() and self._samples.stat().st_size):
             assert time.monotonic() < give_up_s, "the null sink's monitor gives nothing"
             time.sleep(0.01)
+        time.sleep(_SETTLE_S)
+        self._begun_s = time.perf_counter()
 
     def stop(self) -> None:
         """End the recording."""
         self._source.terminate()
         self._source.wait(timeout=10)
         self._stamper.wait(timeout=10)
-        data = self._samples.read_bytes()
         times = np.fromfile(self._times, np.dtype([("arrived_s", float), ("n_bytes", np.int64)]))
-        starts = np.concatenate([[0], np.cumsum(times["n_bytes"])[:-1]]) / 8
-        samples = np.frombuffer(data[: len(data) // 8 * 8], np.float32).reshape(-1, 2)
-        chunks = np.column_stack([times["arrived_s"], starts])
-        self.recording = Recording(samples, chunks, self._sample_rate_hz)
+        starts = np.concatenate([[0], np.cumsum(times["n_bytes"])[:-1]]) // 8
+        samples = np.fromfile(self._samples, np.float32).reshape(-1, 2)
+        kept = times["arrived_s"] > self._begun_s
+        begin = starts[kept][0]
+        chunks = np.column_stack([times["arrived_s"], starts - begin])[kept]
+        self.recording = Recording(samples[begin:], chunks, self._sample_rate_hz)
 
 
 class NullSink:

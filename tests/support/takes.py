@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from null_sink import Recording
 
 LATE_S = 0.01  # less than the player has in its buffer; a punctual sink's blocks come within some 2 ms
-_STARTING_S = 0.3  # of the recorder
 
 
 def lateness_s(recording: Recording) -> float:
@@ -22,7 +21,7 @@ def lateness_s(recording: Recording) -> float:
     A player that is late does not show here: the sink then plays silence, on time.
     """
     arrived_s, starts = recording.chunks.T
-    due_s = (arrived_s - starts / recording.sample_rate_hz)[arrived_s > arrived_s[0] + _STARTING_S]
+    due_s = arrived_s - starts / recording.sample_rate_hz
     return float(np.max(due_s) - np.median(due_s))
 
 

@@ -111,8 +111,13 @@ def decode(
 
 
 def _coder(name: str, checkpoint: Path | None) -> Codec:
-    from earbench_codecs.registry import codec
+    from earbench_codecs.neural.checkpoint_info import read_info
+    from earbench_codecs.neural.codec import NeuralCodec
+    from earbench_codecs.registry import codec, codecs
 
+    listed = name in {info.name for info in codecs()}
+    if checkpoint is not None and not listed and name == read_info(checkpoint).name:
+        return NeuralCodec.from_file(checkpoint)
     coder = codec(name)
     return coder if checkpoint is None else coder.with_checkpoint(checkpoint)
 

@@ -80,6 +80,8 @@ def _with_open(argv: list[str]) -> list[str]:
 
 
 def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
     text = " ".join(str(error).split()) or type(error).__name__
     known = type(error).__module__.startswith("earbench_") or isinstance(error, OSError)
     return text if known else f"{type(error).__name__}: {text} (run with --debug for the traceback)"

@@ -46,7 +46,8 @@ def check(folder: StudyFolder) -> None:
     if n_errors:
         reason = f"{n_errors} stimuli that cannot be played in this test; make them again"
         raise StimulusError(folder / STIMULI_FOLDER, reason)
-    typer.echo(f"{study.name}: ready; {len(study.items)} items, {len(study.conditions)} conditions")
+    n_tested = sum(not item.training for item in study.items)
+    typer.echo(f"{study.name}: ready; {n_tested} items × {len(study.conditions)} conditions")
 
 
 @studies.command("simulate")

@@ -125,6 +125,9 @@ class AudibleMapView(TimePanel):
             painter.fillRect(lane, QColor(theme().plot if theme().dark else theme().window))
             if version.id in self._pictures:
                 self._paint_lane(painter, lane, self._pictures[version.id])
+            else:  # an empty lane would say that nothing is heard
+                painter.setPen(QColor(theme().muted))
+                painter.drawText(lane, Qt.AlignmentFlag.AlignCenter, "not yet known")
             self._paint_name(painter, lane, version)
         self._paint_color_bar(painter, plot)
 

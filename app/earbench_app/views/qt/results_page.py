@@ -48,7 +48,7 @@ class ResultsPage(QWidget):
         """Ask before opening."""
         self._stack.setCurrentIndex(1)
         self._seal_title.setText(
-            f"{seal.study}: {seal.n_finished} sittings finished, {seal.n_open} under way"
+            f"{seal.study}: sittings finished {seal.n_finished}, under way {seal.n_open}"
         )
         opened = seal.opened_at.astimezone() if seal.opened_at else None
         if opened:

@@ -161,7 +161,7 @@ class StudyWizard(QDialog):
             self.cancel_requested.emit()
             event.ignore()
         else:
-            super().closeEvent(event)
+            event.accept()  # QDialog's own would ask `reject`, and stay open
 
     def reject(self) -> None:
         """Esc is the button Cancel."""
