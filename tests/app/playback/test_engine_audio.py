@@ -42,6 +42,7 @@ def player(null_sink: NullSink) -> Iterator[EnginePlayer]:
 
 
 def test_1000_switches_among_12_stimuli_move_no_sample(null_sink: NullSink, player: EnginePlayer) -> None:
+    """The last 400 while everything else is busy."""
     player.load([coded_stimulus(k) for k in range(12)])
     player.set_loop(WHOLE_S)
     asked = np.cumsum(np.random.default_rng(1).integers(1, 12, 1001)) % 12
@@ -52,13 +53,19 @@ def test_1000_switches_among_12_stimuli_move_no_sample(null_sink: NullSink, play
         time.sleep(0.3)
         with null_sink.record() as recorder:
             n_underruns = player.status().n_underruns
-            for index in asked[1:]:
-                time.sleep(0.02)
-                player.select(int(index))
+            switch_among(player, asked[1:601])
+            with saturated(n_processes=2):
+                switch_among(player, asked[601:])
             time.sleep(0.3)
         return recorder.recording, player.status().n_underruns - n_underruns
 
     check_take(play, lambda recording, n_underruns: check_switches(recording.samples, n_underruns, asked))
+
+
+def switch_among(player: EnginePlayer, indices: np.ndarray) -> None:
+    for index in indices:
+        time.sleep(0.02)
+        player.select(int(index))
 
 
 def check_switches(samples: np.ndarray, n_underruns: int, asked: np.ndarray) -> None:
@@ -115,7 +122,7 @@ def test_other_rates_are_resampled_once_and_mono_is_on_both_sides(
     player.load([AudioClip.mono(tone, rate_hz)])
     with null_sink.record() as recorder:
         player.play()
-        wait_until(lambda: player.status().position_s > 1.2)
+        wait_until(lambda: player.status().position_s > 1.15)
         player.stop()
     heard = recorder.recording.samples
     begin = np.flatnonzero(np.abs(heard[:, 0]) > 1e-3)[0] + 4800
@@ -155,13 +162,12 @@ def check_positions(recording: Recording, asked: np.ndarray) -> None:
     assert np.median(np.abs(said_s - true_s)) < 0.02
 
 
-@pytest.mark.parametrize(
-    "seconds", [10, pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(400)])]
-)
-def test_no_underrun_while_everything_else_is_busy(
-    null_sink: NullSink, player: EnginePlayer, seconds: int
+@pytest.mark.slow
+@pytest.mark.timeout(800)
+def test_no_underrun_in_5_minutes_while_everything_else_is_busy(
+    null_sink: NullSink, player: EnginePlayer
 ) -> None:
-    faulthandler.cancel_dump_traceback_later()  # five minutes are not a hang
+    faulthandler.cancel_dump_traceback_later()  # this is not a hang
     player.load([coded_stimulus(k) for k in range(4)])
     player.set_loop(WHOLE_S)
     player.play()
@@ -170,7 +176,7 @@ def test_no_underrun_while_everything_else_is_busy(
     def play() -> tuple[Recording, int]:
         with null_sink.record() as recorder, saturated(n_processes=2):
             n_underruns = player.status().n_underruns
-            stop_s = time.monotonic() + seconds
+            stop_s = time.monotonic() + 300
             while time.monotonic() < stop_s:
                 time.sleep(0.5)
                 player.select((player.status().stimulus + 1) % 4)
@@ -180,7 +186,7 @@ def test_no_underrun_while_everything_else_is_busy(
         index, stimulus, position = decode(recording.samples)
         assert n_underruns == 0
         assert_unbroken(index, position)
-        assert index[-1] - index[0] > (seconds - 1) * RATE_HZ
+        assert index[-1] - index[0] > 299 * RATE_HZ
         assert set(stimulus) == {0, 1, 2, 3}
 
     check_take(play, check)
