@@ -148,7 +148,7 @@ class NoisePanel(QWidget):
                 version.title, "hidden" if version.id in self.hidden_ids else "…", pen, None, key=key
             )
         db = noise.band_db_spl if self.readings.currentIndex() == 0 else noise.line_db_spl
-        nmr = f"{noise.nmr_db:+.1f} dB".replace("-", "−") if np.isfinite(noise.nmr_db) else "no noise"
+        nmr = f"{noise.nmr_db:+z.1f} dB".replace("-", "−") if np.isfinite(noise.nmr_db) else "no noise"
         opacity = 0.3 if heard or len(self._versions) == 1 else 0.1
         column = f"noise of {version.title}, {self.readings.currentText()}"
         return Curve(version.title, nmr, pen, db, self.shown.threshold_db_spl, key, opacity, column)
