@@ -97,6 +97,8 @@ class Setup:
             "sha256": self.corpus.sha256,
             "training_s": sum(recording.n_samples for recording in self.training) / rate_hz,
             "validation_s": sum(recording.n_samples for recording in self.validation) / rate_hz,
+            "training_files": len(self.training),
+            "validation_files": len(self.validation),
         }
 
 
@@ -129,8 +131,9 @@ class Trainer:
         self.best: tuple[bool, float] | None = None
         """Whether the best checkpoint is within the rate, and its figure, higher is better."""
         self._stage: StageTable | None = None
-        self._reported_s = self._saved_s = time.monotonic()
+        self._reported_s = self._saved_s = self._began_s = time.monotonic()
         self._reported_step = 0
+        self._trained_before_s = 0.0
 
     def run(self, limits: Limits) -> str:
         """Train until the recipe or a limit ends it; return ``finished`` or why it stopped.
@@ -146,7 +149,8 @@ class Trainer:
         TrainingError
             The GPU's memory is full.
         """
-        ends_at = time.monotonic() + 60 * (limits.max_minutes or math.inf)
+        self._began_s = time.monotonic()
+        ends_at = self._began_s + 60 * (limits.max_minutes or math.inf)
         n_steps = min(self._recipe.n_steps, limits.max_steps or self._recipe.n_steps)
         self._reported_step = self.step
         with closing(prefetched(self._batch, range(self.step, n_steps))) as batches:
@@ -188,7 +192,13 @@ class Trainer:
         if self._rate is not None:
             self._rate.tau = facts["tau"]
         self.step = facts["step"]
+        self._trained_before_s = facts.get("trained_s", 0.0)  # older runs did not count
         self.best = (facts["best"][0], facts["best"][1]) if facts["best"] else None
+
+    @property
+    def trained_s(self) -> float:
+        """Seconds of training and validation so far, those before a resume included."""
+        return self._trained_before_s + time.monotonic() - self._began_s
 
     def _batch(self, step: int) -> Tensor:
         processes = self._setup.processes
@@ -275,6 +285,7 @@ class Trainer:
             "step": self.step,
             "kbps": kbps if math.isfinite(kbps) else None,
             "within_rate": within,
+            "trained_s": self.trained_s,
             "metrics": metrics,
         }
         tensors = {f"coder/{name}": tensor for name, tensor in self._coder.state_dict().items()}
@@ -317,6 +328,7 @@ class Trainer:
         tensors |= _optimiser_tensors(self._stepper.optimiser)
         facts = self._identity() | {
             "step": self.step,
+            "trained_s": self.trained_s,
             "tau": self._rate.tau if self._rate is not None else None,
             "best": self.best,
             "average_updates": 0,
