@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from earbench_app.cli import codecs, demo, evaluate, listen, mask, measure, study, study_new, train
+from earbench_app.cli import card, codecs, demo, evaluate, listen, mask, measure, study, study_new, train
 
 if TYPE_CHECKING:
     import typer
@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     measure.register(app)
     evaluate.register(app)
     train.register(app)
+    card.register(app)
     study_new.register()
     study.register(app)
     listen.register(app)

@@ -128,13 +128,14 @@ def _point(codec: str, setting: str, group: Sequence[Row], metric: str) -> RateP
         setting,
         fmean(float(row["bitrate_kbps"]) for row in measured),
         fmean(values),
-        _ci95(values),
+        ci95_half_width(values),
         len(values),
         len(group) - len(values),
     )
 
 
-def _ci95(values: Sequence[float]) -> float | None:
+def ci95_half_width(values: Sequence[float]) -> float | None:
+    """Return half the width of the 95 % confidence interval of a mean (Student's t); None for one value."""
     from scipy.stats import t
 
     n = len(values)

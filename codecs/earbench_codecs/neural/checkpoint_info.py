@@ -36,7 +36,77 @@ MIGRATIONS: Mapping[int, Callable[[Facts], Facts]] = {}
 """Format → what turns its facts into those of the next format."""
 
 
-class CheckpointInfo(BaseModel):
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Figure(_Table):
+    """A mean over excerpts.
+
+    Parameters
+    ----------
+    mean : float
+    ci95 : float, optional
+        Half width of the 95 % confidence interval of the mean (Student's t); None for one excerpt.
+    n : int
+        Excerpts that have the figure.
+    """
+
+    mean: float
+    ci95: float | None
+    n: Annotated[int, Field(gt=0)]
+
+
+class ComparedCodec(_Table):
+    """A codec at one setting.
+
+    Parameters
+    ----------
+    codec, title, version, setting : str
+        The setting as tables show it; empty for the checkpoint itself.
+    figures : dict
+        ``kbps`` (bytes of the bitstream over seconds), ``file_kbps`` (bytes of the whole `.ebc` file),
+        ``entropy_kbps`` where the codec has an estimate, and metrics by name.
+    advantage : dict
+        By metric, the checkpoint's figure less this codec's, of each excerpt; empty for the checkpoint.
+    """
+
+    codec: str
+    title: str
+    version: str
+    setting: str
+    figures: dict[str, Figure | None]
+    advantage: dict[str, Figure | None] = {}
+
+
+class Comparison(_Table):
+    """A checkpoint beside other codecs on the same held-out excerpts.
+
+    Parameters
+    ----------
+    n_excerpts, n_recordings : int
+        What was coded, and how many files it is of.
+    seconds : float
+        Of all excerpts together.
+    complete : bool
+        Whether they are all that was held out.
+    metrics : list of str
+    codecs : list of ComparedCodec
+        The checkpoint first.
+    notes : list of str
+        What is missing, and why.
+    """
+
+    n_excerpts: int
+    n_recordings: int
+    seconds: float
+    complete: bool
+    metrics: list[str]
+    codecs: Annotated[list[ComparedCodec], Field(min_length=1)]
+    notes: list[str] = []
+
+
+class CheckpointInfo(_Table):
     """The JSON of a checkpoint.
 
     Parameters
@@ -59,20 +129,26 @@ class CheckpointInfo(BaseModel):
         Whether it has tables for the context model beside the static one.
     step : int
         Steps of training behind it.
+    trained_s : float
+        Seconds they took, validation included; 0 where nobody counted.
+    machine : str
+        That it was trained on, in words.
     recipe : dict
         As it was trained.
+    recipe_name : str
     corpus : dict
-        ``sha256``, ``training_s``, ``validation_s``.
+        ``sha256``, ``training_s``, ``validation_s``, ``training_files``, ``validation_files``; ``sources``, a
+        line that names them and their licences.
     measured : dict
         Means over held-out excerpts of ``kbps`` (bytes of real bitstreams), ``entropy_kbps`` (the model's
         estimate) and metrics by name.
+    comparison : Comparison, optional
+        The same figures with their confidence, and those of other codecs.
     versions : dict
         Of the programs that wrote it.
     card : str
         The model card, Markdown.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: int = FORMAT
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._+-]*$")]
@@ -84,9 +160,13 @@ class CheckpointInfo(BaseModel):
     kbps: Annotated[float, Field(gt=0)]
     context_model: bool = True
     step: Annotated[int, Field(ge=0)] = 0
+    trained_s: Annotated[float, Field(ge=0)] = 0.0
+    machine: str = ""
     recipe: dict[str, JsonValue] = {}
+    recipe_name: str = ""
     corpus: dict[str, JsonValue] = {}
     measured: dict[str, float | None] = {}
+    comparison: Comparison | None = None
     versions: dict[str, str] = {}
     card: str = ""
 
@@ -115,6 +195,35 @@ def read_info(path: Path) -> CheckpointInfo:
             path, "it is no checkpoint of Earbench, or damaged; copy it again, or train one"
         ) from error
     return _info(path, facts)
+
+
+def rewrite(path: Path, info: CheckpointInfo, target: Path) -> None:
+    """Write a checkpoint's file with other metadata, whole or not at all; its tensors stay byte for byte.
+
+    Parameters
+    ----------
+    path : Path
+        A checkpoint, of any format that `read_info` reads.
+    info : CheckpointInfo
+    target : Path
+        May be `path` itself. Its hash is another one: bitstreams of `path` name the old one.
+
+    Raises
+    ------
+    CheckpointError
+        The file cannot be read, or the target cannot be written.
+    """
+    try:
+        data = path.read_bytes()
+        (length,) = _HEADER_LENGTH.unpack_from(data)
+        header = json.loads(data[_HEADER_LENGTH.size : _HEADER_LENGTH.size + length])
+        header["__metadata__"][META] = info.model_dump_json()
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        text += b" " * (-len(text) % 8)  # as the format has it: tensors begin at a multiple of 8
+        chunks = (_HEADER_LENGTH.pack(len(text)), text, data[_HEADER_LENGTH.size + length :])
+        write_atomically(target, chunks)
+    except OSError as error:
+        raise CheckpointError(target, f"it cannot be written: {error.strerror}") from error
 
 
 def file_sha256(path: Path) -> str:

@@ -1,0 +1,167 @@
+"""`earbench card`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from earbench_app.cli.measure import Metrics, checked_metrics
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from earbench_codecs.neural.checkpoint_info import CheckpointInfo
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("card")(card)
+
+
+def card(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint of `earbench train`.")],
+    data: Annotated[
+        Path | None, typer.Option(help="The corpus it was trained on: measures it anew on what was held out.")
+    ] = None,
+    excerpts: Annotated[
+        int | None, typer.Option(min=1, help="Only the middle of so many held-out files; all of all without.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="Longest excerpt; longer files make several.")] = 30,
+    metric: Metrics = None,
+    name: Annotated[str | None, typer.Option(help="What the codec is called from now on.")] = None,
+    sources: Annotated[
+        str | None, typer.Option(help='Where the corpus is from, as "LibriSpeech (CC BY 4.0), …".')
+    ] = None,
+    save: Annotated[
+        bool, typer.Option("--save", help="Write figures, name and sources into the file.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Write them into a copy.")] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="Write the recipe it was trained by, and no more."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Print a checkpoint's model card; with --data measure it beside MP3, Opus, AAC and AMR-WB first.
+
+    Each of these runs at the setting whose measured rate is nearest to the checkpoint's own.
+    """
+    from earbench_codecs.neural.checkpoint_info import read_info, rewrite
+    from earbench_codecs.training.card import recipe_toml
+
+    info = read_info(checkpoint)
+    if recipe is not None:
+        recipe.write_text(recipe_toml(info), encoding="utf-8")
+        return
+    if data is None and (excerpts or metric):
+        raise typer.BadParameter("is needed to measure anything", param_hint="--data")
+    if save and out is not None:
+        raise typer.BadParameter("give --save or --out, not both", param_hint="--out")
+    target = checkpoint if save else out
+    if target is not None and not os.access(target.absolute().parent, os.W_OK):
+        raise typer.BadParameter(f"{target.absolute().parent}: cannot be written", param_hint="--out")
+    changes = _changes(name, sources, info)
+    if data is not None:
+        wish = _Wish(checkpoint, data, excerpts, seconds, checked_metrics(metric) if metric else None)
+        changes |= _measured(wish, info, changes.get("corpus", info.corpus))
+    info = _changed(info, changes)
+    if target is not None:
+        rewrite(checkpoint, info, target)
+        typer.echo(f"{target}: written; what {checkpoint} coded before needs that file to decode", err=True)
+    _print(info, as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    checkpoint: Path
+    data: Path
+    excerpts: int | None
+    seconds: float
+    metrics: list[str] | None
+
+
+def _changes(name: str | None, sources: str | None, info: CheckpointInfo) -> dict[str, Any]:
+    named = {} if name is None else {"name": name}
+    return named | ({} if sources is None else {"corpus": info.corpus | {"sources": sources}})
+
+
+def _changed(info: CheckpointInfo, changes: dict[str, Any]) -> CheckpointInfo:
+    from pydantic import ValidationError
+
+    from earbench_codecs.training.card import with_card
+
+    if not changes:
+        return info
+    try:
+        return with_card(info, **changes)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = f"--{first['loc'][0]}" if first["loc"] else "--name"
+        raise typer.BadParameter(first["msg"], param_hint=option) from error
+
+
+def _measured(wish: _Wish, info: CheckpointInfo, corpus_facts: dict[str, Any]) -> dict[str, Any]:
+    """Return what the checkpoint's facts become by measuring it."""
+    from earbench_app.settings import cache_dir
+    from earbench_codecs.metrics.worker import Worker
+    from earbench_codecs.neural.codec import NeuralCodec
+    from earbench_codecs.training import comparison
+    from earbench_codecs.training.card import measured_means, offered_kbps
+
+    with _Bar() as bar, Worker() as worker:
+        corpus, training, validation = comparison.open_split(info, wish.data, cache_dir() / "corpora", bar)
+        found = comparison.compare(
+            NeuralCodec.from_file(wish.checkpoint),
+            comparison.held_out_of(corpus, validation, wish.seconds, wish.excerpts),
+            wish.metrics or comparison.default_metrics(info.sample_rate_hz),
+            worker,
+            comparison.references(info.sample_rate_hz),
+            bar,
+        )
+    means = measured_means(found)
+    counts = {"training_files": len(training), "validation_files": len(validation)}
+    return {
+        "corpus": corpus_facts | counts,
+        "comparison": found,
+        "measured": means,
+        "kbps": offered_kbps(means, info.kbps),
+    }
+
+
+class _Bar:
+    """A progress bar on stderr: what is under way, and how much of it is done."""
+
+    def __enter__(self) -> _Bar:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        self._progress: Progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task: TaskID = self._progress.add_task("starting", total=None)
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Show it."""
+        self._progress.update(self._task, description=what, completed=done, total=total)
+
+
+def _print(info: CheckpointInfo, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(info.model_dump(mode="json"), ensure_ascii=False, indent=2))
+    elif sys.stdout.isatty():
+        from rich.console import Console
+        from rich.markdown import Markdown
+
+        Console().print(Markdown(info.card))
+    else:
+        typer.echo(info.card or f"{info.name}: its file has no card")
