@@ -40,6 +40,8 @@ _START_BITS = 15
 """Tables begin with a total of 2^15, which is worth 2048 symbols."""
 _MOST = 1 << 17
 """Counts of a table are halved above."""
+_TOGETHER = 16
+"""So many segments are counted at once; each has tables of its own."""
 
 
 class ContextModel:
@@ -60,35 +62,43 @@ class ContextModel:
         self._streams = np.arange(len(table))[:, np.newaxis]
 
     def passes(self, symbols: Integers) -> Iterator[tuple[Place, Integers]]:
-        """Yield frame by frame, four passes each."""
-        counts = self._start.copy()
+        """Yield frame by frame, four passes each; of N segments at once if symbols are [F, N, S, P]."""
+        *many, n_streams = symbols.shape[1:-1]
+        own = np.ix_(*map(np.arange, (*many, n_streams, 1)))[:-1]
+        counts = np.broadcast_to(self._start, (*many, *self._start.shape)).copy()
+        totals = np.full(counts.shape[:-1], 1 << _START_BITS)
         for frame in range(len(symbols)):
             for place, contexts in self.contexts(symbols, frame):
-                yield place, frequencies(counts[self._streams, contexts])
-                np.add.at(counts, (self._streams, contexts, symbols[place]), _STEP)
-            full = counts.sum(-1) > _MOST
+                yield place, frequencies(counts[(*own, contexts)])
+                np.add.at(counts, (*own, contexts, symbols[place]), _STEP)
+                np.add.at(totals, (*own, contexts), _STEP)
+            full = totals > _MOST
             counts[full] = (counts[full] + 1) >> 1
+            totals[full] = counts[full].sum(-1)
 
     def contexts(self, symbols: Integers, frame: int) -> Iterator[tuple[Place, Integers]]:
-        """Yield the places of each pass over a frame of symbols [F, S, P], and their contexts [S, n]."""
+        """Yield the places of each pass over a frame, and their contexts [S, n].
+
+        Symbols are [F, S, P]; or [F, N, S, P] of N segments, with contexts [N, S, n].
+        """
         for number, (first, step) in enumerate(_PASSES):
-            place = (frame, slice(None), slice(first, None, step))
-            n = symbols[place].shape[1]
+            place = (frame, ..., slice(first, None, step))
+            n = symbols[place].shape[-1]
             if n == 0:
                 continue
             if number > 0:
-                context = self._context(symbols[frame, :, :: 2 * first], n)
+                context = self._context(symbols[frame, ..., :: 2 * first], n)
             elif frame > 0:
-                context = self._context(symbols[frame - 1, :, ::step], n)
+                context = self._context(symbols[frame - 1, ..., ::step], n)
             else:
-                context = np.full((symbols.shape[1], n), _UNKNOWN)
+                context = np.full(symbols[place].shape, _UNKNOWN)
             yield place, context + number * _N_RARITIES * _N_PAIRS
 
     def _context(self, coded: Integers, n: int) -> Integers:
         """Return contexts [S, n] of the places behind each of the first n of the coded symbols [S, m]."""
-        around = _around(n, coded.shape[1])
-        pairs = self._classes[self._streams, coded][:, around[:, _BEFORE - 1 : _BEFORE + 1]]
-        rarity = self._rarity[self._streams, coded][:, around].sum(-1) // _AROUND
+        around = _around(n, coded.shape[-1])
+        pairs = self._classes[self._streams, coded][..., around[:, _BEFORE - 1 : _BEFORE + 1]]
+        rarity = self._rarity[self._streams, coded][..., around].sum(-1) // _AROUND
         contexts: Integers = _PAIRS[pairs[..., 0], pairs[..., 1]] + _N_PAIRS * (
             rarity >> (FREQUENCY_BITS - _RARITY_BITS)
         )
@@ -103,11 +113,21 @@ def context_table(table: Integers, clips: Iterable[Integers]) -> Integers:
     counts = frequencies(np.repeat(table[:, np.newaxis], N_CONTEXTS, 1)) >> (FREQUENCY_BITS - 6)
     model = ContextModel(table, counts)
     streams = np.arange(len(table))[:, np.newaxis]
-    for symbols in clips:
+    for symbols in stacked(clips):
         for frame in range(len(symbols)):
             for place, contexts in model.contexts(symbols, frame):
                 np.add.at(counts, (streams, contexts, symbols[place]), 1)
     return frequencies(counts)
+
+
+def stacked(clips: Iterable[Integers]) -> Iterator[Integers]:
+    """Yield symbols [F, N, S, P] of clips [F, S, P], a few of one length together: numpy likes it so."""
+    by_length: dict[int, list[Integers]] = {}
+    for symbols in clips:
+        by_length.setdefault(len(symbols), []).append(symbols)
+    for group in by_length.values():
+        for first in range(0, len(group), _TOGETHER):
+            yield np.stack(group[first : first + _TOGETHER], 1)
 
 
 @cache

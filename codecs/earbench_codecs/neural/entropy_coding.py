@@ -20,13 +20,14 @@ from earbench_codecs.errors import BitstreamError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import EllipsisType
 
     from numpy.typing import NDArray
 
     from earbench_codecs.neural.coder import Alphabet
 
     Integers = NDArray[np.int64]
-    Place = tuple[int | slice, ...]
+    Place = tuple[int | slice | EllipsisType, ...]
 
 FREQUENCY_BITS = 16
 """Frequencies of a table sum to 2 to this power."""
@@ -76,7 +77,7 @@ class StaticModel:
     def passes(self, symbols: Integers) -> Iterator[tuple[Place, Integers]]:
         """Yield one stream after the other."""
         for stream, table in enumerate(self.table):
-            yield np.s_[:, stream, :], table
+            yield np.s_[..., stream, :], table
 
 
 class Coded(NamedTuple):
@@ -92,18 +93,27 @@ def encode_codes(codes: Integers, alphabet: Alphabet, model: EntropyModel) -> Co
     encoder = constriction.stream.queue.RangeEncoder()
     bits = 0.0
     for place, tables in model.passes(symbols):
-        now = symbols[place].ravel()
+        now = symbols[place].ravel().astype(np.int32)
         if tables.ndim == 1:
-            encoder.encode(now.astype(np.int32), _CATEGORICAL(tables.astype(np.float64), perfect=False))
-            own = tables[now].astype(np.float64)
+            encoder.encode(now, _CATEGORICAL(tables.astype(np.float64), perfect=False))
         else:
-            rows = _rows(tables)
-            encoder.encode(now.astype(np.int32), _CATEGORICAL(perfect=False), rows)
-            own = rows[np.arange(len(now)), now]
-        bits += float((FREQUENCY_BITS - np.log2(own)).sum())
+            encoder.encode(now, _CATEGORICAL(perfect=False), _rows(tables))
+        bits += _table_bits(symbols[place], tables)
     if alphabet.escape:
         bits += _encode_escaped(encoder, codes[symbols == alphabet.n_symbols - 1], alphabet)
     return Coded(encoder.get_compressed().astype("<u4").tobytes(), bits)
+
+
+def code_bits(codes: Integers, alphabet: Alphabet, model: EntropyModel) -> float:
+    """Return what codes [F, S, P], or [F, N, S, P] of N segments, cost, without writing them.
+
+    The sum of the `bits` that `encode_codes` gives for each segment.
+    """
+    symbols = _symbols(codes, alphabet)
+    bits = sum(_table_bits(symbols[place], tables) for place, tables in model.passes(symbols))
+    if alphabet.escape:
+        bits += _escaped_bits(_excess(codes[symbols == alphabet.n_symbols - 1], alphabet)[1])
+    return bits
 
 
 def decode_codes(
@@ -159,6 +169,17 @@ def _read(
     return codes
 
 
+def _table_bits(symbols: Integers, tables: Integers) -> float:
+    """Return what symbols cost by one table [K], or by one each [..., K]."""
+    shared = tables.ndim == 1
+    own = tables[symbols] if shared else np.take_along_axis(tables, symbols[..., np.newaxis], -1)
+    return float((FREQUENCY_BITS - np.log2(own)).sum())
+
+
+def _escaped_bits(lengths: Integers) -> float:
+    return float((1 + _LENGTH_BITS + lengths).sum())
+
+
 def _rows(tables: Integers) -> NDArray[np.float64]:
     return np.ascontiguousarray(tables.reshape(-1, tables.shape[-1]), np.float64)
 
@@ -181,7 +202,7 @@ def _encode_escaped(
     long = lengths > 0
     sizes = (1 << lengths[long]).astype(np.int32)
     encoder.encode(mantissas[long].astype(np.int32), _UNIFORM(), sizes)
-    return float((1 + _LENGTH_BITS + lengths).sum())
+    return _escaped_bits(lengths)
 
 
 def _decode_escaped(decoder: constriction.stream.queue.RangeDecoder, n: int, alphabet: Alphabet) -> Integers:

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from earbench_codecs.errors import BitstreamError
-from earbench_codecs.neural.entropy_coding import decode_codes, encode_codes
+from earbench_codecs.neural.context_model import stacked
+from earbench_codecs.neural.entropy_coding import code_bits, decode_codes, encode_codes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,16 +53,19 @@ class SegmentCoder:
         self._device = next(coder.parameters()).device
         self.n_frames = segment_frames(coder)
 
-    @torch.inference_mode()
     def encode(self, signal: Samples) -> Iterator[Coded]:
         """Yield the segments of a signal [T], with their estimates in bits."""
         number = _level_number(self._level(signal))
         head = _LEVEL.pack(number)
-        for first, count in self._places(len(signal)):
-            frames = self._frames(signal, first, count) / _level(number)
-            codes = self._coder.encode(frames.unsqueeze(1).to(self._device)).cpu().numpy()
+        for codes in self._codes_of(signal, number):
             coded = encode_codes(codes, self._coder.alphabet, self._model)
             yield coded._replace(data=head + coded.data, bits=8 * len(head) + coded.bits)
+
+    def bits(self, signals: Sequence[Samples]) -> float:
+        """Return the sum of the estimates in bits of the segments of signals, without writing them."""
+        codes = [c for signal in signals for c in self._codes_of(signal, _level_number(self._level(signal)))]
+        heads = 8 * _LEVEL.size * len(codes)
+        return heads + sum(code_bits(many, self._coder.alphabet, self._model) for many in stacked(codes))
 
     @torch.inference_mode()
     def decode(self, segments: Sequence[bytes], n_samples: int) -> Samples:
@@ -91,6 +95,13 @@ class SegmentCoder:
         for (_, count), segment in zip(self._places_of(segments, n_samples), segments, strict=True):
             if segment:
                 yield self._read(segment, count)[1]
+
+    @torch.inference_mode()
+    def _codes_of(self, signal: Samples, level_number: int) -> Iterator[Integers]:
+        """Yield the codes [F, S, P] of each segment of a signal."""
+        for first, count in self._places(len(signal)):
+            frames = self._frames(signal, first, count) / _level(level_number)
+            yield self._coder.encode(frames.unsqueeze(1).to(self._device)).cpu().numpy()
 
     def _frames(self, signal: Samples, first: int, count: int) -> Tensor:
         """Return frames `first` to `first + count` of those `Framing.split` makes of a signal."""

@@ -8,8 +8,9 @@ Every event has `event`, `time` (seconds since 1970) and what its kind adds:
 - `progress`: `step`, `n_steps`, `epoch`, `stage`, `loss`, `terms` by name (unweighted means since the last
   such event), `learning_rate`, `tau`, `kbps` (estimate of the training batches), `target_kbps`,
   `examples_per_s`, `eta_s`;
-- `validation`: `step`, `epoch`, `kbps` (of hard codes over random training windows), `target_kbps`,
-  `tau` (for the next epoch), `metrics` by name;
+- `validation`: `step`, `epoch`, `kbps` of hard codes and how it was measured, `rate_measure` (`static`:
+  entropy over random training windows; `context`: held-out excerpts by the context model; null where
+  nothing is quantised), `target_kbps`, `tau` (of the epoch that ends), `metrics` by name;
 - `checkpoint`: `step`, `kind` (last or best), `path`;
 - `exported`: `path` of the checkpoint that codes files, its codec's `name` and `kbps`, and what was
   `measured` of real bitstreams; when the run ends, but not at a signal;

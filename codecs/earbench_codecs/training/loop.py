@@ -13,6 +13,7 @@ import torch
 from earbench_codecs.metrics.registry import METRICS
 from earbench_codecs.neural.zoo import config_to_json
 from earbench_codecs.training.average import RunningAverage
+from earbench_codecs.training.coded_rate import context_kbps, table_segments
 from earbench_codecs.training.dataset import WindowSampler, prefetched
 from earbench_codecs.training.errors import RunFolderError
 from earbench_codecs.training.processes import Processes
@@ -252,16 +253,15 @@ class Trainer:
 
     def _validate(self) -> float:
         """Measure, tell, keep the coder if it is the best so far; return its rate, NaN without one."""
-        setup, kbps = self._setup, math.nan
-        if self._stepper.quantises:
-            n_windows = self._recipe.rate.windows if self._recipe.rate is not None else 2000
-            kbps = measured_kbps(self._coder, self._frames(_RATE + self.step, n_windows).to(setup.device))
+        setup = self._setup
+        kbps, measure = self._measured_rate()
         metrics = validate(self._coder, setup.corpus, setup.validation, self._recipe.validation, setup.worker)
         setup.emit(
             "validation",
             step=self.step,
             epoch=self.step // self._recipe.optimiser.steps_per_epoch,
             kbps=kbps,
+            rate_measure=measure,
             target_kbps=self._recipe.rate.target_kbps if self._recipe.rate is not None else None,
             tau=self._rate.tau if self._rate is not None else None,
             metrics=metrics,
@@ -269,6 +269,19 @@ class Trainer:
         if self._coder.stage == self._coder.stages[-1]:
             self._keep_if_best(kbps, metrics)
         return kbps
+
+    def _measured_rate(self) -> tuple[float, str | None]:
+        """Return the rate of hard codes, and how it was measured; NaN where nothing is quantised."""
+        setup, coder, table = self._setup, self._coder, self._recipe.rate
+        if not self._stepper.quantises:
+            return math.nan, None
+        n_windows = table.windows if table is not None else 2000
+        as_files = coder.stage == coder.stages[-1] and not coder.sends_raw_codes
+        if table is None or table.measure == "static" or not as_files:
+            return measured_kbps(coder, self._frames(_RATE + self.step, n_windows).to(setup.device)), "static"
+        segments = table_segments(coder, setup.corpus, setup.training, self._recipe.data.seed)
+        held_out = setup.validation or setup.training
+        return context_kbps(coder, setup.corpus, held_out, self._recipe.validation, segments), "context"
 
     def _keep_if_best(self, kbps: float, metrics: dict[str, float | None]) -> None:
         """Keep the best figure within the rate; until one is within, the lowest rate."""

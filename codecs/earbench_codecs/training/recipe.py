@@ -221,7 +221,13 @@ class RateTable(_Table):
     tau_floor : float, optional
         Lowest τ; "none" is PAM-NAC's: its τ goes below 0 and then rewards entropy.
     windows : int
-        Random training windows from which the rate is measured each epoch; 20,000 in Kankanahalli 2018.
+        Random training windows from which the static rate is measured each epoch; 20,000 in Kankanahalli
+        2018.
+    measure : {"static", "context"}
+        What the rate is. "static": the entropy of a histogram of codes, as in the papers. "context": what
+        held-out excerpts cost by the adaptive context model with tables from training audio, as in files;
+        it is lower. Stages before the last, which no file is coded with, and coders that send raw codes
+        are measured as "static".
     """
 
     target_kbps: Positive
@@ -231,6 +237,7 @@ class RateTable(_Table):
     rule: Literal["outside", "always", "proportional"] = "outside"
     tau_floor: float | Literal["none"] = 0.0
     windows: Count = 2000
+    measure: Literal["static", "context"] = "static"
 
 
 class StageTable(_Table):

@@ -1,0 +1,84 @@
+"""The rate that files will have: held-out audio coded with tables from training audio, as an export does.
+
+The entropy of a histogram of codes, which the papers steer by, is what a static table costs; the adaptive
+context model costs less, so a coder steered by the one is below its target by the other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from earbench_codecs.neural.checkpoint import entropy_tables
+from earbench_codecs.neural.segments import SegmentCoder, segment_frames
+from earbench_codecs.training.dataset import WindowSampler
+from earbench_codecs.training.validation import chosen_recordings, divisor, middle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torch import Tensor
+
+    from earbench_codecs.neural.coder import Coder
+    from earbench_codecs.training.corpus import Corpus, Recording
+    from earbench_codecs.training.recipe import ValidationTable
+
+N_SEGMENTS = 128
+"""Segments of training audio, about a second each, that tables are made from."""
+_TABLES = 2**42
+"""Stands for a step where segments are drawn, so that they are always the same."""
+
+
+def table_segments(
+    coder: Coder, corpus: Corpus, recordings: Sequence[Recording], seed: int, count: int = N_SEGMENTS
+) -> Iterator[Tensor]:
+    """Yield the frames [n, 1, L] of segments of about a second, drawn at random, always the same.
+
+    Parameters
+    ----------
+    coder : Coder
+        On the device they are to be on.
+    corpus : Corpus
+    recordings : sequence of Recording
+        Of that corpus; where all are shorter than a segment, segments are as long as the longest.
+    seed : int
+    count : int
+        At most so many; fewer of a corpus of less than two minutes.
+    """
+    config, device = coder.config, next(coder.parameters()).device
+    framing = config.framing
+    longest = max(recording.n_samples for recording in recordings)
+    n = max(1, min(segment_frames(coder), (longest - framing.overlap) // framing.hop))
+    length = n * framing.hop + framing.overlap
+    sampler = WindowSampler(corpus, recordings, length, seed, lambda r: divisor(config, r))
+    total_s = sum(recording.n_samples for recording in recordings) / config.sample_rate_hz
+    for window in sampler.batch(_TABLES, min(count, 8 + int(total_s))):
+        yield framing.cut(torch.from_numpy(window)).unsqueeze(1).to(device)
+
+
+def context_kbps(
+    coder: Coder,
+    corpus: Corpus,
+    recordings: Sequence[Recording],
+    table: ValidationTable,
+    tables: Iterator[Tensor],
+) -> float:
+    """Return the rate of excerpts, those that validation measures, coded by the adaptive context model.
+
+    Side information is in it; what the range coder's last word leaves unused, some 20 bits a second, is not.
+
+    Parameters
+    ----------
+    coder : Coder
+        In evaluation mode and its last stage.
+    corpus, recordings, table
+        As for `validation.validate`.
+    tables : iterator of Tensor
+        Segments of training audio, [n, 1, L], for the model's tables.
+    """
+    model = entropy_tables(coder, tables).model("context")
+    n_samples = round(table.seconds * corpus.sample_rate_hz)
+    excerpts = [middle(corpus.signal(r), n_samples) for r in chosen_recordings(recordings, table)]
+    bits = SegmentCoder(coder, model).bits(excerpts)
+    return bits * corpus.sample_rate_hz / sum(map(len, excerpts)) / 1000

@@ -1,0 +1,84 @@
+"""The rate a run is steered by is that of files."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from earbench_codecs.clip import AudioClip
+from earbench_codecs.neural.checkpoint import Checkpoint, entropy_tables
+from earbench_codecs.neural.checkpoint_info import CheckpointInfo
+from earbench_codecs.neural.codec import NeuralCodec
+from earbench_codecs.neural.entropy_coding import code_bits, encode_codes
+from earbench_codecs.neural.zoo import config_to_json
+from earbench_codecs.training.coded_rate import context_kbps, table_segments
+from earbench_codecs.training.corpus import open_corpus
+from earbench_codecs.training.loop import Limits
+from earbench_codecs.training.recipe import ValidationTable
+from earbench_codecs.training.run import build_coder, train
+from earbench_codecs.training.run_folder import RunFolder
+
+
+@pytest.fixture(scope="module")
+def coder_and_corpus(job_of, tmp_path_factory):
+    """A coder whose bins are placed but whose network is as drawn, and its corpus."""
+    job = job_of(tmp_path_factory.mktemp("run"))
+    coder = build_coder(job.recipe)
+    corpus = open_corpus(job.data, job.recipe.data, 8000, job.cache)
+    frames = torch.cat(list(table_segments(coder, corpus, corpus.recordings, 0, 8)))
+    coder.prepare_stage("quantized", frames)
+    coder.enter_stage("quantized")
+    coder.eval().requires_grad_(False)
+    return coder, corpus
+
+
+def test_the_rate_is_that_of_real_bytes(coder_and_corpus):
+    """Each excerpt coded as a file; the last is shorter than the rest."""
+    coder, corpus = coder_and_corpus
+    recordings = corpus.recordings[:5]
+    table = ValidationTable(excerpts=5, seconds=0.9)
+    found = context_kbps(coder, corpus, recordings, table, table_segments(coder, corpus, recordings, 0, 9))
+    tables = entropy_tables(coder, table_segments(coder, corpus, recordings, 0, 9))
+    info = CheckpointInfo(
+        name="test",
+        title="A test",
+        architecture=coder.architecture,
+        config=config_to_json(coder.config),
+        sample_rate_hz=8000,
+        n_parameters=1,
+        kbps=6,
+        context_model=True,
+    )
+    codec = NeuralCodec(info, "", lambda: Checkpoint(info, coder, tables, ""))
+    n_bytes = 0
+    for recording in recordings:
+        excerpt = corpus.signal(recording)[400:7600]
+        n_bytes += codec.encode(AudioClip.mono(excerpt, 8000)).n_bytes
+    assert found == pytest.approx(8 * n_bytes / (5 * 0.9) / 1000, rel=0.02)
+
+
+def test_segments_counted_together_cost_what_each_costs_alone(coder_and_corpus):
+    coder, corpus = coder_and_corpus
+    segments = list(table_segments(coder, corpus, corpus.recordings, 0, 20))
+    for kind in ("static", "context"):
+        model = entropy_tables(coder, segments[:4]).model(kind)
+        codes = [coder.encode(frames).numpy() for frames in segments]
+        alone = [encode_codes(one, coder.alphabet, model).bits for one in codes]
+        assert code_bits(np.stack(codes, 1), coder.alphabet, model) == pytest.approx(sum(alone), rel=1e-12)
+
+
+def test_a_run_steered_by_the_context_model_says_so(job_of, tiny_toml, tmp_path):
+    """In the last stage; the one before does not quantise. Its τ and its best checkpoint go by that rate."""
+    toml = tiny_toml.replace("windows = 200", 'windows = 200\nmeasure = "context"\ntolerance_kbps = 0.01')
+    train(job_of(tmp_path, toml), Limits())
+    events = [json.loads(line) for line in RunFolder(tmp_path).events.read_text().splitlines()]
+    found = [event for event in events if event["event"] == "validation"]
+    assert [event["rate_measure"] for event in found] == [None, None, "context", "context"]
+    steps = np.sign([event["kbps"] - 6 for event in found[2:]])
+    assert found[3]["tau"] == pytest.approx(found[2]["tau"] + 0.025 * steps[0])
+    measured = next(event for event in events if event["event"] == "exported")["measured"]
+    best = min(found[2:], key=lambda event: abs(event["kbps"] - measured["entropy_kbps"]))
+    assert best["kbps"] == pytest.approx(measured["entropy_kbps"], rel=0.02)
