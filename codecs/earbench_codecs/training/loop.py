@@ -18,6 +18,7 @@ from earbench_codecs.training.dataset import WindowSampler, prefetched
 from earbench_codecs.training.errors import RunFolderError
 from earbench_codecs.training.processes import Processes
 from earbench_codecs.training.rate_control import RateControl
+from earbench_codecs.training.recipe import is_recipe
 from earbench_codecs.training.run_folder import RunFolder, Snapshot, load_snapshot
 from earbench_codecs.training.schedule import learning_rate
 from earbench_codecs.training.step import Stepper
@@ -126,7 +127,7 @@ class Trainer:
         self._stepper = Stepper(recipe, coder, setup.device, setup.processes)
         decay = recipe.optimiser.ema_decay
         self._average = RunningAverage(coder, decay) if decay is not None else None
-        self._rate = RateControl(recipe.rate, recipe.rate.tau_initial) if recipe.rate is not None else None
+        self._rate = RateControl(recipe.rate) if recipe.rate is not None else None
         self._metric = METRICS[chosen_metrics(recipe.validation, config.sample_rate_hz)[-1]]
         self.step = 0
         self.best: tuple[bool, float] | None = None
@@ -181,17 +182,18 @@ class Trainer:
             raise RunFolderError(f"{path}: there is no such file, so nothing to resume; leave out --resume")
         snapshot = load_snapshot(path)
         facts = snapshot.facts
-        for what, mine in self._identity().items():
-            if facts[what] != mine:
-                raise RunFolderError(
-                    f"{path}: is of another {what}; resume with the one it had, or choose another folder"
-                )
+        same = {"recipe": is_recipe(facts["recipe"], self._recipe)}
+        same["corpus"] = facts["corpus"] == self._setup.corpus.sha256
+        for what in (what for what, is_same in same.items() if not is_same):
+            raise RunFolderError(
+                f"{path}: is of another {what}; resume with the one it had, or choose another folder"
+            )
         self._coder.load_state_dict(snapshot.part("coder"))
         _load_optimiser(self._stepper.optimiser, snapshot.part("optimiser"))
         if self._average is not None:
             self._average.load(snapshot.part("average"), facts["average_updates"])
         if self._rate is not None:
-            self._rate.tau = facts["tau"]
+            self._rate.load(facts)
         self.step = facts["step"]
         self._trained_before_s = facts.get("trained_s", 0.0)  # older runs did not count
         self.best = (facts["best"][0], facts["best"][1]) if facts["best"] else None
@@ -216,7 +218,10 @@ class Trainer:
         if stage is self._stage:
             return
         self._stage = stage
-        if any(steps.start == self.step for steps in self._recipe.stage_steps()):
+        begins = any(steps.start == self.step for steps in self._recipe.stage_steps())
+        if self._rate is not None:
+            self._rate.enter_stage(stage.target_kbps, begins=begins)
+        if begins:
             frames = self._frames(_PREPARE + self.step, stage.prepare_windows)
             self._coder.prepare_stage(stage.stage, frames.to(self._setup.device))
             if self._average is not None:
@@ -262,7 +267,7 @@ class Trainer:
             epoch=self.step // self._recipe.optimiser.steps_per_epoch,
             kbps=kbps,
             rate_measure=measure,
-            target_kbps=self._recipe.rate.target_kbps if self._recipe.rate is not None else None,
+            target_kbps=self._rate.target_kbps if self._rate is not None else None,
             tau=self._rate.tau if self._rate is not None else None,
             metrics=metrics,
         )
@@ -326,7 +331,7 @@ class Trainer:
             "learning_rate": learning_rate(recipe, self.step - 1),
             "tau": self._rate.tau if self._rate is not None else None,
             "kbps": self._coder.kbps(terms["entropy"] * streams * positions),
-            "target_kbps": recipe.rate.target_kbps if recipe.rate is not None else None,
+            "target_kbps": self._rate.target_kbps if self._rate is not None else None,
             "examples_per_s": steps_per_s * recipe.optimiser.batch,
             "eta_s": (recipe.n_steps - self.step) / steps_per_s,
         }
@@ -342,10 +347,11 @@ class Trainer:
         facts = self._identity() | {
             "step": self.step,
             "trained_s": self.trained_s,
-            "tau": self._rate.tau if self._rate is not None else None,
             "best": self.best,
             "average_updates": 0,
         }
+        if self._rate is not None:
+            facts |= self._rate.state()
         if self._average is not None:
             tensors |= {f"average/{name}": tensor for name, tensor in self._average.mean.items()}
             facts["average_updates"] = self._average.n_updates

@@ -214,10 +214,14 @@ class RateTable(_Table):
         ±0.45 kbps in Kankanahalli 2018.
     tau_initial, tau_step : float
         0.5 and 0.025 in Kankanahalli's code; 0.015 a step in PAM-NAC's.
-    rule : {"outside", "always", "proportional"}
+    rule : {"outside", "always", "proportional", "log"}
         "outside": one step an epoch, where the rate is outside the tolerance (Kankanahalli). "always": one
         step an epoch towards the target (PAM-NAC). "proportional": as "outside", by a step for each
-        tolerance the rate is off, at most ten.
+        tolerance the rate is off, at most ten; it swings where the coder answers slowly. "log": each epoch
+        τ is multiplied by (rate / target)^gain · (rate / rate of the epoch before)^damping, a factor of two
+        at most; it settles, and needs no step. All but the last need many epochs or a good `tau_initial`.
+    gain, damping : float
+        Of "log". A larger damping suits a coder that answers slowly.
     tau_floor : float, optional
         Lowest τ; "none" is PAM-NAC's: its τ goes below 0 and then rewards entropy.
     windows : int
@@ -234,10 +238,18 @@ class RateTable(_Table):
     tolerance_kbps: Positive = 0.45
     tau_initial: float = 0.5
     tau_step: Positive = 0.025
-    rule: Literal["outside", "always", "proportional"] = "outside"
+    rule: Literal["outside", "always", "proportional", "log"] = "outside"
+    gain: Positive = 1.0
+    damping: NotNegative = 0.5
     tau_floor: float | Literal["none"] = 0.0
     windows: Count = 2000
     measure: Literal["static", "context"] = "static"
+
+    @model_validator(mode="after")
+    def _tau_can_be_multiplied(self) -> RateTable:
+        if self.rule == "log" and self.tau_initial <= 0:
+            raise ValueError("rule = 'log' multiplies τ, so tau_initial must be above 0")
+        return self
 
 
 class StageTable(_Table):
@@ -252,6 +264,8 @@ class StageTable(_Table):
         Terms of the objective that count in this stage; empty for all.
     learning_rate, final_learning_rate : float, optional
         In place of the optimiser's, for this stage.
+    target_kbps : float, optional
+        In place of `[rate]`'s, such as for the first of two modules, which is to leave some for the second.
     prepare_windows : int
         Random training windows shown to the coder before the stage, such as for K-means; 5,000 in
         Kankanahalli's code.
@@ -262,6 +276,7 @@ class StageTable(_Table):
     terms: list[str] = []
     learning_rate: Positive | None = None
     final_learning_rate: Positive | None = None
+    target_kbps: Positive | None = None
     prepare_windows: Count = 1000
 
 
@@ -332,6 +347,9 @@ class Recipe(_Table):
     def _rate_has_a_handle(self) -> Recipe:
         if self.rate is not None and self.objective.entropy is None:
             raise ValueError("[rate] moves the entropy term, which [objective] lacks; add it or drop [rate]")
+        for i, stage in enumerate(self.stages):
+            if stage.target_kbps is not None and self.rate is None:
+                raise ValueError(f"stages.{i}.target_kbps: there is no [rate] that would hold it; add one")
         return self
 
 
@@ -372,6 +390,14 @@ def parse_recipe(text: str, source: str | Path) -> Recipe:
         raise RecipeError(source, f"it is not valid TOML: {error}") from error
     except ValidationError as error:
         raise RecipeError(source, "; ".join(map(_complaint, error.errors()))) from error
+
+
+def is_recipe(stored: JsonValue, recipe: Recipe) -> bool:
+    """Return whether a recipe once stored as JSON is this one; keys it had not yet are at their defaults."""
+    try:
+        return Recipe.model_validate(stored) == recipe
+    except ValidationError:
+        return False
 
 
 def recipe_name(name_or_file: str | Path) -> str:

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -261,3 +262,24 @@ def test_two_processes_train_what_one_would(job_of, tmp_path, tiny_toml):
     weights = [name for name in together[0] if name.startswith("coder/")]
     for name in weights:  # each of the steps moves a weight by up to 0.003
         assert torch.allclose(together[0][name], together[1][name], rtol=0, atol=5e-4), name
+
+
+def test_a_run_of_an_older_version_goes_on(job_of, tmp_path):
+    """Its recipe was stored without keys that were added since, and without the last rate."""
+    train(job_of(tmp_path), Limits(max_steps=12))
+    last = RunFolder(tmp_path).last
+    older = load_snapshot(last)
+    facts = dict(older.facts)
+    del facts["last_kbps"], facts["recipe"]["rate"]["measure"], facts["recipe"]["rate"]["rule"]
+    RunFolder(tmp_path).save(last, replace(older, facts=facts))
+    assert train(job_of(tmp_path, resume=True), Limits(max_steps=14)) == "step limit"
+
+
+def test_a_stage_is_held_at_its_own_target(job_of, tmp_path, tiny_toml):
+    toml = tiny_toml.replace('stage = "quantized"', 'stage = "quantized"\ntarget_kbps = 1.5')
+    train(job_of(tmp_path, toml), Limits())
+    found = events_of(tmp_path, "validation")
+    assert [event["target_kbps"] for event in found] == [6, 6, 1.5, 1.5]
+    assert found[3]["tau"] > found[2]["tau"]  # the rate is far above 1.5, and below 6
+    with pytest.raises(RecipeError, match=r"stages\.1\.target_kbps.*no \[rate\]"):
+        parse_recipe(toml.replace("[rate]\ntarget_kbps = 6\nwindows = 200\n", ""), "tiny.toml")
