@@ -240,7 +240,7 @@ def _unequal(comparison: Comparison) -> list[str]:
     shares = [(title, rate.mean, rate.mean / own[1].mean - 1) for title, rate in others if rate]
     return [
         f"Not at equal rates: {title} has nothing nearer than {kbps:.2f} kbps, "
-        f"{abs(share):.0%} {'more' if share > 0 else 'less'}."
+        f"{100 * abs(share):.0f} % {'more' if share > 0 else 'less'}."
         for title, kbps, share in shares
         if abs(share) > EQUAL_RATE
     ]

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from earbench_codecs.clip import AudioClip
-from earbench_codecs.metrics.measure import measure
 from earbench_codecs.neural.checkpoint import (
     Checkpoint,
     EntropyTables,
@@ -19,25 +17,19 @@ from earbench_codecs.neural.checkpoint import (
 )
 from earbench_codecs.neural.checkpoint_info import CheckpointInfo
 from earbench_codecs.neural.codec import NeuralCodec
-from earbench_codecs.neural.segments import segment_frames
 from earbench_codecs.neural.zoo import config_to_json
-from earbench_codecs.training.dataset import WindowSampler
+from earbench_codecs.training.card import machine_line, measured_means, offered_kbps, with_card
+from earbench_codecs.training.coded_rate import table_segments
+from earbench_codecs.training.comparison import compare, held_out_of
 from earbench_codecs.training.run_folder import load_snapshot
-from earbench_codecs.training.validation import chosen_metrics, chosen_recordings, divisor, middle
+from earbench_codecs.training.validation import chosen_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from torch import Tensor
-
+    from earbench_codecs.neural.checkpoint_info import Comparison
     from earbench_codecs.neural.coder import Coder
     from earbench_codecs.training.loop import Setup
-
-_MOST_SEGMENTS = 128
-"""Segments of training audio, about a second each, that tables are made from."""
-_TABLES = 2**42
-"""Stands for a step where those are drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,46 +58,29 @@ def export(setup: Setup, name: str) -> Exported | None:
     _round_to_half(coder)
     coder.enter_stage(coder.stages[-1])
     coder.eval().requires_grad_(False)
-    tables = entropy_tables(coder, _segments(setup))
-    measured = measure_files(setup, tables)
-    info = _info(setup, name, int(best.facts["step"]), measured)
+    segments = table_segments(coder, setup.corpus, setup.training, setup.recipe.data.seed)
+    tables = entropy_tables(coder, segments)
+    comparison = measure_files(setup, tables)
+    measured, facts = measured_means(comparison), _info(setup, name)
+    info = with_card(
+        facts,
+        kbps=offered_kbps(measured, facts.kbps),
+        step=int(best.facts["step"]),
+        trained_s=best.facts.get("trained_s", 0.0),  # older runs did not count
+        measured=measured,
+        comparison=comparison,
+    )
     save_checkpoint(setup.folder.checkpoint, info, coder, tables, half=True)
     return Exported(setup.folder.checkpoint, info)
 
 
-def measure_files(setup: Setup, tables: EntropyTables) -> dict[str, float | None]:
-    """Code held-out excerpts to real bytes and back; return means of rates and metrics."""
+def measure_files(setup: Setup, tables: EntropyTables) -> Comparison:
+    """Code held-out excerpts to real bytes and back, as many as validation takes."""
     corpus, validation = setup.corpus, setup.recipe.validation
-    names = chosen_metrics(validation, corpus.sample_rate_hz)
-    info = _info(setup, "measured", 0, {})
+    info = _info(setup, "measured")
     codec = NeuralCodec(info, "", lambda: Checkpoint(info, setup.coder, tables, ""))
-    figures: dict[str, list[float]] = {name: [] for name in ("kbps", "entropy_kbps", *names)}
-    for recording in chosen_recordings(setup.validation, validation):
-        signal = middle(corpus.signal(recording), round(validation.seconds * corpus.sample_rate_hz))
-        clip = AudioClip.mono(signal, corpus.sample_rate_hz)
-        encoded = codec.encode(clip)
-        found = {"kbps": encoded.bitrate_kbps, "entropy_kbps": encoded.entropy_kbps}
-        measured = measure(clip, codec.decode(encoded), names, worker=setup.worker)
-        found |= {name: figure.value for name, figure in measured.items()}
-        for name, value in found.items():
-            if value is not None:
-                figures[name].append(value)
-    return {name: sum(values) / len(values) if values else None for name, values in figures.items()}
-
-
-def _segments(setup: Setup) -> Iterator[Tensor]:
-    """Yield the frames [n, 1, L] of segments, drawn at random, always the same."""
-    config = setup.coder.config
-    framing = config.framing
-    longest = max(recording.n_samples for recording in setup.training)
-    n = min(segment_frames(setup.coder), (longest - framing.overlap) // framing.hop)
-    length = n * framing.hop + framing.overlap
-    sampler = WindowSampler(
-        setup.corpus, setup.training, length, setup.recipe.data.seed, lambda r: divisor(config, r)
-    )
-    total_s = sum(recording.n_samples for recording in setup.training) / config.sample_rate_hz
-    for window in sampler.batch(_TABLES, min(_MOST_SEGMENTS, 8 + int(total_s))):
-        yield framing.cut(torch.from_numpy(window)).unsqueeze(1).to(setup.device)
+    held_out = held_out_of(corpus, setup.validation, validation.seconds, validation.excerpts)
+    return compare(codec, held_out, chosen_metrics(validation, corpus.sample_rate_hz), setup.worker)
 
 
 @torch.no_grad()
@@ -115,9 +90,8 @@ def _round_to_half(coder: Coder) -> None:
             tensor.copy_(tensor.half())
 
 
-def _info(setup: Setup, name: str, step: int, measured: dict[str, float | None]) -> CheckpointInfo:
+def _info(setup: Setup, name: str) -> CheckpointInfo:
     recipe, coder = setup.recipe, setup.coder
-    target = recipe.rate.target_kbps if recipe.rate is not None else 1.0
     return CheckpointInfo(
         name=_codec_name(name),
         title=recipe.title,
@@ -125,32 +99,21 @@ def _info(setup: Setup, name: str, step: int, measured: dict[str, float | None])
         config=config_to_json(coder.config),  # type: ignore[arg-type]
         sample_rate_hz=coder.config.sample_rate_hz,
         n_parameters=sum(parameter.numel() for parameter in coder.parameters()),
-        kbps=round(measured.get("kbps") or target, 1),
+        kbps=recipe.rate.target_kbps if recipe.rate is not None else 1.0,
         context_model=not coder.sends_raw_codes,
-        step=step,
+        machine=_machine(setup),
         recipe=recipe.model_dump(mode="json"),
+        recipe_name=name,
         corpus=setup.corpus_facts(),
-        measured=measured,
         versions=program_versions(),
-        card=_card(setup, step, measured),
     )
+
+
+def _machine(setup: Setup) -> str:
+    on_gpu = setup.device.type == "cuda"
+    gpus = [torch.cuda.get_device_name(setup.device)] * setup.processes.count if on_gpu else []
+    return machine_line(torch.get_num_threads(), gpus)
 
 
 def _codec_name(name: str) -> str:
     return re.sub(r"[^a-z0-9._+-]+", "-", name.lower()).strip("-._+") or "coder"
-
-
-def _card(setup: Setup, step: int, measured: dict[str, float | None]) -> str:
-    recipe, facts = setup.recipe, setup.corpus_facts()
-    config = setup.coder.config
-    heard_h = step * recipe.optimiser.batch * config.framing.length / config.sample_rate_hz / 3600
-    figures = "\n".join(
-        f"| {name} | {'–' if value is None else f'{value:.4g}'} |" for name, value in measured.items()
-    )
-    return (
-        f"# {recipe.title}\n\n{recipe.note.strip()}\n\n"
-        f"Trained for {step} steps of {recipe.optimiser.batch} windows, {heard_h:.2f} hours of sound, on "
-        f"{facts['training_s'] / 60:.1f} minutes of audio (SHA-256 {facts['sha256']}), on {setup.device}.\n\n"
-        f"Means over held-out excerpts, real bytes, parameters as in the file:\n\n"
-        f"| figure | mean |\n|---|---|\n{figures}\n"
-    )
