@@ -56,6 +56,9 @@ def train(
         bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")
     ] = False,
     nproc: Annotated[int, typer.Option(min=1, help="Processes, each with a GPU of its own.")] = 1,
+    tensorboard: Annotated[
+        bool, typer.Option(help="Write files for TensorBoard to the run's folder.")
+    ] = True,
     as_json: Json = False,
 ) -> None:
     """Train a neural coder; ends with a checkpoint that `encode --checkpoint` takes.
@@ -67,7 +70,8 @@ def train(
     from earbench_codecs.training.recipe import read_recipe, recipe_name
     from earbench_codecs.training.run import Job
 
-    job = Job(read_recipe(recipe), recipe_name(recipe), data, run, cache_dir() / "corpora", device, resume)
+    cache = cache_dir() / "corpora"
+    job = Job(read_recipe(recipe), recipe_name(recipe), data, run, cache, device, resume, tensorboard)
     limits = Limits(max_steps, max_minutes)
     with _Display() as display:
         if nproc == 1:
@@ -174,7 +178,11 @@ def _arguments(job: Job, limits: Limits) -> list[str]:
     given = {"--data": job.data, "--run": job.run, "--cache": job.cache, "--device": job.device}
     given |= {"--max-steps": limits.max_steps, "--max-minutes": limits.max_minutes}
     pairs = [[name, str(value)] for name, value in given.items() if value is not None]
-    return [part for pair in pairs for part in pair] + ["--resume"] * job.resume
+    return (
+        [part for pair in pairs for part in pair]
+        + ["--resume"] * job.resume
+        + ["--no-tensorboard"] * (not job.tensorboard)
+    )
 
 
 def _events(processes: subprocess.Popen[str], stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:

@@ -27,6 +27,7 @@ def main(argv: list[str] | None = None) -> int:
             arguments.cache,
             arguments.device,
             arguments.resume,
+            arguments.tensorboard,
         )
         with StopSignals() as stop:
             train(job, Limits(arguments.max_steps, arguments.max_minutes, stop), stream=sys.stdout)
@@ -46,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-steps", type=int)
     parser.add_argument("--max-minutes", type=float)
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--no-tensorboard", dest="tensorboard", action="store_false")
     return parser
 
 

@@ -13,7 +13,7 @@ import torch
 from earbench_codecs.neural.checkpoint import entropy_tables
 from earbench_codecs.neural.segments import SegmentCoder, segment_frames
 from earbench_codecs.training.dataset import WindowSampler
-from earbench_codecs.training.validation import chosen_recordings, divisor, middle
+from earbench_codecs.training.validation import chosen_recordings, divisor, excerpts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,7 +78,6 @@ def context_kbps(
         Segments of training audio, [n, 1, L], for the model's tables.
     """
     model = entropy_tables(coder, tables).model("context")
-    n_samples = round(table.seconds * corpus.sample_rate_hz)
-    excerpts = [middle(corpus.signal(r), n_samples) for r in chosen_recordings(recordings, table)]
-    bits = SegmentCoder(coder, model).bits(excerpts)
-    return bits * corpus.sample_rate_hz / sum(map(len, excerpts)) / 1000
+    signals = list(excerpts(corpus, chosen_recordings(recordings, table), table))
+    bits = SegmentCoder(coder, model).bits(signals)
+    return bits * corpus.sample_rate_hz / sum(map(len, signals)) / 1000

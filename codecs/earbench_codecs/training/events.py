@@ -24,6 +24,8 @@ import math
 import time
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from earbench_codecs.training.errors import RunFolderError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -55,10 +57,21 @@ class EventLog:
         self._stream = stream
 
     def __call__(self, event: str, **data: object) -> None:
-        """Write one event; numbers that JSON does not have become null."""
+        """Write one event; numbers that JSON does not have become null.
+
+        Raises
+        ------
+        RunFolderError
+            The disk is full or the folder read-only.
+        """
         line = json.dumps(_finite({"event": event, "time": round(time.time(), 3), **data}))
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            raise RunFolderError(
+                f"{self.path}: cannot be written: {error.strerror}; make room and go on with --resume"
+            ) from error
         if self._stream is not None:
             self._stream.write(line + "\n")
             self._stream.flush()

@@ -6,6 +6,7 @@ import math
 import time
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -27,6 +28,8 @@ from earbench_codecs.training.validation import chosen_metrics, divisor, frames_
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from earbench_codecs.metrics.worker import Worker
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
     from earbench_codecs.training.corpus import Corpus, Recording
     from earbench_codecs.training.events import Emit
     from earbench_codecs.training.recipe import Recipe, StageTable
+
+    Show = Callable[[int, int, NDArray[np.float32]], None]
 
 _PREPARE, _RATE = 2**40, 2**41
 """Added to a step's number where windows are drawn for something other than training on them."""
@@ -75,6 +80,8 @@ class Setup:
         Computes metrics.
     device : torch.device
     processes : Processes
+    show : callable
+        Is told a step, an excerpt's number, and how the excerpt is decoded at that step.
     report_s, save_s : float
         Seconds between progress events, and between checkpoints inside an epoch.
     """
@@ -89,6 +96,7 @@ class Setup:
     worker: Worker
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     processes: Processes = field(default_factory=Processes)
+    show: Show = lambda _step, _number, _decoded: None
     report_s: float = 2.0
     save_s: float = 600.0
 
@@ -260,7 +268,14 @@ class Trainer:
         """Measure, tell, keep the coder if it is the best so far; return its rate, NaN without one."""
         setup = self._setup
         kbps, measure = self._measured_rate()
-        metrics = validate(self._coder, setup.corpus, setup.validation, self._recipe.validation, setup.worker)
+        metrics = validate(
+            self._coder,
+            setup.corpus,
+            setup.validation,
+            self._recipe.validation,
+            setup.worker,
+            partial(setup.show, self.step),
+        )
         setup.emit(
             "validation",
             step=self.step,

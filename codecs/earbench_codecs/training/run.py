@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -18,8 +19,11 @@ from earbench_codecs.training.export import export
 from earbench_codecs.training.loop import Limits, Setup, Trainer
 from earbench_codecs.training.processes import joined_processes
 from earbench_codecs.training.run_folder import RunFolder
+from earbench_codecs.training.tensorboard import N_EXCERPTS, TensorBoard
+from earbench_codecs.training.validation import chosen_recordings, excerpts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from earbench_codecs.neural.coder import Coder
@@ -45,6 +49,8 @@ class Job:
         As torch names it, or "auto": CUDA where there is a GPU.
     resume : bool
         Go on from the run's last checkpoint.
+    tensorboard : bool
+        Write TensorBoard's files as well.
     """
 
     recipe: Recipe
@@ -54,6 +60,7 @@ class Job:
     cache: Path
     device: str = "auto"
     resume: bool = False
+    tensorboard: bool = True
 
 
 def train(job: Job, limits: Limits, emit: Emit | None = None, stream: IO[str] | None = None) -> str:
@@ -77,12 +84,16 @@ def train(job: Job, limits: Limits, emit: Emit | None = None, stream: IO[str] | 
     _check_folder(job)
     with joined_processes(device) as processes:
         folder = RunFolder(job.run)
-        tell = _emitter(EventLog(folder.events, stream), emit) if processes.is_first else no_events
-        try:
-            return _train(job, limits, folder, device, processes, tell)
-        except CodecError as error:
-            tell("failed", message=str(error))
-            raise
+        with closing(TensorBoard(folder.tensorboard)) as board:
+            listeners: list[Emit] = [EventLog(folder.events, stream), board]
+            listeners += [emit] if emit is not None else []
+            tell = _to_all(listeners) if processes.is_first else no_events
+            try:
+                return _train(job, limits, folder, device, processes, tell, board)
+            except CodecError as error:
+                with suppress(RunFolderError):  # that it cannot be written is what is raised already
+                    tell("failed", message=str(error))
+                raise
 
 
 def build_coder(recipe: Recipe, source: str = "recipe") -> Coder:
@@ -110,7 +121,13 @@ def build_coder(recipe: Recipe, source: str = "recipe") -> Coder:
 
 
 def _train(
-    job: Job, limits: Limits, folder: RunFolder, device: torch.device, processes: Processes, tell: Emit
+    job: Job,
+    limits: Limits,
+    folder: RunFolder,
+    device: torch.device,
+    processes: Processes,
+    tell: Emit,
+    board: TensorBoard,
 ) -> str:
     coder = build_coder(job.recipe, job.name).to(device)
     corpus = open_corpus(
@@ -123,19 +140,40 @@ def _train(
     training, validation = split(corpus.recordings, job.recipe.data)
     with Worker() as worker:
         setup = Setup(
-            job.recipe, coder, corpus, training, validation, folder, tell, worker, device, processes
+            job.recipe,
+            coder,
+            corpus,
+            training,
+            validation,
+            folder,
+            tell,
+            worker,
+            device,
+            processes,
+            board.example,
         )
         trainer = Trainer(setup)
         if job.resume:
             trainer.resume()
         else:
             folder.write(folder.recipe, job.recipe.model_dump_json(indent=2).encode())
+        if job.tensorboard and processes.is_first:
+            _open_board(board, setup, trainer.step)
         tell("started", **_facts(job.recipe, setup, trainer.step))
         reason = trainer.run(limits)
         if processes.is_first and not limits.asked_to_stop():
             _export(setup, job.name, tell)
         tell("finished" if reason == "finished" else "stopped", step=trainer.step, reason=reason)
     return reason
+
+
+def _open_board(board: TensorBoard, setup: Setup, step: int) -> None:
+    recipe = setup.recipe
+    chosen = chosen_recordings(setup.validation, recipe.validation)[:N_EXCERPTS]
+    originals = list(excerpts(setup.corpus, chosen, recipe.validation))
+    per_epoch = recipe.optimiser.steps_per_epoch
+    epochs = range(recipe.n_steps, 0, -per_epoch)  # the last one is always shown
+    board.open(step, epochs, originals, setup.corpus.sample_rate_hz)
 
 
 def _export(setup: Setup, name: str, tell: Emit) -> None:
@@ -175,10 +213,9 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _emitter(log: EventLog, other: Emit | None) -> Emit:
+def _to_all(listeners: Sequence[Emit]) -> Emit:
     def emit(event: str, **data: object) -> None:
-        log(event, **data)
-        if other is not None:
-            other(event, **data)
+        for listener in listeners:
+            listener(event, **data)
 
     return emit

@@ -89,6 +89,11 @@ class RunFolder:
         """The best coder as a codec: with the tables of its entropy coder and measured figures."""
         return self.path / "checkpoint.safetensors"
 
+    @property
+    def tensorboard(self) -> Path:
+        """The folder TensorBoard reads."""
+        return self.path / "tensorboard"
+
     def write(self, path: Path, content: bytes) -> None:
         """Write a file of the folder, whole or not at all.
 

@@ -13,7 +13,7 @@ from earbench_codecs.metrics.measure import measure
 from earbench_codecs.metrics.registry import metrics_named
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -95,18 +95,42 @@ def validate(
     recordings: Sequence[Recording],
     table: ValidationTable,
     worker: Worker,
+    show: Callable[[int, NDArray[np.float32]], None] = lambda _number, _decoded: None,
 ) -> dict[str, float | None]:
-    """Return the mean of each metric over excerpts of recordings; None where it applies to none of them."""
+    """Return the mean of each metric over excerpts of recordings; None where it applies to none of them.
+
+    Parameters
+    ----------
+    coder : Coder
+        In evaluation mode.
+    corpus : Corpus
+    recordings : sequence of Recording
+        Held out.
+    table : ValidationTable
+    worker : Worker
+        Computes the metrics.
+    show : callable
+        Is told each excerpt's number and how it was decoded, [T].
+    """
     names = chosen_metrics(table, corpus.sample_rate_hz)
     found: dict[str, list[float]] = {name: [] for name in names}
-    for recording in chosen_recordings(recordings, table):
-        signal = middle(corpus.signal(recording), round(table.seconds * corpus.sample_rate_hz))
+    chosen = chosen_recordings(recordings, table)
+    for number, (recording, signal) in enumerate(zip(chosen, excerpts(corpus, chosen, table), strict=True)):
         decoded = coded(coder, signal, divisor(coder.config, recording))
+        show(number, decoded)
         original, test = (AudioClip.mono(x, corpus.sample_rate_hz) for x in (signal, decoded))
         for name, figure in measure(original, test, names, worker=worker).items():
             if figure.value is not None:
                 found[name].append(figure.value)
     return {name: sum(values) / len(values) if values else None for name, values in found.items()}
+
+
+def excerpts(
+    corpus: Corpus, recordings: Sequence[Recording], table: ValidationTable
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the part [T] of each recording that is measured."""
+    for recording in recordings:
+        yield middle(corpus.signal(recording), round(table.seconds * corpus.sample_rate_hz))
 
 
 def middle(signal: NDArray[np.float32], length: int) -> NDArray[np.float32]:
