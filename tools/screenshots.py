@@ -211,7 +211,7 @@ def codecs(scheme: str, path: Path) -> None:
     """Show the page of codecs."""
     studio = WorkbenchStudio(scheme, path)
     studio.bench.window.show_page("Codecs")
-    studio.wait(lambda: bool(studio.bench.audition._codecs))
+    studio.wait(lambda: bool(studio.bench.audition.codecs.known))
     studio.shoot(studio.bench.window)
     studio.close()
 

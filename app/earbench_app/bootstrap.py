@@ -37,6 +37,7 @@ class Workbench:
         from earbench_app.presenters.analysis_scene import Scene
         from earbench_app.presenters.audition import AuditionPresenter
         from earbench_app.presenters.audition_pictures import AuditionPictures
+        from earbench_app.presenters.checkpoints import CheckpointShelf
         from earbench_app.presenters.workbench import WorkbenchPresenter
         from earbench_app.settings import cache_dir
         from earbench_app.views.qt.audition_page import SHORTCUTS, AuditionPage
@@ -77,9 +78,10 @@ class Workbench:
         self.window.add_page("Audition", self.audition_page, SHORTCUTS)
         self.tests = ListeningTestPages(self.window, remembered, _new_player, self.main_thread.post)
         self.audition.make_test_requested.connect(self.tests.make_test)
-        codecs_page = CodecsPage()
-        self.audition.codecs_listed.connect(codecs_page.show_codecs)
-        self.window.add_page("Codecs", codecs_page)
+        self.codecs_page = CodecsPage()
+        self.window.add_page("Codecs", self.codecs_page)
+        self.checkpoints = CheckpointShelf(self.quick, self.window.show_notice, self.audition.release)
+        self._connect_codecs()
         work = Batches(
             (self.audition.maker.batch, self.audition.cancel_work),
             (self.analysis.separating, self.analysis.audible.cancel),
@@ -87,9 +89,30 @@ class Workbench:
         )
         self.workbench = WorkbenchPresenter(self.window, player, remembered, work, work.cancel)
         self.audition_page.demo_requested.connect(self.open_demo)
-        self.window.painted.connect(self.audition.start)
+        self.window.painted.connect(self.audition.codecs.refresh)
         self.window.closed.connect(self.close)
         self._restore()
+
+    def _connect_codecs(self) -> None:
+        """Who lists codecs, and who is told when checkpoints come and go."""
+        codecs = self.audition.codecs
+        for show in (self.codecs_page.show_codecs, self.tests.show_codecs):
+            codecs.listed.connect(show)
+        self.checkpoints.changed.connect(codecs.refresh)
+        self.audition.checkpoints_given.connect(self.checkpoints.add)
+        self.codecs_page.checkpoint_removed.connect(self.checkpoints.remove)
+        self.window.notice_bar.action_pressed.connect(lambda _: self.checkpoints.undo())
+        self.window.paths_given.connect(self._take_dropped)
+        for asked in (self.codecs_page.checkpoint_asked, self.audition_page.checkpoint_asked):
+            asked.connect(self.window.ask_checkpoints)
+
+    def _take_dropped(self, paths: Sequence[Path]) -> None:
+        """Open what was dropped beside the audition page; audio is shown there."""
+        from earbench_app.audition.checkpoints import is_checkpoint
+
+        if not all(map(is_checkpoint, paths)):
+            self.window.show_page("Audition")
+        self.open(paths)
 
     def open(self, paths: Sequence[Path], *, demo: bool = False) -> None:
         """Open audio files; or the demo, also on the very first run without any."""
@@ -123,6 +146,7 @@ class Workbench:
         except OSError as error:  # the window closes all the same
             sys.stderr.write(f"earbench: {self.remembered.path} could not be saved: {error.strerror}\n")
         self.window.hide()  # what is ended below may take a moment
+        self.checkpoints.forget()
         self.main_thread.close()
         for part in (self.analysis, self.quick, self.encoders, self.background, self.player, self.tests):
             part.close()

@@ -40,7 +40,7 @@ def demo_plan() -> StudyPlan:
     paths = {path.stem: path for path in clip_paths()}
     tested = [planned_item(paths[stem], _REGION_S, Use.TEST) for stem in _TESTED]
     systems = [
-        planned_condition(registry.codec(name), Setting.of(kbps))
+        planned_condition(registry.codec(name).info, Setting.of(kbps))
         for name, kbps in _SYSTEMS
         if registry.codec(name).info.available
     ]

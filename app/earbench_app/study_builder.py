@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earbench_app.study_plan import PlannedItem, StudyPlan
-    from earbench_codecs.base import Codec, Setting
+    from earbench_codecs.base import EncodedAudio, Setting
     from earbench_codecs.clip import AudioClip
     from earbench_mushra.design import Condition
 
@@ -33,6 +33,16 @@ PEAK_CEILING_DB = -1.0  # leaves room for peaks between samples
 EDGE_FADE_S = 0.010
 # Encoded on either side of the excerpt, so that a VBR encoder is in its stride (BS.1534-3, 5.2).
 CONTEXT_S = 10.0
+
+
+class Coder(Protocol):
+    """What is needed of a codec, here or in another process."""
+
+    def encode(self, clip: AudioClip, setting: Setting | None = None) -> EncodedAudio:
+        """Encode a clip."""
+
+    def decode(self, encoded: EncodedAudio) -> AudioClip:
+        """Decode it."""
 
 
 class StudyBuildError(Exception):
@@ -59,7 +69,7 @@ def build_study(
     plan: StudyPlan,
     folder: Path,
     *,
-    find_codec: Callable[[str], Codec] | None = None,
+    find_codec: Callable[[str], Coder] | None = None,
     seed: int | None = None,
 ) -> Generator[BuildProgress, None, Study]:
     """Make a study folder step by step.
@@ -73,7 +83,7 @@ def build_study(
     folder : Path
         Must not exist, or be empty.
     find_codec : callable, optional
-        Looks up a codec by name; the registry's by default.
+        Looks up a codec by name; by default in the registry, to work here.
     seed : int, optional
         Of the study; a random one by default.
 
@@ -141,14 +151,14 @@ def _refuse_unusable(plan: StudyPlan, folder: Path) -> None:
         raise StudyBuildError(f"{folder} is there already and is not empty; choose another folder")
 
 
-def _registry_codec() -> Callable[[str], Codec]:
+def _registry_codec() -> Callable[[str], Coder]:
     from earbench_codecs import registry
 
     return registry.codec
 
 
 def _build_in(
-    scratch: Path, plan: StudyPlan, find_codec: Callable[[str], Codec], seed: int
+    scratch: Path, plan: StudyPlan, find_codec: Callable[[str], Coder], seed: int
 ) -> Generator[BuildProgress, None, Study]:
     conditions = plan.design_conditions()
     total = len(plan.items) * len(conditions)
@@ -180,7 +190,7 @@ def _cell(
     whole: AudioClip,
     excerpt_s: tuple[float, float],
     condition: Condition,
-    codec: Codec | None,
+    codec: Coder | None,
     setting: Setting | None,
 ) -> _Cell:
     """Encode a longer piece than is heard, and cut the excerpt from the decoded signal."""
@@ -281,6 +291,6 @@ def _study(plan: StudyPlan, items: list[tuple[int, Item]], stimuli: list[Stimulu
         instructions=plan.instructions,
         comments=plan.comments,
         seed=seed,
-        notes=plan.notes,
+        notes=plan.design_notes(),
         repetitions=plan.repetitions,
     )

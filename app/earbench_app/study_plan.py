@@ -103,12 +103,15 @@ class PlannedCondition:
     title : str
     label : str
         The setting in short, such as ``64``; the setting's own without.
+    checkpoint_sha256 : str, optional
+        Of a neural codec: its name may be given to another, this not.
     """
 
     codec: str
     setting: Setting
     title: str
     label: str = ""
+    checkpoint_sha256: str | None = None
 
     @property
     def id(self) -> str:
@@ -181,6 +184,11 @@ class StudyPlan:
             return ()
         ids = [planned.id for planned in self.conditions]
         return self.pairs or tuple(combinations(ids if len(ids) > 1 else [REFERENCE.id, *ids], 2))
+
+    def design_notes(self) -> dict[str, str]:
+        """Return the notes, with the checkpoints that are tested by their hashes."""
+        tested = {c.id: c.checkpoint_sha256 for c in self.conditions if c.checkpoint_sha256}
+        return self.notes | {f"checkpoint of {name}": sha256 for name, sha256 in tested.items()}
 
     def problems(self) -> list[Problem]:
         """Return what is wrong, the blocking problems first."""

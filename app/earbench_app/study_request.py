@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from earbench_app.study_plan import PlannedCondition, PlannedItem, Use
 from earbench_codecs.base import Setting
 from earbench_codecs.errors import SettingError
+from earbench_codecs.setting import checked
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from earbench_codecs.base import Codec, CodecInfo
+    from earbench_codecs.base import CodecInfo
 
 
 def planned_item(
@@ -30,18 +31,18 @@ def planned_item(
     return PlannedItem(path, title or path.stem, clip.duration_s, region_s, use, clip.n_channels)
 
 
-def planned_condition(codec: Codec, setting: Setting) -> PlannedCondition:
+def planned_condition(info: CodecInfo, setting: Setting) -> PlannedCondition:
     """Plan a condition; the setting is checked, defaults filled in.
 
     Raises
     ------
     SettingError
     """
-    setting = codec.check_setting(setting)
-    label = short_label(codec.info, setting)
+    setting = checked(info, setting)
+    label = short_label(info, setting)
     rate, _, options = label.partition(" ") if setting.kbps is not None else ("", "", label)
-    title = " ".join(part for part in (codec.info.title, rate and f"{rate} kbps", options) if part)
-    return PlannedCondition(codec.info.name, setting, title, label)
+    named = (info.name, options) if info.kind == "neural" else (info.title, rate and f"{rate} kbps", options)
+    return PlannedCondition(info.name, setting, " ".join(filter(None, named)), label, info.sha256)
 
 
 def short_label(info: CodecInfo, setting: Setting) -> str:
@@ -66,13 +67,13 @@ def conditions_named(text: str) -> list[PlannedCondition]:
 
     name, _, rest = text.partition("@")
     if "=" not in rest:
-        return [planned_condition(codec(name), setting) for name, setting in settings_named(text)]
+        return [planned_condition(codec(name).info, setting) for name, setting in settings_named(text)]
     parts = [part.partition("=") for part in rest.split(",")]
     if not all(equals for _, equals, _ in parts):
         raise SettingError(f"{text!r}: write a bitrate, or option=value, not both")
     known = {option.name: {str(v): v for v in option.values} for option in codec(name).info.options}
     options = {option: known.get(option, {}).get(value, value) for option, _, value in parts}
-    return [planned_condition(codec(name), Setting.of(None, **options))]
+    return [planned_condition(codec(name).info, Setting.of(None, **options))]
 
 
 def region_named(text: str) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from earbench_codecs.base import Codec, CodecInfo, Kind
-from earbench_codecs.errors import CheckpointError, PluginError, UnknownCodecError
+from earbench_codecs.errors import CheckpointError, CodecUnavailableError, PluginError, UnknownCodecError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +46,7 @@ class Registry:
         self._factories: dict[str, tuple[Factory, Kind]] = {}
         self._loaded: dict[str, Codec] = {}
         self._checkpoints: dict[str, Path] = {}
+        self._untrained: set[str] = set()
 
     def register(self, name: str, factory: Factory, kind: Kind = "plugin") -> None:
         """Add a codec; it is made when first asked for.
@@ -63,6 +64,11 @@ class Registry:
     def names(self) -> tuple[str, ...]:
         """Names of all codecs, whether they load or not."""
         return tuple(self._factories)
+
+    @property
+    def checkpoints(self) -> Mapping[str, Path]:
+        """The files of the codecs that are checkpoints, by name, whether they load or not."""
+        return dict(self._checkpoints)
 
     def codec(self, name: str) -> Codec:
         """Return the codec of that name, the same object each time.
@@ -107,11 +113,23 @@ class Registry:
         """Register the checkpoints there are, and the papers' networks that none of them is called after."""
         from earbench_codecs.neural import checkpoint_info, codec
 
-        for path in checkpoint_info.checkpoint_files():
+        own = checkpoint_info.own_folder()
+        # Of two with the same name the first keeps it: what comes with the program, then the older file
+        for path in sorted(checkpoint_info.checkpoint_files(), key=lambda path: _age(path, own)):
             self.add_checkpoint(path)
         for name in codec.ARCHITECTURES:
             if name not in self._factories:
                 self.register(name, partial(codec.UntrainedCodec, name), "neural")
+                self._untrained.add(name)
+
+    def refresh_checkpoints(self) -> None:
+        """Look at the folders of checkpoints again, as after one was added or removed."""
+        for name in (*self._checkpoints, *self._untrained):
+            self._factories.pop(name, None)
+            self._loaded.pop(name, None)
+        self._checkpoints.clear()
+        self._untrained.clear()
+        self.add_neural()
 
     def add_checkpoint(self, path: Path) -> str:
         """Register a checkpoint and return its name; one with another's name gets some of its hash as well.
@@ -125,6 +143,7 @@ class Registry:
             if name in ARCHITECTURES:  # it takes the place of the network without parameters
                 self._factories.pop(name, None)
                 self._loaded.pop(name, None)
+                self._untrained.discard(name)
             self.register(name, partial(NeuralCodec.from_file, path, name), "neural")
             self._checkpoints[name] = path
         return name
@@ -204,6 +223,35 @@ def decoder(codec: str, checkpoint_sha256: str | None) -> Codec:
     return default_registry().decoder(codec, checkpoint_sha256)
 
 
+def codec_of(name: str, checkpoint_sha256: str | None) -> Codec:
+    """Return the codec of that name; of a checkpoint, the one with this hash, whatever it is called now.
+
+    One that is not known is looked for again: another process may have added it.
+
+    Raises
+    ------
+    UnknownCodecError
+        There is none of that name.
+    CodecUnavailableError
+        Its checkpoint is not there.
+    PluginError
+        It cannot be loaded.
+    """
+    if checkpoint_sha256 is None:
+        return codec(name)
+    for look_again in (False, True):
+        if look_again:
+            default_registry().refresh_checkpoints()
+        try:
+            found = decoder(name, checkpoint_sha256)
+        except (UnknownCodecError, PluginError):
+            continue
+        if found.info.sha256 == checkpoint_sha256:
+            return found
+    reason = f"its checkpoint {checkpoint_sha256[:8]} is no longer there; add it again"
+    raise CodecUnavailableError(name, reason)
+
+
 def install_checkpoint(path: Path) -> str:
     """Copy a checkpoint to the user's folder of them, add it to the program's registry, return its name.
 
@@ -223,6 +271,14 @@ def plugin_folders() -> list[Path]:
 
     listed = os.environ.get(PLUGINS_VARIABLE, "").split(os.pathsep)
     return [user_config_path("earbench", appauthor=False) / "codecs", *(Path(p) for p in listed if p)]
+
+
+def _age(path: Path, own_folder: Path) -> tuple[bool, int]:
+    """Sort key: the program's own checkpoints first, then the user's as they were added."""
+    try:
+        return path.parent == own_folder, path.stat().st_mtime_ns
+    except OSError:  # it has just been removed
+        return True, 0
 
 
 def _loaded(name: str, factory: Factory) -> Codec:

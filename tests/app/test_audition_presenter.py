@@ -41,7 +41,7 @@ class Bench:
         )
 
     def list_codecs(self) -> None:
-        self.presenter.start()
+        self.presenter.codecs.refresh()
         self.quick.finish(self.quick.waiting("list_codecs")[0], CODECS)
 
     def open(self, *names: str) -> None:

@@ -21,6 +21,7 @@ from earbench_app.views.qt.thread_bridge import MainThread
 from earbench_assets import clip_paths
 from earbench_codecs.base import Setting
 from earbench_codecs.clip_files import read_clip
+from earbench_codecs.registry import codecs
 from earbench_mushra.design import Item, Role, TestType
 from earbench_mushra.simulation import simulate
 from earbench_mushra.store import Store
@@ -36,6 +37,7 @@ class Workbench:
         self.bridge = MainThread()
         self.remembered = SettingsFile(home / "settings.json")
         self.pages = ListeningTestPages(self.window, self.remembered, self.new_player, self.bridge.post)
+        self.pages.show_codecs(codecs())
         self.window.resize(1200, 800)
         self.window.show()
         qtbot.waitExposed(self.window)

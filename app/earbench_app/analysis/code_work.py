@@ -20,9 +20,7 @@ def count_codes(job: VersionJob) -> CodeHistogram | None:
     CodecError
         The file cannot be read, or the codec refuses or fails.
     """
-    from earbench_codecs.registry import codec
-
-    coder = codec(job.codec)
+    coder = job.coder()
     if not isinstance(coder, ShowsCodes):
         return None
     return code_histogram(coder, coder.encode(load_clip(job.path, job.clip_sha256), job.setting))

@@ -45,6 +45,8 @@ class Figures:
         Processing time over duration, in one worker, the codec loaded beforehand.
     sdr_db : float
         `earbench_codecs.metrics.sdr.sdr_db`; inf where the version equals the original.
+    entropy_kbps : float, optional
+        The estimate of a neural codec's own model, of the rate that was measured.
     notes : tuple of str
         The codec's, such as resampling.
     unkept : str
@@ -56,6 +58,7 @@ class Figures:
     encode_rtf: float
     decode_rtf: float
     sdr_db: float
+    entropy_kbps: float | None = None
     notes: tuple[str, ...] = ()
     unkept: str = ""
 

@@ -16,7 +16,7 @@ from earbench_codecs.errors import AudioFileError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from earbench_codecs.base import Codec, CodecInfo, Setting
+    from earbench_codecs.base import Codec, Setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +31,28 @@ class ClipInfo:
 
 @dataclass(frozen=True, slots=True)
 class VersionJob:
-    """One version to make: a file, as it was when it was listed, through a codec at a setting."""
+    """One version to make: a file, as it was when it was listed, through a codec at a setting.
+
+    With `checkpoint_sha256` the codec is the one with this checkpoint: names may change hands.
+    """
 
     path: Path
     clip_sha256: str
     codec: str
     setting: Setting
+    checkpoint_sha256: str | None = None
 
+    def coder(self) -> Codec:
+        """Return the codec.
 
-def list_codecs() -> list[CodecInfo]:
-    """Return all codecs; loading them takes a while, hence here."""
-    from earbench_codecs.registry import codecs
+        Raises
+        ------
+        CodecError
+            It is not there, or cannot be loaded.
+        """
+        from earbench_codecs.registry import codec_of
 
-    return codecs()
+        return codec_of(self.codec, self.checkpoint_sha256)
 
 
 def list_audio_files(paths: list[Path]) -> list[Path]:
@@ -94,9 +103,7 @@ def make_version(
     CodecError
         The file cannot be read, or the codec refuses or fails.
     """
-    from earbench_codecs.registry import codec
-
-    coder = codec(job.codec)
+    coder = job.coder()
     info = coder.info
     setting = coder.check_setting(job.setting)
     cache = VersionCache(cache_folder, limit_bytes)
@@ -142,6 +149,7 @@ def _made(coder: Codec, clip: AudioClip, setting: Setting) -> CachedVersion:
         encode_rtf=(encoded_s - began_s) / clip.duration_s,
         decode_rtf=(decoded_s - encoded_s) / clip.duration_s,
         sdr_db=sdr_db(clip, decoded),
+        entropy_kbps=encoded.entropy_kbps,
         notes=encoded.notes,
     )
     return CachedVersion(decoded, figures)

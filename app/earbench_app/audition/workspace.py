@@ -39,13 +39,17 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A codec at a setting, for all clips. `color` is its place in the palette, kept for life."""
+    """A codec at a setting, for all clips. `color` is its place in the palette, kept for life.
+
+    `checkpoint_sha256` is that of a neural codec: its name may change hands, its checkpoint does not.
+    """
 
     id: int
     codec: str
     title: str
     setting: Setting
     color: int
+    checkpoint_sha256: str | None = None
 
 
 @dataclass(eq=False)

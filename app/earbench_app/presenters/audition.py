@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from earbench_app.audition.making import list_codecs
+from earbench_app.audition.checkpoints import is_checkpoint
 from earbench_app.audition.workspace import Clip, State, Version, Workspace
 from earbench_app.notifications import Level, Notice
 from earbench_app.presenters.audition_clips import ClipList
+from earbench_app.presenters.audition_codecs import CodecShelf
 from earbench_app.presenters.audition_playback import AuditionPlayback
 from earbench_app.presenters.audition_versions import VersionMaker
 from earbench_app.test_request import RequestedItem, TestRequest
 from earbench_app.views.protocols import Heard
-from earbench_codecs.errors import SettingError
-from earbench_codecs.setting import checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,7 +46,7 @@ class AuditionPresenter:
     """
 
     make_test_requested = Signal(TestRequest)
-    codecs_listed = Signal(list)
+    checkpoints_given = Signal(list)  # paths
     versions_shown = Signal()
     progressed = Signal()
 
@@ -60,8 +59,7 @@ class AuditionPresenter:
         settings: Settings,
         cache_folder: Path,
     ) -> None:
-        self._view, self._player, self._settings, self._quick = view, player, settings, quick
-        self._codecs: dict[str, CodecInfo] = {}
+        self._view, self._player, self._settings = view, player, settings
         self._asked_early: list[tuple[str, Setting]] = []
         self._undo: list[Callable[[], None]] = []
         self.workspace = Workspace()
@@ -69,6 +67,7 @@ class AuditionPresenter:
         self.maker = VersionMaker(self.workspace, encoders, quick, cache_folder, limit_bytes)
         self.playback = AuditionPlayback(player)
         self.clips = ClipList(self.workspace, quick)
+        self.codecs = CodecShelf(self.workspace, quick)
         self._connect()
         view.show_volume(settings.volume_db)
         player.set_gain_db(settings.volume_db)
@@ -76,31 +75,46 @@ class AuditionPresenter:
         self._show_clips()
         self._show_versions()
 
-    def start(self) -> None:
-        """Look for codecs, for which processes are started: wait until the window is seen."""
-        self._quick.submit(list_codecs, done=self._take_codecs, failed=self._show_failure, priority=-1)
-
     # What comes in -----------------------------------------------------------------------------------
 
     def open_paths(self, paths: Sequence[Path]) -> None:
-        """List audio files, and those in folders; the first new one is loaded where none is."""
-        if paths:
-            folder = paths[0] if paths[0].is_dir() else paths[0].parent
+        """List audio files, and those in folders; the first new one is loaded where none is.
+
+        Checkpoints among them are handed on.
+        """
+        checkpoints = [path for path in paths if is_checkpoint(path)]
+        audio = [path for path in paths if path not in checkpoints]
+        if checkpoints:
+            self.checkpoints_given.emit(checkpoints)
+            if not audio:
+                return
+        if audio:
+            folder = audio[0] if audio[0].is_dir() else audio[0].parent
             self._settings.last_folder = str(folder)
         self._view.show_notice(None)  # what was said of other files
-        self.clips.open(paths)
+        self.clips.open(audio)
 
     def add_versions(self, choices: Sequence[tuple[str, Setting]]) -> None:
         """Add codecs at settings, for every clip; those in the table already are left out."""
-        if not self._codecs:
+        if not self.codecs.known:
             self._asked_early += choices  # the codecs are still being listed
             return
-        there = {(version.codec, version.setting) for version in self.workspace.versions}
-        for codec, setting in self._checked(choices):
-            if (codec, setting) not in there:
-                self.workspace.versions.append(self._new_version(codec, setting))
+        there = self.codecs.picked()
+        for choice in self.codecs.checked(choices):
+            if choice not in there:
+                self.workspace.versions.append(self.codecs.new_version(*choice))
         self.maker.start()
         self._show_versions()
+
+    def release(self, checkpoint_sha256: str | None) -> Callable[[], None]:
+        """Take the versions made with a checkpoint off the table; return what puts them back."""
+        used = [
+            (i, version)
+            for i, version in enumerate(self.workspace.versions)
+            if checkpoint_sha256 is not None and version.checkpoint_sha256 == checkpoint_sha256
+        ]
+        self._take_away([version for _, version in used])
+        return lambda: self._restore_versions(used)
 
     def cancel_work(self) -> None:
         """Stop all encoding."""
@@ -142,6 +156,8 @@ class AuditionPresenter:
         playback.heard_changed.connect(self._show_heard)
         playback.difference_changed.connect(self._show_makeup)
         playback.region_changed.connect(lambda: view.show_region(playback.region_s, playback.looping))
+        self.codecs.listed.connect(self._take_codecs)
+        self.codecs.failed.connect(self._show_error)
         self.clips.changed.connect(self._clips_changed)
         self.clips.loaded.connect(self._clip_loaded)
         self.clips.unreadable.connect(self._clip_unreadable)
@@ -192,44 +208,26 @@ class AuditionPresenter:
     # Versions ----------------------------------------------------------------------------------------
 
     def _take_codecs(self, codecs: list[CodecInfo]) -> None:
-        self._codecs = {info.name: info for info in codecs}
         self._view.show_codecs(codecs)
-        self.codecs_listed.emit(codecs)
         early, self._asked_early = self._asked_early, []
         self.add_versions(early)
-
-    def _checked(self, choices: Sequence[tuple[str, Setting]]) -> list[tuple[str, Setting]]:
-        """Return the choices there are, options filled in, each once; the others are told."""
-        good: dict[tuple[str, Setting], None] = {}
-        for codec, setting in choices:
-            info = self._codecs.get(codec)
-            if info is None or not info.available:
-                self._show_error(f"{codec}: {info.reason if info else 'there is no such codec'}")
-                continue
-            try:
-                good[codec, checked(info, setting)] = None
-            except SettingError as error:
-                self._show_error(str(error))
-        return list(good)
-
-    def _new_version(self, codec: str, setting: Setting) -> Version:
-        info = self._codecs[codec]
-        title = f"{info.title} {info.label(setting)}".strip()
-        return Version(self.workspace.new_id(), codec, title, setting, self.workspace.free_color())
 
     def _remove_versions(self, version_ids: Sequence[int]) -> None:
         versions = self.workspace.versions
         removed = [(i, version) for i, version in enumerate(versions) if version.id in version_ids]
-        for _, version in removed:
-            self.playback.leave(version.id)
-            versions.remove(version)
         if removed:
-            self.maker.forget(version_ids=version_ids)
-            self._show_versions()
+            self._take_away([version for _, version in removed])
             self._offer_undo(
                 _named("version", [version.title for _, version in removed]),
                 lambda: self._restore_versions(removed),
             )
+
+    def _take_away(self, versions: Sequence[Version]) -> None:
+        for version in versions:
+            self.playback.leave(version.id)
+            self.workspace.versions.remove(version)
+        self.maker.forget(version_ids=[version.id for version in versions])
+        self._show_versions()
 
     def _restore_versions(self, removed: Sequence[tuple[int, Version]]) -> None:
         for index, version in removed:
@@ -333,7 +331,7 @@ class AuditionPresenter:
     def _show_versions(self) -> None:
         rows = [self.maker.row(i, version) for i, version in enumerate(self.workspace.versions)]
         self._view.show_versions(rows, self.clips.original_text())
-        self._view.show_picked([(version.codec, version.setting) for version in self.workspace.versions])
+        self._view.show_picked(list(self.codecs.picked()))
         self._show_heard()
         self.versions_shown.emit()
 

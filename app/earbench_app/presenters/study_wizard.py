@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from psygnal import Signal
 
+from earbench_app.background.remote_codecs import RemoteCodecs
 from earbench_app.build_job import BuildJob
 from earbench_app.notifications import Level, Notice
 from earbench_app.study_builder import build_study
@@ -22,7 +23,6 @@ from earbench_app.study_plan import (
     file_slug,
 )
 from earbench_app.study_request import planned_condition, planned_item
-from earbench_codecs import registry
 from earbench_codecs.base import Setting
 from earbench_codecs.errors import CodecError
 from earbench_mushra.design import TestType
@@ -88,6 +88,8 @@ class StudyWizardPresenter:
         The folder in which the study's folder will be made.
     post : callable
         Runs a function on the main thread.
+    codecs : sequence of CodecInfo
+        To choose from; `offer` gives others.
 
     Attributes
     ----------
@@ -97,8 +99,15 @@ class StudyWizardPresenter:
 
     created = Signal(object)
 
-    def __init__(self, view: WizardView, parent: Path, post: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(
+        self,
+        view: WizardView,
+        parent: Path,
+        post: Callable[[Callable[[], None]], None],
+        codecs: Sequence[CodecInfo],
+    ) -> None:
         self._view, self._parent, self._post = view, parent, post
+        self._coders: RemoteCodecs | None = None
         self._job: BuildJob | None = None
         self.plan = StudyPlan(name="my test", notes={})
         view.plan_changed.connect(self._take)
@@ -108,13 +117,18 @@ class StudyWizardPresenter:
         view.parent_changed.connect(self._change_parent)
         view.create_requested.connect(self._create)
         view.cancel_requested.connect(self._cancel)
-        view.show_codecs([info for info in registry.codecs() if info.kind != "anchor"])
+        self.offer(codecs)
         self._show()
 
     @property
     def folder(self) -> Path:
         """Where the study will be."""
         return self._parent / file_slug(self.plan.name)
+
+    def offer(self, codecs: Sequence[CodecInfo]) -> None:
+        """Let these be chosen from now on."""
+        self._codecs = {info.name: info for info in codecs if info.kind != "anchor"}
+        self._view.show_codecs(list(self._codecs.values()))
 
     def fill(self, request: TestRequest) -> None:
         """Begin with what was chosen on the audition page."""
@@ -147,8 +161,11 @@ class StudyWizardPresenter:
         self._show()
 
     def _add(self, codec: str, setting: Setting) -> None:
+        if codec not in self._codecs:
+            self._view.show_notice(Notice(f"{codec}: there is no such codec", Level.ERROR))
+            return
         try:
-            condition = planned_condition(registry.codec(codec), setting)
+            condition = planned_condition(self._codecs[codec], setting)
         except CodecError as error:
             self._view.show_notice(Notice(str(error), Level.ERROR))
             return
@@ -195,9 +212,14 @@ class StudyWizardPresenter:
         if self._job or any(problem.blocking for problem in self._problems()):
             return
         self._view.show_notice(None)
-        folder = self.folder
+        folder, coders = self.folder, RemoteCodecs()
+        checkpoints = {planned.codec: planned.checkpoint_sha256 for planned in self.plan.conditions}
+        build = build_study(
+            self.plan, folder, find_codec=lambda name: coders.find(name, checkpoints.get(name))
+        )
+        self._coders = coders
         self._job = BuildJob(
-            build_study(self.plan, folder),
+            build,
             self._post,
             progressed=self._view.show_progress,
             succeeded=lambda study: self._succeeded(folder, study),
@@ -210,25 +232,32 @@ class StudyWizardPresenter:
             self._view.close_now()
             return
         self._job.cancel()
-        self._job = None
+        self._end_job()
         self._view.show_progress(None)
         self._view.show_notice(Notice("Cancelled; nothing was written."))
 
     def close(self) -> None:
         """Stop a build under way, and wait until it has left nothing behind."""
-        if self._job:
-            self._job.cancel()
-            self._job.wait(10.0)
+        if job := self._job:
+            job.cancel()
+            self._end_job()
+            job.wait(10.0)
+
+    def _end_job(self) -> None:
+        self._job = None
+        if self._coders is not None:
+            self._coders.close()
+            self._coders = None
 
     def _succeeded(self, folder: Path, study: Study) -> None:
         del study
-        self._job = None
+        self._end_job()
         self._view.show_progress(None)
         self.created.emit(folder)
         self._view.close_now()
 
     def _failed(self, error: BaseException) -> None:
-        self._job = None
+        self._end_job()
         self._view.show_progress(None)
         self._view.show_notice(Notice(f"The study was not made: {error}", Level.ERROR))
         self._view.show_problems(self._problems())

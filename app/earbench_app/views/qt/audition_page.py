@@ -122,6 +122,11 @@ class AuditionPage(QWidget):
         return self.table.versions_removed
 
     @property
+    def checkpoint_asked(self) -> SignalInstance:
+        """(): a checkpoint is to be chosen."""
+        return self.picker.checkpoint_asked
+
+    @property
     def retry_requested(self) -> SignalInstance:
         """(version id)."""
         return self.table.retry_requested

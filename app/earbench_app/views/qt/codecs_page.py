@@ -1,21 +1,28 @@
-"""The codecs there are: which can be used, and what to do about those that cannot."""
+"""The codecs there are, with their cards; and the user's own checkpoints, to be added and removed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor
+from psygnal import Signal
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QColor, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QHBoxLayout,
     QHeaderView,
     QLabel,
+    QMenu,
+    QPushButton,
+    QSplitter,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
+from earbench_app.audition.listing import ListedCheckpoint, is_untrained, origin, sections
+from earbench_app.views.qt.codec_card import CodecCard
 from earbench_app.views.qt.theme import GRID_PX, theme
 
 if TYPE_CHECKING:
@@ -23,55 +30,142 @@ if TYPE_CHECKING:
 
     from earbench_codecs.base import CodecInfo
 
-_COLUMNS = ("codec", "name", "kind", "kbps", "kHz", "version", "notes")
-_WIDEST_PX = 17 * GRID_PX  # of a column; more is wrapped, so that the notes can be read without scrolling
+_COLUMNS = ("codec", "name", "kbps", "kHz", "size", "from")
+_WIDTHS = 0, 15, 17, 9, 8, 13  # in grid units; what is left is the first column's
+_SIZE = _COLUMNS.index("size")
 
 
 class CodecsPage(QWidget):
-    """Passive table of all codecs."""
+    """Passive: a table of all codecs, and the card of the one that is chosen."""
+
+    checkpoint_asked = Signal()
+    checkpoint_removed = Signal(object)  # ListedCheckpoint
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("codecs_page")
+        self._codecs: list[CodecInfo] = []
         self._hint = QLabel("Looking for codecs…")
         self._hint.setProperty("class", "muted")
         self._hint.setWordWrap(True)
         self.table = QTableWidget(0, len(_COLUMNS))
-        self.table.setAccessibleName("Codecs")
-        self.table.setHorizontalHeaderLabels(list(_COLUMNS))
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.table.setShowGrid(False)
-        self.table.setWordWrap(True)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(2 * GRID_PX, 2 * GRID_PX, 2 * GRID_PX, GRID_PX)
-        layout.addWidget(self._hint)
-        layout.addWidget(self.table, 1)
+        self.card = CodecCard()
+        self.add = QPushButton("Add a checkpoint…")
+        self.remove = QPushButton("Remove")
+        self._set_up_table()
+        self._lay_out()
+        self.add.clicked.connect(lambda: self.checkpoint_asked.emit())
+        self.remove.clicked.connect(self._remove)
+        delete = QShortcut(QKeySequence(Qt.Key.Key_Delete), self.table)
+        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        delete.activated.connect(self._remove)
+        self._show_chosen()
 
     def show_codecs(self, codecs: Sequence[CodecInfo]) -> None:
-        """Fill the table."""
+        """Fill the table; what was chosen stays so, and a checkpoint that is new is chosen."""
+        chosen, known = self._chosen(), {info.name for info in self._codecs}
+        self._codecs = [info for section in sections(codecs) for info in section.codecs]
         n_available = sum(info.available for info in codecs)
         self._hint.setText(
-            f"{n_available} of {len(codecs)} codecs can be used. Command-line codecs are added by TOML files,"
-            " Python ones by entry points; `earbench codecs` lists the same on the command line."
+            f"{n_available} of {len(self._codecs)} can be used. Command-line codecs are added by TOML"
+            " files, Python ones by entry points, neural ones by their checkpoints: drop one on this window."
         )
-        self.table.setRowCount(len(codecs))
-        for row, info in enumerate(codecs):
-            for column, text in enumerate(_texts(info)):
-                item = QTableWidgetItem(text)
-                item.setToolTip(text)
-                if not info.available:
-                    last = column == len(_COLUMNS) - 1
-                    item.setForeground(QColor(theme().error if last else theme().muted))
-                self.table.setItem(row, column, item)
-        self.table.resizeColumnsToContents()
-        header = self.table.horizontalHeader()
-        for column in range(header.count()):
-            header.resizeSection(column, min(header.sectionSize(column) + GRID_PX, _WIDEST_PX))
-        header.setSectionResizeMode(len(_COLUMNS) - 1, QHeaderView.ResizeMode.Stretch)
+        self.table.setRowCount(len(self._codecs))
+        for row, info in enumerate(self._codecs):
+            self._fill(row, info)
+        self._choose(self._codecs, chosen.name if chosen else "", known)
+
+    def _chosen(self) -> CodecInfo | None:
+        row = self.table.currentRow()
+        return self._codecs[row] if 0 <= row < len(self._codecs) else None
+
+    def _choose(self, codecs: Sequence[CodecInfo], name: str, known: set[str]) -> None:
+        names = [info.name for info in codecs]
+        new = [one.name for one in codecs if isinstance(one, ListedCheckpoint) and one.name not in known]
+        wanted = new[0] if known and new else name
+        row = names.index(wanted) if wanted in names else 0
+        self.table.setCurrentCell(row, 0)
+        self._show_chosen()
+
+    def _fill(self, row: int, info: CodecInfo) -> None:
+        for column, text in enumerate(_texts(info)):
+            item = QTableWidgetItem(text)
+            item.setToolTip(text if info.available else info.reason)
+            if not info.available:
+                wrong = column == len(_COLUMNS) - 1 and not is_untrained(info)
+                item.setForeground(QColor(theme().error if wrong else theme().muted))
+            self.table.setItem(row, column, item)
+
+    def _show_chosen(self) -> None:
+        info = self._chosen()
+        own = isinstance(info, ListedCheckpoint) and info.own
+        self.remove.setEnabled(own)
+        self.remove.setToolTip(
+            "Remove this checkpoint of yours (Del)" if own else "Only checkpoints of yours"
+        )
+        self.card.setVisible(info is not None)
+        if info is not None:
+            self.card.show_codec(info)
+
+    def _remove(self) -> None:
+        info = self._chosen()
+        if isinstance(info, ListedCheckpoint) and info.own:
+            self.checkpoint_removed.emit(info)
+
+    def _open_menu(self, place: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Add a checkpoint…", self.checkpoint_asked.emit)
+        menu.addAction("Remove\tDel", self._remove).setEnabled(self.remove.isEnabled())
+        menu.popup(self.table.viewport().mapToGlobal(place))
+
+    def _set_up_table(self) -> None:
+        table = self.table
+        table.setAccessibleName("Codecs")
+        table.setHorizontalHeaderLabels(list(_COLUMNS))
+        table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(28)
+        table.setShowGrid(False)
+        table.setWordWrap(False)
+        table.setTabKeyNavigation(False)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        table.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        table.customContextMenuRequested.connect(self._open_menu)
+        table.itemSelectionChanged.connect(self._show_chosen)
+        header = table.horizontalHeader()
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        header.setHighlightSections(False)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        table.horizontalHeaderItem(_SIZE).setToolTip("Trained parameters, in millions")
+        for column, width in enumerate(_WIDTHS[1:], start=1):
+            table.setColumnWidth(column, width * GRID_PX)
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.setContentsMargins(2 * GRID_PX, GRID_PX, 2 * GRID_PX, GRID_PX)
+        top.setSpacing(GRID_PX)
+        top.addWidget(self._hint, 1)
+        top.addWidget(self.remove)
+        top.addWidget(self.add)
+        card = QWidget()
+        card.setProperty("class", "surface")
+        card.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        inside = QVBoxLayout(card)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.addWidget(self.card)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.addWidget(self.table)
+        self.splitter.addWidget(card)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setSizes([92 * GRID_PX, 68 * GRID_PX])
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(top)
+        column.addWidget(self.splitter, 1)
 
 
 def _range(values: Sequence[float]) -> str:
@@ -91,9 +185,8 @@ def _texts(info: CodecInfo) -> tuple[str, ...]:
     return (
         info.title,
         info.name,
-        info.kind,
         _bitrates(info),
-        _range([rate / 1000 for rate in info.sample_rates_hz]) or "any",
-        info.version,
-        info.description if info.available else f"Not available: {info.reason}",
+        _range([rate / 1000 for rate in info.sample_rates_hz]) or ("any" if info.available else "–"),
+        f"{info.parameters / 1e6:.2f} M" if info.parameters else "–",
+        origin(info),
     )

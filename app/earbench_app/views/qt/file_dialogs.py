@@ -26,6 +26,15 @@ def ask_audio_files(parent: QWidget, folder: str, done: Callable[[list[Path]], N
     dialog.open()
 
 
+def ask_checkpoints(parent: QWidget, folder: str, done: Callable[[list[Path]], None]) -> None:
+    """Let the user choose checkpoints."""
+    dialog = _dialog(parent, "Add checkpoints", folder)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+    dialog.setNameFilter("Checkpoints (*.safetensors);;All files (*)")
+    dialog.filesSelected.connect(lambda names: done([Path(name) for name in names]))
+    dialog.open()
+
+
 def ask_wav_path(parent: QWidget, suggestion: Path, done: Callable[[Path], None]) -> None:
     """Let the user choose where to write a WAV file."""
     dialog = _dialog(parent, "Export as WAV", str(suggestion.parent))

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from earbench_app.notifications import Level, Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from PySide6.QtGui import QShowEvent
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from earbench_app.views.qt.results_page import ResultsPage
     from earbench_app.views.qt.studies_page import StudiesPage
     from earbench_app.views.qt.study_wizard import StudyWizard
+    from earbench_codecs.base import CodecInfo
 
 
 class LazyPage(QWidget):
@@ -86,6 +87,7 @@ class ListeningTestPages:
         self._make_player, self._post = make_player, post
         self._demo: BuildJob | None = None
         self._wizards: list[StudyWizardPresenter] = []  # psygnal holds bound methods weakly
+        self._codecs: list[CodecInfo] = []
         self._studies_place = LazyPage(lambda: self.parts.studies_page)
         self._results_place = LazyPage(lambda: self.parts.results_page)
         window.add_page("Studies", self._studies_place)
@@ -113,6 +115,12 @@ class ListeningTestPages:
         studies.show_first()
         return Parts(studies_page, results_page, studies, results)
 
+    def show_codecs(self, codecs: Sequence[CodecInfo]) -> None:
+        """Offer these in wizards, also in those that are open."""
+        self._codecs = list(codecs)
+        for wizard in self._wizards:
+            wizard.offer(self._codecs)
+
     def make_test(self, request: TestRequest | None) -> StudyWizard:
         """Open the wizard, with what was chosen on the audition page."""
         from earbench_app.presenters.study_wizard import StudyWizardPresenter
@@ -120,11 +128,12 @@ class ListeningTestPages:
 
         form = StudyWizard(self._window)
         parent = Path(self._remembered.settings.last_folder or Path.home())
-        presenter = StudyWizardPresenter(form, parent, self._post)
+        presenter = StudyWizardPresenter(form, parent, self._post, self._codecs)
         presenter.created.connect(self.open_study)
         if request is not None:
             presenter.fill(request)
         self._wizards.append(presenter)
+        form.destroyed.connect(lambda: self._wizards.remove(presenter))
         form.show()
         return form
 

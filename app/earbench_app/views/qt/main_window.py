@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psygnal import Signal, SignalInstance
@@ -19,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from earbench_app.views.qt.device_chooser import DeviceChooser
+from earbench_app.views.qt.file_dialogs import ask_checkpoints
 from earbench_app.views.qt.notice_bar import NoticeBar
 from earbench_app.views.qt.shortcuts_overlay import Shortcuts, ShortcutsOverlay
 from earbench_app.views.qt.status_line import StatusLine
@@ -27,7 +29,7 @@ from earbench_app.views.qt.theme import GRID_PX
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
+    from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QResizeEvent
 
     from earbench_app.background.progress import WorkProgress
     from earbench_app.notifications import Notice
@@ -38,6 +40,7 @@ _TICK_MS = 250
 _GLOBAL_SHORTCUTS: Shortcuts = (
     ("Ctrl+1 … 9", "go to a page"),
     ("Ctrl+O", "open audio files"),
+    ("Ctrl+Shift+O", "add a checkpoint"),
     ("F11", "full screen"),
     ("Ctrl+Q", "quit"),
     ("?", "this overlay"),
@@ -54,6 +57,7 @@ class MainWindow(QMainWindow):
     painted = Signal()
     closed = Signal()
     page_changed = Signal(str)
+    paths_given = Signal(list)
     ticked = Signal()
 
     def __init__(self) -> None:
@@ -61,7 +65,9 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("Earbench")
         self.setObjectName("main_window")
         self.resize(QSize(160 * GRID_PX, 100 * GRID_PX))
+        self.setAcceptDrops(True)
         self._was_painted = False
+        self._checkpoint_folder = ""  # where the dialog starts
         self._titles: list[str] = []
         self._shortcuts: dict[str, Shortcuts] = {}
         self._tabs = QTabBar()
@@ -134,6 +140,10 @@ class MainWindow(QMainWindow):
         index = self._tabs.currentIndex()
         return self._titles[index] if index >= 0 else ""
 
+    def ask_checkpoints(self) -> None:
+        """Let the user choose checkpoints."""
+        ask_checkpoints(self, self._checkpoint_folder, self._checkpoints_chosen)
+
     def show_shortcuts(self) -> None:
         """Open the overlay with the shortcuts of this page and of the window."""
         groups = [(self.page, self._shortcuts.get(self.page, ())), ("Everywhere", _GLOBAL_SHORTCUTS)]
@@ -146,6 +156,17 @@ class MainWindow(QMainWindow):
     def restore_geometry_text(self, text: str) -> None:
         """Take size and place from the settings; nonsense is ignored by Qt."""
         self.restoreGeometry(QByteArray.fromBase64(text.encode("ascii", "ignore")))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Welcome files and folders, on whatever page."""
+        if dropped_paths(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Take files and folders."""
+        if paths := dropped_paths(event):
+            event.acceptProposedAction()
+            self.paths_given.emit(paths)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Tell, after the first time, that the window is there."""
@@ -190,8 +211,13 @@ class MainWindow(QMainWindow):
         help_keys = QShortcut(self)
         help_keys.setKeys([QKeySequence("?"), QKeySequence("Shift+?")])  # as the platform reports it
         help_keys.activated.connect(self.show_shortcuts)
+        QShortcut(QKeySequence("Ctrl+Shift+O"), self).activated.connect(self.ask_checkpoints)
         QShortcut(QKeySequence("Ctrl+Q"), self).activated.connect(self.close)
         QShortcut(QKeySequence("F11"), self).activated.connect(self._toggle_full_screen)
+
+    def _checkpoints_chosen(self, paths: list[Path]) -> None:
+        self._checkpoint_folder = str(paths[0].parent)
+        self.paths_given.emit(paths)
 
     def _toggle_full_screen(self) -> None:
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
@@ -201,6 +227,11 @@ class MainWindow(QMainWindow):
         if page := self._stack.widget(index):
             page.setFocus()
         self.page_changed.emit(self._titles[index])
+
+
+def dropped_paths(event: QDropEvent) -> list[Path]:
+    """Return the files and folders that are dragged or dropped."""
+    return [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
 
 
 def state_text(splitter: QSplitter) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
@@ -21,12 +20,12 @@ from PySide6.QtWidgets import (
 
 from earbench_app.audition.workspace import State
 from earbench_app.views.protocols import Heard, VersionRow
+from earbench_app.views.qt.figure_texts import figure_texts, rate_tip
 from earbench_app.views.qt.theme import GRID_PX, number_font, theme, version_pen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from earbench_app.audition.cache import Figures
     from earbench_app.views.analysis_protocols import MetricColumn
     from earbench_codecs.metrics.measurement import Measurement
 
@@ -35,7 +34,11 @@ Index = QModelIndex | QPersistentModelIndex
 _COLUMNS = (
     ("key", "Key that chooses it"),
     ("version", "Codec and setting"),
-    ("kbps", "Measured: bytes of the bitstream × 8 / duration / 1000"),
+    (
+        "kbps",
+        "Measured: bytes of the bitstream × 8 / duration / 1000\n"
+        "est: what a neural codec's own model estimates, before the bytes are made",
+    ),
     ("bytes", "Of the bitstream"),
     (
         "enc ×",
@@ -48,8 +51,9 @@ _COLUMNS = (
     ("SDR dB", "Signal-to-distortion ratio 10 log₁₀(|s|² / |ŝ − s|²) over the whole clip, all channels"),
     ("", "State, and what was done on the way"),
 )
-_KEY, _VERSION, _STATE = 0, 1, len(_COLUMNS) - 1
+_KEY, _VERSION, _KBPS, _STATE = 0, 1, 2, len(_COLUMNS) - 1
 _WIDTHS = 5, 28, 8, 9, 8, 8, 9  # in grid units; what is left is the state's
+_ESTIMATE_WIDTH = 16  # of the column of rates, where one has an estimate beside it
 _SWATCH_PX = 28
 _HEARD = Qt.ItemDataRole.UserRole
 
@@ -150,6 +154,8 @@ class VersionModel(QAbstractTableModel):
         return "–" if figure.value is None else f"{figure.value:.{decimals}f}".replace("-", "−")
 
     def _figure_tip(self, row: VersionRow | None, column: int) -> str:
+        if column == _KBPS and row is not None and row.figures is not None:
+            return rate_tip(row.figures)
         if column < len(_COLUMNS):
             return ""
         figure = self._figure(row, column)
@@ -168,7 +174,7 @@ class VersionModel(QAbstractTableModel):
             return row.title
         if column == _STATE:
             return self._state(row)
-        return "" if row.figures is None else _figure_texts(row.figures)[column - 2]
+        return "" if row.figures is None else figure_texts(row.figures)[column - 2]
 
     def _state(self, row: VersionRow) -> str:
         if row.id == self._heard.version_id and self._heard.difference:
@@ -230,6 +236,7 @@ class VersionTable(QTableView):
         """Fill the table; the selection is kept."""
         selected = self.selected_ids()
         self._rows.show_rows(rows, original)
+        self._fit_rates()
         for index, row in enumerate(rows, start=1):
             if row.id in selected:
                 self.selectRow(index)
@@ -237,6 +244,7 @@ class VersionTable(QTableView):
     def show_row(self, row: VersionRow) -> None:
         """Change one row in place."""
         self._rows.show_row(row)
+        self._fit_rates()
 
     def show_heard(self, heard: Heard, waiting_for: int | None) -> None:
         """Mark what sounds."""
@@ -268,6 +276,13 @@ class VersionTable(QTableView):
         """Return the ids of the selected versions, in the order of the table."""
         indexes = sorted(self.selectionModel().selectedRows(), key=lambda index: index.row())
         return [row.id for row in map(self._rows.row, indexes) if row is not None]
+
+    def _fit_rates(self) -> None:
+        """Make room for an estimate as soon as there is one."""
+        width = _ESTIMATE_WIDTH * GRID_PX
+        figures = (row.figures for row in self._rows.rows)
+        if self.columnWidth(_KBPS) < width and any(f and f.entropy_kbps is not None for f in figures):
+            self.setColumnWidth(_KBPS, width)
 
     def _set_up_headers(self) -> None:
         self.verticalHeader().hide()
@@ -361,18 +376,3 @@ def _alignment(column: int) -> Qt.AlignmentFlag:
     if column == _KEY:
         return Qt.AlignmentFlag.AlignCenter
     return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-
-
-def _figure_texts(figures: Figures) -> tuple[str, ...]:
-    sdr = "∞" if math.isinf(figures.sdr_db) and figures.sdr_db > 0 else f"{figures.sdr_db:.1f}"
-    return (
-        f"{figures.bitrate_kbps:.1f}",
-        f"{figures.n_bytes:,}".replace(",", "\u202f"),
-        _rtf_text(figures.encode_rtf),
-        _rtf_text(figures.decode_rtf),
-        sdr.replace("-", "−").replace("−inf", "−∞"),
-    )
-
-
-def _rtf_text(rtf: float) -> str:
-    return f"{rtf:.3f}" if rtf < 10 else f"{rtf:.0f}"

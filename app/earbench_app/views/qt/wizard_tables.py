@@ -150,11 +150,15 @@ class ConditionEditor(QWidget):
         _arrange(self, self._list, self._codec, self._rate, add, remove)
 
     def show_codecs(self, codecs: Sequence[CodecInfo]) -> None:
-        """Offer the codecs that work here."""
+        """Offer the codecs that work here; the one chosen stays chosen."""
+        chosen = self._codec.currentData(Qt.ItemDataRole.UserRole)
         self._infos = {info.name: info for info in codecs if info.available}
         self._codec.clear()
         for info in self._infos.values():
-            self._codec.addItem(info.title, info.name)
+            self._codec.addItem(info.name if info.kind == "neural" else info.title, info.name)
+            self._codec.setItemData(self._codec.count() - 1, info.title, Qt.ItemDataRole.ToolTipRole)
+        if chosen in self._infos:
+            self._codec.setCurrentIndex(list(self._infos).index(chosen))
 
     def show_conditions(self, conditions: Sequence[PlannedCondition]) -> None:
         """Fill the list."""
