@@ -99,7 +99,7 @@ def _changed(info: CheckpointInfo, changes: dict[str, Any]) -> CheckpointInfo:
     if not changes:
         return info
     try:
-        return with_card(info, **changes)
+        return with_card(info, **({"recipe_name": info.recipe_name or info.name} | changes))
     except ValidationError as error:
         first = error.errors()[0]
         option = f"--{first['loc'][0]}" if first["loc"] else "--name"

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 EQUAL_RATE = 0.05
 """Rates that differ by more than this share are not called equal."""
 _DEFINITIONS = {
-    "sdr_db": "SDR is 10 log10(|s|² / |s′ − s|²) of the waveform, the mean of the excerpts' decibels.",
+    "sdr_db": "SDR is 10 log10(|s|² / |s′ − s|²), the mean of the excerpts' decibels; codecs that "
+    "do not keep the waveform, such as AMR-WB, sound better than it says.",
     "nmr_db": "NMR is the noise-to-mask ratio by ISO 11172-3 model 1: lower is better.",
 }
 
@@ -159,8 +160,8 @@ def _measured(info: CheckpointInfo, comparison: Comparison) -> list[str]:
     ]
     if others:
         sections += [
-            "The others run at the setting whose measured rate is nearest. Differences, excerpt by excerpt, "
-            f"{info.name} less the other:",
+            "The others run in their default mode, at the setting whose measured rate is nearest. "
+            f"Differences, excerpt by excerpt, {info.name} less the other:",
             _table(
                 ["codec", *map(_heading, comparison.metrics)],
                 [[c.title, *(_text(c.advantage.get(m), "+") for m in comparison.metrics)] for c in others],

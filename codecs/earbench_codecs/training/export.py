@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -25,11 +28,13 @@ from earbench_codecs.training.run_folder import load_snapshot
 from earbench_codecs.training.validation import chosen_metrics
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from earbench_codecs.neural.checkpoint_info import Comparison
     from earbench_codecs.neural.coder import Coder
     from earbench_codecs.training.loop import Setup
+    from earbench_codecs.training.run_folder import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ def export(setup: Setup, name: str) -> Exported | None:
         facts,
         kbps=offered_kbps(measured, facts.kbps),
         step=int(best.facts["step"]),
-        trained_s=best.facts.get("trained_s", 0.0),  # older runs did not count
+        trained_s=_trained_s(setup, best),
         measured=measured,
         comparison=comparison,
     )
@@ -113,6 +118,28 @@ def _machine(setup: Setup) -> str:
     on_gpu = setup.device.type == "cuda"
     gpus = [torch.cuda.get_device_name(setup.device)] * setup.processes.count if on_gpu else []
     return machine_line(torch.get_num_threads(), gpus)
+
+
+def _trained_s(setup: Setup, best: Snapshot) -> float:
+    counted = float(best.facts.get("trained_s", math.nan))
+    if math.isfinite(counted):
+        return counted
+    events = [json.loads(line) for line in setup.folder.events.read_text(encoding="utf-8").splitlines()]
+    return seconds_by_events(events, best.facts["step"])
+
+
+def seconds_by_events(events: Sequence[dict[str, Any]], step: int) -> float:
+    """Return the seconds a run took to a step by what it told, for runs that did not count them.
+
+    What was trained after the checkpoint that a session was taken up from is left out.
+    """
+    starts = [i for i, event in enumerate(events) if event["event"] == "started"]
+    total = 0.0
+    for start, end in pairwise([*starts, len(events)]):
+        goes_on_at = events[end]["step"] if end < len(events) else step
+        times = [e["time"] for e in events[start:end] if e.get("step", math.inf) <= min(step, goes_on_at)]
+        total += max(times, default=events[start]["time"]) - events[start]["time"]
+    return total
 
 
 def _codec_name(name: str) -> str:

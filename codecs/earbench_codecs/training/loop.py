@@ -203,7 +203,7 @@ class Trainer:
         if self._rate is not None:
             self._rate.load(facts)
         self.step = facts["step"]
-        self._trained_before_s = facts.get("trained_s", 0.0)  # older runs did not count
+        self._trained_before_s = facts.get("trained_s", math.nan)  # older runs did not count
         self.best = (facts["best"][0], facts["best"][1]) if facts["best"] else None
 
     @property

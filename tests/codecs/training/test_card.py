@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from earbench_codecs.errors import CheckpointError
 from earbench_codecs.neural.checkpoint_info import CheckpointInfo, ComparedCodec, Comparison, Figure
 from earbench_codecs.training.card import card_text, machine_line, recipe_toml, with_card
+from earbench_codecs.training.export import seconds_by_events
 from earbench_codecs.training.loop import Limits
 from earbench_codecs.training.recipe import parse_recipe, read_recipe, recipe_names
 from earbench_codecs.training.run import train
@@ -152,6 +153,26 @@ def test_the_machine_is_named():
     assert machine_line(2, ["H100", "H100"]).endswith("2 threads used; H100, H100")
     assert machine_line(1).endswith("1 thread used; no GPU")
     assert machine_line(1).split(",")[0]
+
+
+def test_an_older_runs_time_is_that_of_its_events():
+    """Stopped at step 9, taken up at 6: 3 s to step 6, then 5 s to step 8; what came after is not in it."""
+    told = [
+        ("decoding", 100, None),
+        ("started", 200, 0),
+        ("progress", 201, 3),
+        ("checkpoint", 203, 6),
+        ("progress", 207, 9),
+        ("started", 1000, 6),
+        ("progress", 1005, 8),
+        ("progress", 1009, 12),
+    ]
+    events = [
+        {"event": kind, "time": at} | ({"step": step} if step is not None else {}) for kind, at, step in told
+    ]
+    assert seconds_by_events(events, 8) == 8
+    assert seconds_by_events(events, 12) == 12
+    assert seconds_by_events(events, 5) == 1
 
 
 def test_the_time_of_training_adds_up_over_a_resume(job_of, tmp_path):
