@@ -11,6 +11,7 @@ Every event has `event`, `time` (seconds since 1970) and what its kind adds:
 - `validation`: `step`, `epoch`, `kbps` of hard codes and how it was measured, `rate_measure` (`static`:
   entropy over random training windows; `context`: held-out excerpts by the context model; null where
   nothing is quantised), `target_kbps`, `tau` (of the epoch that ends), `metrics` by name;
+- `notice`: a `message` on something the recipe asks for that cannot be had, and what is done instead;
 - `checkpoint`: `step`, `kind` (last or best), `path`;
 - `exported`: `path` of the checkpoint that codes files, its codec's `name` and `kbps`, and what was
   `measured` of real bitstreams; when the run ends, but not at a signal;

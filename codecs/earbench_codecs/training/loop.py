@@ -132,7 +132,7 @@ class Trainer:
             recipe.data.seed,
             lambda recording: divisor(config, recording),
         )
-        self._stepper = Stepper(recipe, coder, setup.device, setup.processes)
+        self._stepper = Stepper(recipe, coder, setup.device, setup.processes, self._notice)
         decay = recipe.optimiser.ema_decay
         self._average = RunningAverage(coder, decay) if decay is not None else None
         self._rate = RateControl(recipe.rate) if recipe.rate is not None else None
@@ -210,6 +210,9 @@ class Trainer:
     def trained_s(self) -> float:
         """Seconds of training and validation so far, those before a resume included."""
         return self._trained_before_s + time.monotonic() - self._began_s
+
+    def _notice(self, message: str) -> None:
+        self._setup.emit("notice", message=message)
 
     def _batch(self, step: int) -> Tensor:
         processes = self._setup.processes

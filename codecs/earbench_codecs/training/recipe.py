@@ -192,6 +192,8 @@ class OptimiserTable(_Table):
     precision : {"float32", "tf32", "bfloat16"}
         Of the networks on CUDA: TF32 products, or bfloat16 by autocast. Losses are always float32, and so
         is everything on a CPU.
+    compile : bool
+        Use `torch.compile` on CUDA: the first step of each stage then takes a minute, later ones less time.
     """
 
     kind: Literal["adam", "adamw"] = "adam"
@@ -203,6 +205,7 @@ class OptimiserTable(_Table):
     clip_norm: Positive | None = None
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    compile: bool = False
 
 
 class RateTable(_Table):

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from earbench_codecs.training.compilation import CompilerError, compiled
 from earbench_codecs.training.errors import DivergedError, TrainingError
 from earbench_codecs.training.losses import Objective
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from earbench_codecs.neural.coder import Coder, CoderOutput
@@ -52,9 +55,18 @@ class Stepper:
     coder : Coder
     device : torch.device
     processes : Processes
+    notice : callable
+        Is told what the recipe asks for and cannot be had.
     """
 
-    def __init__(self, recipe: Recipe, coder: Coder, device: torch.device, processes: Processes) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        coder: Coder,
+        device: torch.device,
+        processes: Processes,
+        notice: Callable[[str], None] = lambda _message: None,
+    ) -> None:
         self._recipe = recipe
         self._coder = coder
         self._device = device
@@ -62,6 +74,8 @@ class Stepper:
         config = coder.config
         self.objective = Objective(recipe.objective, config.framing.length, config.sample_rate_hz).to(device)
         self.optimiser = _optimiser(recipe, coder)
+        self._notice = notice
+        self._forward = compiled(coder, device, notice) if recipe.optimiser.compile else coder
         self.sums = Sums()
         self.quantises = False
 
@@ -76,18 +90,16 @@ class Stepper:
         TrainingError
             The GPU's memory is full.
         """
-        torch.manual_seed(_seed(self._recipe.data.seed, number, self._processes.rank))
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate
         try:
-            loss = self._loss(frames, number, tau)
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            terms = self._gradients(frames, number, tau)
         except torch.OutOfMemoryError as error:
             raise TrainingError(
                 f"the memory of {self._device} is full at a batch of {self._recipe.optimiser.batch} windows; "
                 "lower optimiser.batch or the model's size, and go on with --resume"
             ) from error
+        self.sums.add(terms)
         stop = self._processes.average_gradients(self._coder.parameters(), stop)
         if self._recipe.optimiser.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self._coder.parameters(), self._recipe.optimiser.clip_norm)
@@ -112,16 +124,32 @@ class Stepper:
             )
         return means
 
-    def _loss(self, frames: Tensor, number: int, tau: float) -> Tensor:
+    def _gradients(self, frames: Tensor, number: int, tau: float) -> dict[str, Tensor]:
+        """Put gradients into the parameters; return the losses. If compiling fails, do without for good."""
+        torch.manual_seed(_seed(self._recipe.data.seed, number, self._processes.rank))
+        self.optimiser.zero_grad(set_to_none=True)
+        try:
+            terms = self._losses(frames, number, tau)
+            terms["loss"].backward()  # type: ignore[no-untyped-call]
+        except CompilerError as error:
+            if self._forward is self._coder:
+                raise
+            reason = " ".join(str(error).split("\n\n")[0].split())
+            self._notice(f"torch.compile failed, the run goes on without it: {reason}")
+            self._forward = self._coder
+            return self._gradients(frames, number, tau)
+        return terms
+
+    def _losses(self, frames: Tensor, number: int, tau: float) -> dict[str, Tensor]:
+        """Return the losses by term, and ``loss``, their weighted sum."""
         bfloat16 = self._recipe.optimiser.precision == "bfloat16" and self._device.type == "cuda"
         with torch.autocast(self._device.type, torch.bfloat16, enabled=bfloat16):
-            output = self._coder(frames)
+            output = self._forward(frames)
         self.quantises = output.rate_bits.requires_grad or float(output.rate_bits) > 0
         terms = self._terms(frames, output)
         weights = self._weights(number, tau)
         loss = torch.stack([weights[name] * term for name, term in terms.items() if name in weights]).sum()
-        self.sums.add({**terms, "loss": loss})
-        return loss
+        return {**terms, "loss": loss}
 
     def _terms(self, frames: Tensor, output: CoderOutput) -> dict[str, Tensor]:
         streams, positions = self._coder.code_shape
