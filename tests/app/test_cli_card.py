@@ -18,7 +18,7 @@ RECIPE = """
 title = "A test"
 note = "Good for nothing but tests."
 [model]
-size = "kankanahalli-small"
+size = "kankanahalli"
 options = { channels = 4, kernel = 5, dilations = [1], n_bins = 8 }
 [data]
 validation_share = 0.5

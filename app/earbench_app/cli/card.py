@@ -53,19 +53,16 @@ def card(
     Each of these runs at the setting whose measured rate is nearest to the checkpoint's own.
     """
     from earbench_codecs.neural.checkpoint_info import read_info, rewrite
-    from earbench_codecs.training.card import recipe_toml
 
     info = read_info(checkpoint)
     if recipe is not None:
+        from earbench_codecs.training.card import recipe_toml
+
         recipe.write_text(recipe_toml(info), encoding="utf-8")
         return
     if data is None and (excerpts or metric):
         raise typer.BadParameter("is needed to measure anything", param_hint="--data")
-    if save and out is not None:
-        raise typer.BadParameter("give --save or --out, not both", param_hint="--out")
-    target = checkpoint if save else out
-    if target is not None and not os.access(target.absolute().parent, os.W_OK):
-        raise typer.BadParameter(f"{target.absolute().parent}: cannot be written", param_hint="--out")
+    target = _target(checkpoint, save, out)
     changes = _changes(name, sources, info)
     if data is not None:
         wish = _Wish(checkpoint, data, excerpts, seconds, checked_metrics(metric) if metric else None)
@@ -84,6 +81,16 @@ class _Wish:
     excerpts: int | None
     seconds: float
     metrics: list[str] | None
+
+
+def _target(checkpoint: Path, save: bool, out: Path | None) -> Path | None:
+    """Return what to write, if anything; a folder that cannot be written fails now, not after minutes."""
+    if save and out is not None:
+        raise typer.BadParameter("give --save or --out, not both", param_hint="--out")
+    target = checkpoint if save else out
+    if target is not None and not os.access(target.absolute().parent, os.W_OK):
+        raise typer.BadParameter(f"{target.absolute().parent}: cannot be written", param_hint="--out")
+    return target
 
 
 def _changes(name: str | None, sources: str | None, info: CheckpointInfo) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from earbench_codecs.errors import CheckpointError
 from earbench_codecs.metrics.registry import METRICS
 from earbench_codecs.neural.checkpoint_info import CheckpointInfo
-from earbench_codecs.neural.codec import ARCHITECTURES
+from earbench_codecs.neural.zoo import ARCHITECTURES
 from earbench_codecs.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -254,9 +254,10 @@ def _commands(info: CheckpointInfo) -> list[str]:
         f"earbench train {name}.toml --data DATA --run runs/{name}",
         f"earbench card runs/{name}/checkpoint.safetensors --data DATA --save --name {info.name}",
     ]
+    coder = ARCHITECTURES.get(info.architecture)
+    is_own = coder is None or not coder.__module__.startswith("earbench_codecs.")
     own = f" Its network, `{info.architecture}`, is a file in `$EARBENCH_HOME/coders`."
     return [
         "```\n" + "\n".join(lines) + "\n```",
-        "`DATA` is the folder of the corpus above; the hash tells whether it is."
-        + own * (info.architecture not in ARCHITECTURES),
+        "`DATA` is the folder of the corpus above; the hash tells whether it is." + own * is_own,
     ]

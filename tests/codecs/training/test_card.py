@@ -28,7 +28,7 @@ def info_of(recipe, **changes):
         "kbps": 9.1,
         "step": 5_000,
         "recipe": recipe.model_dump(mode="json"),
-        "recipe_name": "kankanahalli-small-9",
+        "recipe_name": "kankanahalli-9",
         "corpus": {"sha256": "ab12", "training_s": 600.0, "validation_s": 60.0, "training_files": 1234},
     }
     return CheckpointInfo(**(given | changes))
@@ -36,7 +36,7 @@ def info_of(recipe, **changes):
 
 @pytest.fixture
 def recipe():
-    return read_recipe("kankanahalli-small-9")
+    return read_recipe("kankanahalli-9")
 
 
 def figure(mean, ci95=0.1, n=20):
@@ -89,8 +89,8 @@ def test_the_card_holds_the_facts(recipe):
         f"step 5,000 of {recipe.n_steps:,}",
         f"{heard:.2f} hours of sound heard, in 1.5 hours",
         "a fast one",
-        "earbench card a-coder.safetensors --recipe kankanahalli-small-9.toml",
-        "earbench train kankanahalli-small-9.toml --data DATA --run runs/kankanahalli-small-9",
+        "earbench card a-coder.safetensors --recipe kankanahalli-9.toml",
+        "earbench train kankanahalli-9.toml --data DATA --run runs/kankanahalli-9",
     ):
         assert said in text
     assert "EARBENCH_HOME" not in text
