@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -93,9 +95,17 @@ def test_training_leaves_a_card(capsys, checkpoint):
     assert "in 2 files" in out
     assert "not recorded" not in out
     assert info.trained_s > 0
-    assert info.comparison.n_excerpts == 1
+    assert (info.comparison.n_excerpts, info.comparison.codecs[0].codec) == (1, "tiny")
+    assert "1 excerpt of 1 recording, " in out
     code, out, _ = shell(capsys, checkpoint, "--json")
     assert json.loads(out) == info.model_dump(mode="json")
+
+
+def test_a_card_is_printed_without_torch(checkpoint):
+    """As it comes up in a moment then."""
+    program = "import sys; from earbench_app.cli.main import run; run(['card', sys.argv[1]]); "
+    program += "sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program, str(checkpoint)], check=True, stdout=subprocess.DEVNULL)
 
 
 def test_it_is_measured_beside_others_and_written(capsys, folder, checkpoint, tmp_path):

@@ -99,12 +99,12 @@ def _changes(name: str | None, sources: str | None, info: CheckpointInfo) -> dic
 
 
 def _changed(info: CheckpointInfo, changes: dict[str, Any]) -> CheckpointInfo:
+    if not changes:
+        return info
     from pydantic import ValidationError
 
     from earbench_codecs.training.card import with_card
 
-    if not changes:
-        return info
     try:
         return with_card(info, **({"recipe_name": info.recipe_name or info.name} | changes))
     except ValidationError as error:

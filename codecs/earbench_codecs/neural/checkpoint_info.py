@@ -63,7 +63,7 @@ class ComparedCodec(_Table):
     Parameters
     ----------
     codec, title, version, setting : str
-        The setting as tables show it; empty for the checkpoint itself.
+        As they were when it was measured; the setting as tables show it, empty for the checkpoint itself.
     figures : dict
         ``kbps`` (bytes of the bitstream over seconds), ``file_kbps`` (bytes of the whole `.ebc` file),
         ``entropy_kbps`` where the codec has an estimate, and metrics by name.

@@ -100,7 +100,7 @@ def recipe_toml(info: CheckpointInfo) -> str:
 
 def machine_line(n_threads: int, gpus: Sequence[str] = ()) -> str:
     """Return a machine in words: processor, cores, threads used, GPUs by name."""
-    cores = f"{os.cpu_count()} cores, {n_threads} thread{'s' * (n_threads != 1)} used"
+    cores = f"{_count(os.cpu_count() or 1, 'core')}, {_count(n_threads, 'thread')} used"
     return "; ".join([f"{_processor()}, {cores}", ", ".join(gpus) or "no GPU"])
 
 
@@ -134,11 +134,17 @@ def _facts(info: CheckpointInfo, recipe: Recipe) -> list[str]:
 
 def _amount(corpus: dict[str, Any], part: str) -> str:
     n_files = corpus.get(f"{part}_files")
-    files = f" in {n_files:,} files" if n_files is not None else ""
+    files = f" in {_count(n_files, 'file')}" if n_files is not None else ""
     return f"{corpus.get(f'{part}_s', 0.0) / 60:.1f} minutes{files}"
 
 
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'s' * (n != 1)}"
+
+
 def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} seconds"
     return f"{seconds / 60:.1f} minutes" if seconds < 3600 else f"{seconds / 3600:.1f} hours"
 
 
@@ -148,7 +154,7 @@ def _measured(info: CheckpointInfo, comparison: Comparison) -> list[str]:
     definitions = [text for name, text in _DEFINITIONS.items() if name in comparison.metrics]
     entropy = own.figures.get("entropy_kbps")
     sections = [
-        f"{comparison.n_excerpts} excerpts of {comparison.n_recordings} recordings, "
+        f"{_count(comparison.n_excerpts, 'excerpt')} of {_count(comparison.n_recordings, 'recording')}, "
         f"{comparison.seconds / 60:.1f} minutes, {scope}. Mean over excerpts ± 95 % confidence (t). "
         + "Rates are of real bytes: kbps of the bitstream, and of the whole `.ebc` file. "
         + " ".join(definitions),

@@ -65,8 +65,9 @@ def export(setup: Setup, name: str) -> Exported | None:
     coder.eval().requires_grad_(False)
     segments = table_segments(coder, setup.corpus, setup.training, setup.recipe.data.seed)
     tables = entropy_tables(coder, segments)
-    comparison = measure_files(setup, tables)
-    measured, facts = measured_means(comparison), _info(setup, name)
+    facts = _info(setup, name)
+    comparison = measure_files(setup, tables, facts)
+    measured = measured_means(comparison)
     info = with_card(
         facts,
         kbps=offered_kbps(measured, facts.kbps),
@@ -79,10 +80,9 @@ def export(setup: Setup, name: str) -> Exported | None:
     return Exported(setup.folder.checkpoint, info)
 
 
-def measure_files(setup: Setup, tables: EntropyTables) -> Comparison:
+def measure_files(setup: Setup, tables: EntropyTables, info: CheckpointInfo) -> Comparison:
     """Code held-out excerpts to real bytes and back, as many as validation takes."""
     corpus, validation = setup.corpus, setup.recipe.validation
-    info = _info(setup, "measured")
     codec = NeuralCodec(info, "", lambda: Checkpoint(info, setup.coder, tables, ""))
     held_out = held_out_of(corpus, setup.validation, validation.seconds, validation.excerpts)
     return compare(codec, held_out, chosen_metrics(validation, corpus.sample_rate_hz), setup.worker)
