@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from safetensors.torch import save as save_tensors
 from earbench_codecs.errors import CheckpointError, SettingError
 from earbench_codecs.files import write_atomically
 from earbench_codecs.neural.checkpoint_info import META, read_info
-from earbench_codecs.neural.context_model import N_CONTEXTS, ContextModel, context_table
+from earbench_codecs.neural.context_model import ContextModel, ContextTables, context_tables
 from earbench_codecs.neural.entropy_coding import FREQUENCY_BITS, StaticModel, frequencies
 from earbench_codecs.neural.zoo import build_from_json
 
@@ -24,28 +24,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from earbench_codecs.neural.checkpoint_info import CheckpointInfo
     from earbench_codecs.neural.coder import Coder
     from earbench_codecs.neural.entropy_coding import EntropyModel, Integers
 
-_CODER, _STATIC, _CONTEXTS = "coder/", "entropy/static", "entropy/contexts"
+_CODER, _STATIC, _CONTEXT = "coder/", "entropy/static", "entropy/context/"
+_KINDS = {"frequencies": np.uint16, "weights": np.int32, "parts": np.uint8}
+"""How arrays of the context model are stored; frequencies are below 2^16, as every other symbol has one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EntropyTables:
-    """Frequencies of symbols, integers that sum to 2^16.
+    """What codes are coded with.
 
     Parameters
     ----------
     static : ndarray of int64, shape [S, K]
-    contexts : ndarray of int64, shape [S, N_CONTEXTS, K], optional
+        Frequencies of symbols, integers that sum to 2^16.
+    contexts : ContextTables, optional
         Of the context model; a coder without has the static table alone.
     """
 
     static: Integers
-    contexts: Integers | None = None
+    contexts: ContextTables | None = None
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -87,7 +91,7 @@ def entropy_tables(coder: Coder, segments: Iterable[Tensor]) -> EntropyTables:
     clips = [_symbols(coder, frames) for frames in segments]
     by_stream = np.concatenate(clips).swapaxes(0, 1).reshape(streams, -1)
     static = frequencies(np.stack([np.bincount(stream, minlength=n_symbols) for stream in by_stream]))
-    return EntropyTables(static, context_table(static, clips))
+    return EntropyTables(static, context_tables(static, clips))
 
 
 def checkpoint_bytes(
@@ -101,9 +105,10 @@ def checkpoint_bytes(
         Keep parameters in 16 bits; they are coded with in 32 again.
     """
     tensors = {_CODER + name: _stored(tensor, half) for name, tensor in coder.state_dict().items()}
-    tensors[_STATIC] = _table_tensor(tables.static)
+    tensors[_STATIC] = torch.from_numpy(tables.static.astype(np.uint16))
     if tables.contexts is not None:
-        tensors[_CONTEXTS] = _table_tensor(tables.contexts)
+        for name, kind in _KINDS.items():
+            tensors[_CONTEXT + name] = torch.from_numpy(getattr(tables.contexts, name).astype(kind))
     return save_tensors(tensors, {META: info.model_dump_json()})
 
 
@@ -142,7 +147,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except (OSError, SafetensorError, SettingError, RuntimeError) as error:
         raise CheckpointError(path, f"it cannot be used: {error}") from error
     coder.eval().requires_grad_(False)
-    return Checkpoint(info, coder, _tables(path, tensors, coder), hashlib.sha256(data).hexdigest())
+    tables = _tables(path, tensors, coder, info.context_model)
+    return Checkpoint(info, coder, tables, hashlib.sha256(data).hexdigest())
 
 
 def program_versions() -> dict[str, str]:
@@ -161,23 +167,31 @@ def _stored(tensor: Tensor, half: bool) -> Tensor:
     return (tensor.half() if half and tensor.is_floating_point() else tensor).contiguous()
 
 
-def _table_tensor(table: Integers) -> Tensor:
-    """Return frequencies as 16 bits: each is below 2^16, as every other symbol has one."""
-    return torch.from_numpy(table.astype(np.uint16))
-
-
-def _tables(path: Path, tensors: Mapping[str, Tensor], coder: Coder) -> EntropyTables:
+def _tables(path: Path, tensors: Mapping[str, Tensor], coder: Coder, has_contexts: bool) -> EntropyTables:
     streams, n_symbols = coder.code_shape[0], coder.alphabet.n_symbols
-    static = _table(path, tensors, _STATIC, (streams, n_symbols))
-    if static is None:
-        raise CheckpointError(path, f"it lacks {_STATIC}; export it from its run again")
-    return EntropyTables(static, _table(path, tensors, _CONTEXTS, (streams, N_CONTEXTS, n_symbols)))
+    static = _array(path, tensors, _STATIC, (streams, n_symbols)).astype(np.int64)
+    _require_frequencies(path, _STATIC, static)
+    if coder.sends_raw_codes or not has_contexts:
+        return EntropyTables(static)
+    shapes = ContextTables.shapes(streams, n_symbols)
+    arrays = {name: _array(path, tensors, _CONTEXT + name, shape) for name, shape in shapes.items()}
+    contexts = ContextTables(arrays.pop("frequencies").astype(np.int64), **arrays)
+    _require_frequencies(path, _CONTEXT + "frequencies", contexts.frequencies)
+    if not contexts.usable:
+        raise CheckpointError(path, f"its tables {_CONTEXT} are damaged; copy it again")
+    return EntropyTables(static, contexts)
 
 
-def _table(path: Path, tensors: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> Integers | None:
+def _array(path: Path, tensors: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> NDArray[Any]:
     if name not in tensors:
-        return None
-    table: Integers = tensors[name].numpy().astype(np.int64)
-    if table.shape != shape or (table < 1).any() or (table.sum(-1) != 1 << FREQUENCY_BITS).any():
+        raise CheckpointError(path, f"it lacks {name}; export it from its run again")
+    array: NDArray[Any] = tensors[name].numpy()
+    kind = _KINDS.get(name.removeprefix(_CONTEXT), np.uint16)
+    if array.shape != shape or array.dtype != kind:
         raise CheckpointError(path, f"its table {name} is damaged; copy it again")
-    return table
+    return array
+
+
+def _require_frequencies(path: Path, name: str, table: Integers) -> None:
+    if (table < 1).any() or (table.sum(-1) != 1 << FREQUENCY_BITS).any():
+        raise CheckpointError(path, f"its table {name} is damaged; copy it again")

@@ -6,11 +6,13 @@ floor(c · (2^24 - K) / 2^16) + symbol; sums, quotient and products fit into 53 
 and nothing depends on the machine.
 
 A model says in which order symbols [F, S, P] of a segment are coded and with which frequencies; writer and
-reader walk through the same generator, so the reader cannot be asked for what it does not know yet.
+reader walk through the same generator, so the reader cannot be asked for what it does not know yet. Segments
+know nothing of each other, so that many, [N, F, S, P], are coded side by side: one step of numpy for all.
 """
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import constriction
@@ -19,7 +21,7 @@ import numpy as np
 from earbench_codecs.errors import BitstreamError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import EllipsisType
 
     from numpy.typing import NDArray
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from earbench_codecs.neural.coder import Alphabet
 
     Integers = NDArray[np.int64]
+    Tables = NDArray[np.float64]
     Place = tuple[int | slice | EllipsisType, ...]
 
 FREQUENCY_BITS = 16
@@ -40,8 +43,8 @@ _UNIFORM = constriction.stream.model.Uniform
 class EntropyModel(Protocol):
     """What symbols are coded with."""
 
-    def passes(self, symbols: Integers) -> Iterator[tuple[Place, Integers]]:
-        """Yield places in symbols [F, S, P] and their frequencies, one table [K] or one each [..., K].
+    def passes(self, symbols: Integers) -> Iterator[tuple[Place, Tables]]:
+        """Yield places in symbols [..., F, S, P] and their frequencies, one table [K] or one each [..., K].
 
         Between yields it may look at symbols of the places yielded so far, and at no others.
         """
@@ -72,11 +75,12 @@ class StaticModel:
     """
 
     def __init__(self, table: Integers) -> None:
-        self.table = table
+        self._tables = table.astype(np.float64)
 
-    def passes(self, symbols: Integers) -> Iterator[tuple[Place, Integers]]:
+    def passes(self, symbols: Integers) -> Iterator[tuple[Place, Tables]]:
         """Yield one stream after the other."""
-        for stream, table in enumerate(self.table):
+        del symbols  # what they are does not matter
+        for stream, table in enumerate(self._tables):
             yield np.s_[..., stream, :], table
 
 
@@ -89,28 +93,37 @@ class Coded(NamedTuple):
 
 def encode_codes(codes: Integers, alphabet: Alphabet, model: EntropyModel) -> Coded:
     """Write codes [F, S, P]."""
+    return encode_segments(codes[np.newaxis], alphabet, model)[0]
+
+
+def encode_segments(codes: Integers, alphabet: Alphabet, model: EntropyModel) -> list[Coded]:
+    """Write codes [N, F, S, P] of N segments; each is what `encode_codes` makes of it alone."""
     symbols = _symbols(codes, alphabet)
-    encoder = constriction.stream.queue.RangeEncoder()
-    bits = 0.0
+    encoders = [constriction.stream.queue.RangeEncoder() for _ in codes]
+    bits = np.zeros(len(codes))
     for place, tables in model.passes(symbols):
-        now = symbols[place].ravel().astype(np.int32)
-        if tables.ndim == 1:
-            encoder.encode(now, _CATEGORICAL(tables.astype(np.float64), perfect=False))
-        else:
-            encoder.encode(now, _CATEGORICAL(perfect=False), _rows(tables))
-        bits += _table_bits(symbols[place], tables)
+        now = symbols[place]
+        for encoder, values, own in zip(encoders, now.astype(np.int32), _each(tables, len(now)), strict=True):
+            encoder.encode(values.ravel(), *own)
+        bits += _table_bits(now, tables)
     if alphabet.escape:
-        bits += _encode_escaped(encoder, codes[symbols == alphabet.n_symbols - 1], alphabet)
-    return Coded(encoder.get_compressed().astype("<u4").tobytes(), bits)
+        escaped = symbols == alphabet.n_symbols - 1
+        bits += [
+            _encode_escaped(e, c[out], alphabet) for e, c, out in zip(encoders, codes, escaped, strict=True)
+        ]
+    return [
+        Coded(encoder.get_compressed().astype("<u4").tobytes(), float(own))
+        for encoder, own in zip(encoders, bits, strict=True)
+    ]
 
 
 def code_bits(codes: Integers, alphabet: Alphabet, model: EntropyModel) -> float:
-    """Return what codes [F, S, P], or [F, N, S, P] of N segments, cost, without writing them.
+    """Return what codes [N, F, S, P] of N segments cost, without writing them.
 
     The sum of the `bits` that `encode_codes` gives for each segment.
     """
     symbols = _symbols(codes, alphabet)
-    bits = sum(_table_bits(symbols[place], tables) for place, tables in model.passes(symbols))
+    bits = float(sum(_table_bits(symbols[place], tables).sum() for place, tables in model.passes(symbols)))
     if alphabet.escape:
         bits += _escaped_bits(_excess(codes[symbols == alphabet.n_symbols - 1], alphabet)[1])
     return bits
@@ -126,14 +139,31 @@ def decode_codes(
     BitstreamError
         The bytes are more, fewer or others than were written, as far as this can be told without a CRC.
     """
-    if len(data) % 4:
+    codes: Integers = decode_segments([data], shape, alphabet, model)[0]
+    return codes
+
+
+def decode_segments(
+    data: Sequence[bytes], shape: tuple[int, int, int], alphabet: Alphabet, model: EntropyModel
+) -> Integers:
+    """Read codes [N, F, S, P] of N segments of the shape [F, S, P] each.
+
+    Raises
+    ------
+    BitstreamError
+        As for `decode_codes`.
+    """
+    if any(len(segment) % 4 for segment in data):
         raise BitstreamError("a segment was cut: its codes are not whole words")
-    decoder = constriction.stream.queue.RangeDecoder(np.frombuffer(data, "<u4").astype(np.uint32))
+    decoders = [
+        constriction.stream.queue.RangeDecoder(np.frombuffer(segment, "<u4").astype(np.uint32))
+        for segment in data
+    ]
     try:
-        codes = _read(decoder, shape, alphabet, model)
+        codes = _read(decoders, shape, alphabet, model)
     except (ValueError, AssertionError) as error:  # constriction's word for words no encoder writes
         raise BitstreamError("a segment is damaged: its codes cannot be read") from error
-    if not decoder.maybe_exhausted():
+    if not all(decoder.maybe_exhausted() for decoder in decoders):
         raise BitstreamError("a segment is damaged: codes are left over")
     return codes
 
@@ -148,40 +178,44 @@ def _symbols(codes: Integers, alphabet: Alphabet) -> Integers:
 
 
 def _read(
-    decoder: constriction.stream.queue.RangeDecoder,
+    decoders: Sequence[constriction.stream.queue.RangeDecoder],
     shape: tuple[int, int, int],
     alphabet: Alphabet,
     model: EntropyModel,
 ) -> Integers:
-    symbols = np.zeros(shape, np.int64)
+    symbols = np.zeros((len(decoders), *shape), np.int64)
     for place, tables in model.passes(symbols):
         there = symbols[place]
-        if tables.ndim == 1:
-            model_now = _CATEGORICAL(tables.astype(np.float64), perfect=False)
-            found = decoder.decode(model_now, there.size)
-        else:
-            found = decoder.decode(_CATEGORICAL(perfect=False), _rows(tables))
-        symbols[place] = found.reshape(there.shape)
+        for decoder, values, own in zip(decoders, there, _each(tables, len(there)), strict=True):
+            found = decoder.decode(*own, values.size) if tables.ndim == 1 else decoder.decode(*own)
+            values[...] = found.reshape(values.shape)
     codes = symbols + alphabet.low
     if alphabet.escape:
         escaped = symbols == alphabet.n_symbols - 1
-        codes[escaped] = _decode_escaped(decoder, int(escaped.sum()), alphabet)
+        for decoder, own_codes, out in zip(decoders, codes, escaped, strict=True):
+            own_codes[out] = _decode_escaped(decoder, int(out.sum()), alphabet)
     return codes
 
 
-def _table_bits(symbols: Integers, tables: Integers) -> float:
-    """Return what symbols cost by one table [K], or by one each [..., K]."""
+def _each(tables: Tables, n: int) -> Iterator[tuple[object, ...]]:
+    """Yield what the range coder takes for each of n segments: a model, and its rows if it has several."""
+    if tables.ndim == 1:
+        yield from repeat((_CATEGORICAL(tables, perfect=False),), n)
+    else:
+        model, rows = _CATEGORICAL(perfect=False), tables.reshape(n, -1, tables.shape[-1])
+        yield from ((model, own) for own in rows)
+
+
+def _table_bits(symbols: Integers, tables: Tables) -> Tables:
+    """Return what symbols [N, ...] cost by one table [K], or by one each [N, ..., K], [N]."""
     shared = tables.ndim == 1
     own = tables[symbols] if shared else np.take_along_axis(tables, symbols[..., np.newaxis], -1)
-    return float((FREQUENCY_BITS - np.log2(own)).sum())
+    bits: Tables = (FREQUENCY_BITS - np.log2(own)).reshape(len(symbols), -1).sum(-1)
+    return bits
 
 
 def _escaped_bits(lengths: Integers) -> float:
     return float((1 + _LENGTH_BITS + lengths).sum())
-
-
-def _rows(tables: Integers) -> NDArray[np.float64]:
-    return np.ascontiguousarray(tables.reshape(-1, tables.shape[-1]), np.float64)
 
 
 def _excess(codes: Integers, alphabet: Alphabet) -> tuple[Integers, Integers, Integers]:

@@ -1,22 +1,24 @@
 """A signal as segments of bytes, each of which decodes by itself, and back.
 
 A segment is about a second of frames: the file's level in 16 bits, then the codes; so it is never empty.
-One segment after the other is in memory, however long the signal is. Frames overlap those of the next
-segment, so a lost one costs its own time and a fade.
+Frames overlap those of the next segment, so a lost one costs its own time and a fade. The codes of a few
+segments are coded side by side, however long the signal is; the network sees one segment at a time, so that
+what it makes of one does not depend on which others there are.
 """
 
 from __future__ import annotations
 
 import math
 import struct
+from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from earbench_codecs.errors import BitstreamError
-from earbench_codecs.neural.context_model import stacked
-from earbench_codecs.neural.entropy_coding import code_bits, decode_codes, encode_codes
+from earbench_codecs.neural.context_model import TOGETHER, stacked
+from earbench_codecs.neural.entropy_coding import code_bits, decode_segments, encode_segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,9 +59,10 @@ class SegmentCoder:
         """Yield the segments of a signal [T], with their estimates in bits."""
         number = _level_number(self._level(signal))
         head = _LEVEL.pack(number)
-        for codes in self._codes_of(signal, number):
-            coded = encode_codes(codes, self._coder.alphabet, self._model)
-            yield coded._replace(data=head + coded.data, bits=8 * len(head) + coded.bits)
+        for _, alike in groupby(self._codes_of(signal, number), len):
+            while some := list(islice(alike, TOGETHER)):
+                for coded in encode_segments(np.stack(some), self._coder.alphabet, self._model):
+                    yield coded._replace(data=head + coded.data, bits=8 * len(head) + coded.bits)
 
     def bits(self, signals: Sequence[Samples]) -> float:
         """Return the sum of the estimates in bits of the segments of signals, without writing them."""
@@ -76,12 +79,12 @@ class SegmentCoder:
         BitstreamError
             Segments are missing or left over, or one is damaged.
         """
-        places = self._places_of(segments, n_samples)
         overlap, hop = self._framing.overlap, self._framing.hop
         signal = np.zeros(self._framing.n_frames(n_samples) * hop + overlap, np.float32)
-        for (first, count), segment in zip(places, segments, strict=True):
-            if segment:
-                signal[first * hop : (first + count) * hop + overlap] += self._decoded(segment, count)
+        for first, level, codes in self._read(segments, n_samples):
+            frames = self._coder.decode(torch.from_numpy(codes).to(self._device)).squeeze(1)
+            samples = self._framing.overlap_add(frames) * level
+            signal[first * hop : (first + len(codes)) * hop + overlap] += samples.cpu().numpy()
         return signal[overlap : overlap + n_samples]
 
     def codes(self, segments: Sequence[bytes], n_samples: int) -> Iterator[Integers]:
@@ -92,9 +95,8 @@ class SegmentCoder:
         BitstreamError
             As for `decode`.
         """
-        for (_, count), segment in zip(self._places_of(segments, n_samples), segments, strict=True):
-            if segment:
-                yield self._read(segment, count)[1]
+        for _, _, codes in self._read(segments, n_samples):
+            yield codes
 
     @torch.inference_mode()
     def _codes_of(self, signal: Samples, level_number: int) -> Iterator[Integers]:
@@ -112,20 +114,17 @@ class SegmentCoder:
         samples[max(0, -start) : max(0, -start) + len(inside)] = inside
         return self._framing.cut(torch.from_numpy(samples))
 
-    def _decoded(self, segment: bytes, count: int) -> Samples:
-        """Return the samples of a segment's frames, overlapped and added."""
-        level, codes = self._read(segment, count)
-        frames = self._coder.decode(torch.from_numpy(codes).to(self._device)).squeeze(1)
-        samples: Samples = (self._framing.overlap_add(frames) * level).cpu().numpy()
-        return samples
-
-    def _read(self, segment: bytes, count: int) -> tuple[float, Integers]:
-        """Return the level and the codes of a segment's frames."""
-        if len(segment) < _LEVEL.size:
-            raise BitstreamError("a segment was cut: its level is missing")
-        level, data = _level(_LEVEL.unpack_from(segment)[0]), segment[_LEVEL.size :]
-        shape = (count, *self._coder.code_shape)
-        return level, decode_codes(data, shape, self._coder.alphabet, self._model)
+    def _read(self, segments: Sequence[bytes], n_samples: int) -> Iterator[tuple[int, float, Integers]]:
+        """Yield the first frame, the level and the codes of each segment that is not lost."""
+        places = self._places_of(segments, n_samples)
+        there = [(first, count, one) for (first, count), one in zip(places, segments, strict=True) if one]
+        for count, alike in groupby(there, lambda place: place[1]):
+            while some := list(islice(alike, TOGETHER)):
+                shape = (count, *self._coder.code_shape)
+                firsts, _, data = zip(*some, strict=True)
+                levels, coded = zip(*map(_split, data), strict=True)
+                codes = decode_segments(coded, shape, self._coder.alphabet, self._model)
+                yield from zip(firsts, levels, codes, strict=True)
 
     def _places_of(self, segments: Sequence[bytes], n_samples: int) -> list[tuple[int, int]]:
         places = list(self._places(n_samples))
@@ -146,6 +145,13 @@ class SegmentCoder:
         if config.level == "std":
             return _standard_deviation(signal) * config.crest
         return 1.0
+
+
+def _split(segment: bytes) -> tuple[float, bytes]:
+    """Return the level of a segment and the bytes of its codes."""
+    if len(segment) < _LEVEL.size:
+        raise BitstreamError("a segment was cut: its level is missing")
+    return _level(_LEVEL.unpack_from(segment)[0]), segment[_LEVEL.size :]
 
 
 def segment_frames(coder: Coder) -> int:

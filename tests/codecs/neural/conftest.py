@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 SMALL = {
-    "kankanahalli": ("kankanahalli-small", {"channels": 6, "dilations": [1]}),
-    "koishekenov": ("koishekenov-small", {"channels": 6, "n_blocks": 1}),
-    "pam-nac": ("pam-nac-small", {"channels": 6, "narrow": 4, "n_modules": 2}),
-    "resglu": ("resglu-small", {"channels": 6, "narrow": 4, "dilations": [1]}),
-    "vred": ("vred-small", {"hidden": 8, "n_latents": 16}),
+    "kankanahalli": ("kankanahalli", {"channels": 6, "dilations": [1]}),
+    "koishekenov": ("koishekenov", {"channels": 6, "n_blocks": 1}),
+    "pam-nac": ("pam-nac-32k", {"channels": 6, "narrow": 4, "n_modules": 2}),
+    "resglu": ("resglu", {"channels": 6, "narrow": 4, "dilations": [1]}),
+    "vred": ("vred", {"hidden": 8, "n_latents": 16}),
 }
 """Architecture → size and options."""
 

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 
 import pytest
 import torch
@@ -142,6 +143,26 @@ def test_tables_that_do_not_sum_up_are_refused(small_checkpoint, tmp_path):
     save_checkpoint(path, checkpoint.info, checkpoint.coder, checkpoint.tables)
     with pytest.raises(CheckpointError, match="entropy/static is damaged"):
         load_checkpoint(path)
+
+
+def test_the_context_model_is_stored_whole_or_refused(small_checkpoint, tmp_path):
+    checkpoint, path = load_checkpoint(small_checkpoint("koishekenov")), tmp_path / "c.safetensors"
+    contexts = checkpoint.tables.contexts
+
+    def saved(tables):
+        save_checkpoint(path, checkpoint.info, checkpoint.coder, tables)
+        return load_checkpoint(path).tables.contexts
+
+    again = saved(checkpoint.tables)
+    for name in ("frequencies", "weights", "parts"):
+        assert (getattr(again, name) == getattr(contexts, name)).all()
+    for name, wrong in (("weights", 10_000), ("parts", 95), ("frequencies", 0)):
+        array = getattr(contexts, name).copy()
+        array[..., -1] = wrong
+        with pytest.raises(CheckpointError, match=r"entropy/context/.* damaged"):
+            saved(replace(checkpoint.tables, contexts=replace(contexts, **{name: array})))
+    with pytest.raises(CheckpointError, match="lacks entropy/context/frequencies; export it"):
+        saved(replace(checkpoint.tables, contexts=None))
 
 
 def test_checkpoints_of_the_users_folder_are_codecs(small_checkpoint, tmp_path, monkeypatch):

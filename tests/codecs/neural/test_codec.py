@@ -17,6 +17,7 @@ from earbench_codecs.base import Setting
 from earbench_codecs.clip import AudioClip
 from earbench_codecs.container import ebc_bytes, encoded_from_bytes, write_ebc
 from earbench_codecs.errors import BitstreamError, CodecUnavailableError, SettingError
+from earbench_codecs.neural import segments
 from earbench_codecs.neural.codec import ARCHITECTURES, NeuralCodec, UntrainedCodec
 from earbench_codecs.neural.coder import Alphabet, Coder, CoderConfig
 from earbench_codecs.neural.entropy_coding import StaticModel, decode_codes, frequencies
@@ -130,36 +131,70 @@ import hashlib, sys
 from pathlib import Path
 import torch
 from earbench_codecs.container import read_ebc
-from earbench_codecs.neural.codec import NeuralCodec
 from earbench_codecs.neural import segments
-threads, checkpoint, *files = sys.argv[1:]
+from earbench_codecs.neural.codec import NeuralCodec
+threads, together, checkpoint, file = sys.argv[1:]
 torch.set_num_threads(int(threads))
-digest = hashlib.sha256()
-real = segments.decode_codes
-def spy(*arguments):
-    codes = real(*arguments)
+segments.TOGETHER = int(together)
+codec, encoded, digest = NeuralCodec.from_file(Path(checkpoint)), read_ebc(file), hashlib.sha256()
+for codes in codec.code_values(encoded):
     digest.update(codes.astype("<i8").tobytes())
-    return codes
-segments.decode_codes = spy
-for file in files:
-    NeuralCodec.from_file(Path(checkpoint)).decode(read_ebc(file))
 print(digest.hexdigest())
+print(hashlib.sha256(codec.decode(encoded).samples.tobytes()).hexdigest())
 """
 
 
-def test_another_process_reads_the_codes_that_were_written(small_checkpoint, signal_of, tmp_path):
-    path = small_checkpoint("pam-nac")
+@pytest.mark.parametrize(("architecture", "threads", "together"), [("pam-nac", 1, 2), ("koishekenov", 2, 3)])
+def test_another_process_reads_the_codes_that_were_written(
+    small_checkpoint, signal_of, tmp_path, architecture, threads, together
+):
+    """With another number of threads, and of segments side by side: the very integers of the encoder."""
+    path = small_checkpoint(architecture)
     codec = NeuralCodec.from_file(path)
-    clip, coder = clip_of(signal_of, codec, 1.7), load_checkpoint_of(codec).coder
+    clip, coder = clip_of(signal_of, codec, 4.7), load_checkpoint_of(codec).coder
     encoded = codec.encode(clip)
     write_ebc(tmp_path / "a.ebc", encoded)
     written, encode = [], coder.encode
     coder.encode = lambda frames: written.append(encode(frames)) or written[-1]
     assert codec.encode(clip) == encoded
     expected = hashlib.sha256(b"".join(codes.numpy().astype("<i8").tobytes() for codes in written))
-    command = [sys.executable, "-c", ELSEWHERE, "2", str(path), str(tmp_path / "a.ebc")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == expected.hexdigest()
+    command = [sys.executable, "-c", ELSEWHERE, str(threads), str(together), path, tmp_path / "a.ebc"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
+    codes, samples = done.stdout.split()
+    assert codes == expected.hexdigest()
+    if threads == torch.get_num_threads():
+        assert samples == hashlib.sha256(codec.decode(encoded).samples.tobytes()).hexdigest()
+
+
+@each
+def test_how_many_segments_are_coded_side_by_side_changes_no_byte(
+    codec_of, signal_of, monkeypatch, architecture
+):
+    codec = codec_of(architecture)
+    clip = clip_of(signal_of, codec, 3.2)
+    encoded = codec.encode(clip)
+    decoded = codec.decode(encoded).samples
+    for together in (1, 2):
+        monkeypatch.setattr(segments, "TOGETHER", together)
+        assert codec.encode(clip).segments == encoded.segments
+        assert np.array_equal(codec.decode(encoded).samples, decoded)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@each
+def test_a_gpu_reads_the_codes_that_a_processor_wrote_and_the_other_way_round(
+    small_checkpoint, signal_of, architecture
+):
+    """Codes are integers on both; what the networks make of them differs by rounding alone."""
+    codecs = [NeuralCodec.from_file(small_checkpoint(architecture)) for _ in range(2)]
+    load_checkpoint_of(codecs[1]).coder.to("cuda")
+    clip = clip_of(signal_of, codecs[0], 2.3)
+    for writer in codecs:
+        encoded = writer.encode(clip)
+        read = [np.concatenate([*reader.code_values(encoded)]) for reader in codecs]
+        assert np.array_equal(*read)
+        one, other = (reader.decode(encoded).samples for reader in codecs)
+        assert np.abs(one - other).max() < 1e-3
 
 
 def test_another_checkpoint_does_not_decode(small_checkpoint, codec_of, signal_of):
@@ -183,9 +218,9 @@ def test_damage_does_no_worse_than_a_bitstream_error(codec_of, signal_of):
         except BitstreamError:
             continue
         assert decoded.n_samples == encoded.n_samples
-    for segments in ((), encoded.segments[:-1], (*encoded.segments, b"more"), (b"\0", b"\0")):
+    for wrong in ((), encoded.segments[:-1], (*encoded.segments, b"more"), (b"\0", b"\0")):
         with pytest.raises(BitstreamError):
-            codec.decode(replace(encoded, segments=segments))
+            codec.decode(replace(encoded, segments=wrong))
 
 
 def test_a_rate_it_does_not_have_is_refused(codec_of, signal_of):
@@ -240,17 +275,18 @@ def test_without_a_network_the_signal_comes_back(signal_of, framing, level):
     assert np.abs(decoded - signal).max() < 2e-4
 
 
-def test_memory_does_not_grow_with_length(codec_of, signal_of):
+def test_memory_does_not_grow_with_length(codec_of, signal_of, monkeypatch):
     """Beyond the signal itself; nine seconds take what three take (of numpy; torch is not traced)."""
-    codec = codec_of("kankanahalli")
+    monkeypatch.setattr(segments, "TOGETHER", 2)
+    codec = codec_of("koishekenov")
     load_checkpoint_of(codec)
     extra = []
     for seconds in (3, 9):
         signal = clip_of(signal_of, codec, seconds).samples[0]
         coder = codec._coder(codec.info.default)
         tracemalloc.start()
-        segments = [coded.data for coded in coder.encode(signal)]
-        coder.decode(segments, len(signal))
+        coded = [one.data for one in coder.encode(signal)]
+        coder.decode(coded, len(signal))
         extra.append(
             tracemalloc.get_traced_memory()[1] - 2 * signal.nbytes
         )  # of which one is what is decoded
