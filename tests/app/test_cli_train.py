@@ -138,13 +138,17 @@ def test_the_measured_figures_are_those_of_real_files(capsys, folder, tmp_path):
 
 
 def test_a_step_limit_and_then_resume(capsys, folder, tmp_path):
-    code, out, _ = trained(capsys, folder, tmp_path / "run", "--max-steps", "7")
+    code, out, err = trained(capsys, folder, tmp_path / "run", "--max-steps", "7")
+    assert "7/7 epoch 1, unquantized: loss" in err
+    assert re.search(r"\d+ windows/s, 0:00:00 left", err)
     assert code == 0
     assert "step limit at step 7 of 20" in out
     assert "no checkpoint yet" in out
     assert trained(capsys, folder, tmp_path / "run")[0] == 1
-    code, out, _ = trained(capsys, folder, tmp_path / "run", "--resume")
+    code, out, err = trained(capsys, folder, tmp_path / "run", "--resume")
     assert code == 0
+    assert re.search(r"epoch 2: \d+\.\d of 12 kbps \(τ 0\.5\), sdr_db ", err)
+    assert "best so far" in err
     assert "finished at step 20 of 20" in out
 
 

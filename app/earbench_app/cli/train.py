@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
+import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,7 +76,7 @@ def train(
     cache = cache_dir() / "corpora"
     job = Job(read_recipe(recipe), recipe_name(recipe), data, run, cache, device, resume, tensorboard)
     limits = Limits(max_steps, max_minutes)
-    with _Display() as display:
+    with _Display(limits) as display:
         if nproc == 1:
             signal_number = _train_here(job, limits, display)
         else:
@@ -86,16 +89,18 @@ def train(
 class _Display:
     """A progress bar on stderr, and what the events of a run come to."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._ends_at = time.monotonic() + 60 * (limits.max_minutes or math.inf)
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._last: dict[str, dict[str, Any]] = {}
 
     def __enter__(self) -> _Display:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (BarColumn(12), MofNCompleteColumn(), TextColumn("{task.description}"))
         self._progress = Progress(*columns, console=Console(stderr=True))
         self._progress.start()
         self._task = self._progress.add_task("starting", total=None)
@@ -114,12 +119,18 @@ class _Display:
         elif event == "started":
             self._show("training", facts["step"], facts["n_steps"])
         elif event == "progress":
-            rate = f", {facts['kbps']:.1f} kbps" if facts["kbps"] else ""
-            text = f"epoch {facts['epoch']} ({facts['stage']}): loss {facts['loss']:.4g}{rate}"
-            self._show(text, facts["step"], facts["n_steps"])
-        elif event == "validation" and self._progress is not None:
-            figures = ", ".join(f"{name} {value:.4g}" for name, value in facts["metrics"].items() if value)
-            self._progress.console.print(f"epoch {facts['epoch']}: {figures}", highlight=False)
+            n_steps = min(facts["n_steps"], self._limits.max_steps or facts["n_steps"])
+            self._show(self._progress_text(facts, n_steps), facts["step"], n_steps)
+        elif event == "validation":
+            figures = [_rate(facts)] if facts["kbps"] else []
+            figures += [
+                f"{name} {value:.4g}" for name, value in facts["metrics"].items() if value is not None
+            ]
+            self._print(f"epoch {facts['epoch']}: {', '.join(figures)}")
+        elif event == "checkpoint" and facts["kind"] == "best":
+            self._print(f"the best so far: {facts['path']}")
+        elif event == "notice":
+            self._print(facts["message"])
 
     def report(self) -> dict[str, Any]:
         """Return what the run came to."""
@@ -137,9 +148,30 @@ class _Display:
             "measured": exported.get("measured"),
         }
 
+    def _progress_text(self, facts: dict[str, Any], n_steps: int) -> str:
+        rate = f", {_rate(facts)}" if facts["kbps"] else ""
+        to_go = n_steps - facts["step"]
+        eta_s = facts["eta_s"] * to_go / max(1, facts["n_steps"] - facts["step"])
+        eta_s = max(0, min(eta_s, self._ends_at - time.monotonic()))
+        return (
+            f"epoch {facts['epoch']}, {facts['stage']}: loss {facts['loss']:.4g}{rate}, "
+            f"{facts['examples_per_s']:.0f} windows/s, {timedelta(seconds=round(eta_s))} left"
+        )
+
+    def _print(self, text: str) -> None:
+        if self._progress is not None:
+            self._progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
     def _show(self, text: str, done: int, total: int) -> None:
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, description=text, completed=done, total=total)
+
+
+def _rate(facts: dict[str, Any]) -> str:
+    """Return the rate of an event against its target."""
+    target = f" of {facts['target_kbps']:.4g}" if facts["target_kbps"] else ""
+    tau = f" (τ {facts['tau']:.3g})" if facts["tau"] is not None else ""
+    return f"{facts['kbps']:.1f}{target} kbps{tau}"
 
 
 def _train_here(job: Job, limits: Limits, display: _Display) -> int:

@@ -22,7 +22,7 @@ from earbench_codecs.training.rate_control import RateControl
 from earbench_codecs.training.recipe import is_recipe
 from earbench_codecs.training.run_folder import RunFolder, Snapshot, load_snapshot
 from earbench_codecs.training.schedule import learning_rate
-from earbench_codecs.training.step import Stepper
+from earbench_codecs.training.step import Stepper, load_optimiser, optimiser_tensors
 from earbench_codecs.training.validation import chosen_metrics, divisor, frames_of, measured_kbps, validate
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Trainer:
         """Whether the best checkpoint is within the rate, and its figure, higher is better."""
         self._stage: StageTable | None = None
         self._reported_s = self._saved_s = self._began_s = time.monotonic()
-        self._reported_step = 0
+        self._reported_step = self._began_step = 0
         self._trained_before_s = 0.0
 
     def run(self, limits: Limits) -> str:
@@ -162,7 +162,7 @@ class Trainer:
         self._began_s = time.monotonic()
         ends_at = self._began_s + 60 * (limits.max_minutes or math.inf)
         n_steps = min(self._recipe.n_steps, limits.max_steps or self._recipe.n_steps)
-        self._reported_step = self.step
+        self._reported_step = self._began_step = self.step
         with closing(prefetched(self._batch, range(self.step, n_steps))) as batches:
             for frames in batches:
                 self._enter_stage()
@@ -197,7 +197,7 @@ class Trainer:
                 f"{path}: is of another {what}; resume with the one it had, or choose another folder"
             )
         self._coder.load_state_dict(snapshot.part("coder"))
-        _load_optimiser(self._stepper.optimiser, snapshot.part("optimiser"))
+        load_optimiser(self._stepper.optimiser, snapshot.part("optimiser"))
         if self._average is not None:
             self._average.load(snapshot.part("average"), facts["average_updates"])
         if self._rate is not None:
@@ -266,6 +266,7 @@ class Trainer:
         if self._rate is not None and math.isfinite(kbps):
             self._rate.update(kbps)
         self._save_last()
+        self._reported_s = time.monotonic()  # the next report's speed is that of training alone
 
     def _validate(self) -> float:
         """Measure, tell, keep the coder if it is the best so far; return its rate, NaN without one."""
@@ -351,8 +352,13 @@ class Trainer:
             "kbps": self._coder.kbps(terms["entropy"] * streams * positions),
             "target_kbps": self._rate.target_kbps if self._rate is not None else None,
             "examples_per_s": steps_per_s * recipe.optimiser.batch,
-            "eta_s": (recipe.n_steps - self.step) / steps_per_s,
+            "eta_s": self._eta_s(),
         }
+
+    def _eta_s(self) -> float:
+        """Return seconds to the end by all steps since the run began or went on, validation included."""
+        passed_s = time.monotonic() - self._began_s
+        return (self._recipe.n_steps - self.step) * passed_s / (self.step - self._began_step)
 
     def _save_last(self) -> None:
         """Write all that is needed to go on, after making sure that it is sound."""
@@ -361,7 +367,7 @@ class Trainer:
         if not self._setup.processes.is_first:
             return
         tensors = {f"coder/{name}": tensor for name, tensor in self._coder.state_dict().items()}
-        tensors |= _optimiser_tensors(self._stepper.optimiser)
+        tensors |= optimiser_tensors(self._stepper.optimiser)
         facts = self._identity() | {
             "step": self.step,
             "trained_s": self.trained_s,
@@ -384,19 +390,3 @@ class Trainer:
     def _identity(self) -> dict[str, Any]:
         """Return what must be the same for a run to go on."""
         return {"recipe": self._recipe.model_dump(mode="json"), "corpus": self._setup.corpus.sha256}
-
-
-def _optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    state = optimiser.state_dict()["state"]
-    return {
-        f"optimiser/{index}/{key}": tensor for index, entry in state.items() for key, tensor in entry.items()
-    }
-
-
-def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        index, key = name.split("/")
-        state.setdefault(int(index), {})[key] = tensor
-    groups = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict({"state": state, "param_groups": groups})

@@ -167,6 +167,24 @@ class Stepper:
         return {name: weight for name, weight in weights.items() if not chosen or name in chosen}
 
 
+def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return an optimiser's state by name, for a checkpoint."""
+    state = optimiser.state_dict()["state"]
+    return {
+        f"optimiser/{index}/{key}": tensor for index, entry in state.items() for key, tensor in entry.items()
+    }
+
+
+def load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Go on from a stored state, its names without ``optimiser/``."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, key = name.split("/")
+        state.setdefault(int(index), {})[key] = tensor
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+
 def _seed(*parts: int) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1)[0])
 
