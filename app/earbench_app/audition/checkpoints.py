@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = frozenset({".safetensors", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
 """Of what is taken for a checkpoint; all but the first are refused, with the reason."""
+_RUN_STATES = ("last.safetensors", "best.safetensors")
 _REMOVED = ".removed"  # after the suffix, so that it is no checkpoint any more
 
 
@@ -52,6 +53,10 @@ def add_checkpoint(path: Path) -> Added:
 
     if path.is_dir():
         raise CheckpointError(path, "it is a folder; drop the checkpoint.safetensors in it")
+    if path.name in _RUN_STATES:
+        raise CheckpointError(
+            path, "a training run goes on from it; drop the checkpoint.safetensors beside it"
+        )
     _check_loads(path)
     sha256, registry = file_sha256(path), default_registry()
     registry.refresh_checkpoints()

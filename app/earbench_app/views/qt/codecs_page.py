@@ -139,7 +139,9 @@ class CodecsPage(QWidget):
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setHighlightSections(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        table.horizontalHeaderItem(_SIZE).setToolTip("Trained parameters, in millions")
+        size = QTableWidgetItem(_COLUMNS[_SIZE])
+        size.setToolTip("Trained parameters, in millions")
+        table.setHorizontalHeaderItem(_SIZE, size)
         for column, width in enumerate(_WIDTHS[1:], start=1):
             table.setColumnWidth(column, width * GRID_PX)
 

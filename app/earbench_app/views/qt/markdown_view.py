@@ -40,6 +40,7 @@ class MarkdownView(QTextBrowser):
         self._text = ""
         self.setFrameShape(QTextBrowser.Shape.NoFrame)
         self.setOpenLinks(False)
+        self.setAcceptDrops(False)  # what is dropped is for the window
         self.anchorClicked.connect(_open)
         self.document().setDocumentMargin(0)
 
