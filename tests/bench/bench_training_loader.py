@@ -16,7 +16,9 @@ from statistics import median
 
 import pytest
 
-CASES = ["kankanahalli-small", "koishekenov-small", "pam-nac-small", "resglu-small", "vred-small"]
+from earbench_codecs.training.recipe import recipe_names
+
+CASES = [name for name in recipe_names() if "-small" in name]
 N_ROUNDS = 6
 ROUND_S = 2.0
 

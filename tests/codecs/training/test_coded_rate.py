@@ -67,7 +67,7 @@ def test_segments_counted_together_cost_what_each_costs_alone(coder_and_corpus):
         model = entropy_tables(coder, segments[:4]).model(kind)
         codes = [coder.encode(frames).numpy() for frames in segments]
         alone = [encode_codes(one, coder.alphabet, model).bits for one in codes]
-        assert code_bits(np.stack(codes, 1), coder.alphabet, model) == pytest.approx(sum(alone), rel=1e-12)
+        assert code_bits(np.stack(codes), coder.alphabet, model) == pytest.approx(sum(alone), rel=1e-12)
 
 
 def test_a_run_steered_by_the_context_model_says_so(job_of, tiny_toml, tmp_path):
