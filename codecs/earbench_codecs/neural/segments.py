@@ -2,16 +2,18 @@
 
 A segment is about a second of frames: the file's level in 16 bits, then the codes; so it is never empty.
 Frames overlap those of the next segment, so a lost one costs its own time and a fade. The codes of a few
-segments are coded side by side, however long the signal is; the network sees one segment at a time, so that
-what it makes of one does not depend on which others there are.
+segments are coded side by side, however long the signal is. The network sees each alone and on one thread,
+so that what it makes of one depends neither on the others nor on how many processors there are.
 """
 
 from __future__ import annotations
 
 import math
 import struct
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import groupby, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -21,7 +23,7 @@ from earbench_codecs.neural.context_model import TOGETHER, stacked
 from earbench_codecs.neural.entropy_coding import code_bits, decode_segments, encode_segments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -31,8 +33,12 @@ if TYPE_CHECKING:
 
     Samples = NDArray[np.float32]
 
+T = TypeVar("T")
+
 _LEVEL = struct.Struct("<H")
 _BLOCK = 1 << 20
+_MOST_WORKERS = 8
+"""Each has the activations of a segment in memory."""
 _LEVELS_PER_OCTAVE = 2048
 _LEVEL_OF_1 = 24 * _LEVELS_PER_OCTAVE
 """Levels are 2^((n - 49152) / 2048): from 2^-24 to 2^8, 0.003 dB apart."""
@@ -59,10 +65,9 @@ class SegmentCoder:
         """Yield the segments of a signal [T], with their estimates in bits."""
         number = _level_number(self._level(signal))
         head = _LEVEL.pack(number)
-        for _, alike in groupby(self._codes_of(signal, number), len):
-            while some := list(islice(alike, TOGETHER)):
-                for coded in encode_segments(np.stack(some), self._coder.alphabet, self._model):
-                    yield coded._replace(data=head + coded.data, bits=8 * len(head) + coded.bits)
+        for some in _together(self._codes_of(signal, number), len):
+            for coded in encode_segments(np.stack(some), self._coder.alphabet, self._model):
+                yield coded._replace(data=head + coded.data, bits=8 * len(head) + coded.bits)
 
     def bits(self, signals: Sequence[Samples]) -> float:
         """Return the sum of the estimates in bits of the segments of signals, without writing them."""
@@ -70,7 +75,6 @@ class SegmentCoder:
         heads = 8 * _LEVEL.size * len(codes)
         return heads + sum(code_bits(many, self._coder.alphabet, self._model) for many in stacked(codes))
 
-    @torch.inference_mode()
     def decode(self, segments: Sequence[bytes], n_samples: int) -> Samples:
         """Return the signal [n_samples]; a segment without bytes is a lost one, and silent.
 
@@ -81,10 +85,10 @@ class SegmentCoder:
         """
         overlap, hop = self._framing.overlap, self._framing.hop
         signal = np.zeros(self._framing.n_frames(n_samples) * hop + overlap, np.float32)
-        for first, level, codes in self._read(segments, n_samples):
-            frames = self._coder.decode(torch.from_numpy(codes).to(self._device)).squeeze(1)
-            samples = self._framing.overlap_add(frames) * level
-            signal[first * hop : (first + len(codes)) * hop + overlap] += samples.cpu().numpy()
+        with _mapper(self._device) as side_by_side:
+            for some in _together(self._read(segments, n_samples)):
+                for (first, *_), samples in zip(some, side_by_side(self._decoded, some), strict=True):
+                    signal[first * hop : first * hop + len(samples)] += samples
         return signal[overlap : overlap + n_samples]
 
     def codes(self, segments: Sequence[bytes], n_samples: int) -> Iterator[Integers]:
@@ -98,12 +102,26 @@ class SegmentCoder:
         for _, _, codes in self._read(segments, n_samples):
             yield codes
 
-    @torch.inference_mode()
     def _codes_of(self, signal: Samples, level_number: int) -> Iterator[Integers]:
         """Yield the codes [F, S, P] of each segment of a signal."""
-        for first, count in self._places(len(signal)):
-            frames = self._frames(signal, first, count) / _level(level_number)
-            yield self._coder.encode(frames.unsqueeze(1).to(self._device)).cpu().numpy()
+
+        @torch.inference_mode()
+        def codes_at(place: tuple[int, int]) -> Integers:
+            frames = self._frames(signal, *place) / _level(level_number)
+            codes: Integers = self._coder.encode(frames.unsqueeze(1).to(self._device)).cpu().numpy()
+            return codes
+
+        with _mapper(self._device) as side_by_side:
+            for places in _together(self._places(len(signal))):
+                yield from side_by_side(codes_at, places)
+
+    @torch.inference_mode()
+    def _decoded(self, found: tuple[int, float, Integers]) -> Samples:
+        """Return the samples of a segment's frames, overlapped and added."""
+        _, level, codes = found
+        frames = self._coder.decode(torch.from_numpy(codes).to(self._device)).squeeze(1)
+        samples: Samples = (self._framing.overlap_add(frames) * level).cpu().numpy()
+        return samples
 
     def _frames(self, signal: Samples, first: int, count: int) -> Tensor:
         """Return frames `first` to `first + count` of those `Framing.split` makes of a signal."""
@@ -118,13 +136,11 @@ class SegmentCoder:
         """Yield the first frame, the level and the codes of each segment that is not lost."""
         places = self._places_of(segments, n_samples)
         there = [(first, count, one) for (first, count), one in zip(places, segments, strict=True) if one]
-        for count, alike in groupby(there, lambda place: place[1]):
-            while some := list(islice(alike, TOGETHER)):
-                shape = (count, *self._coder.code_shape)
-                firsts, _, data = zip(*some, strict=True)
-                levels, coded = zip(*map(_split, data), strict=True)
-                codes = decode_segments(coded, shape, self._coder.alphabet, self._model)
-                yield from zip(firsts, levels, codes, strict=True)
+        for some in _together(iter(there), lambda place: place[1]):
+            shape = (some[0][1], *self._coder.code_shape)
+            levels, coded = zip(*(_split(segment) for *_, segment in some), strict=True)
+            codes = decode_segments(coded, shape, self._coder.alphabet, self._model)
+            yield from zip((first for first, *_ in some), levels, codes, strict=True)
 
     def _places_of(self, segments: Sequence[bytes], n_samples: int) -> list[tuple[int, int]]:
         places = list(self._places(n_samples))
@@ -145,6 +161,35 @@ class SegmentCoder:
         if config.level == "std":
             return _standard_deviation(signal) * config.crest
         return 1.0
+
+
+def _together(items: Iterator[T], key: Callable[[T], object] | None = None) -> Iterator[list[T]]:
+    """Yield lists of up to `TOGETHER` items that follow each other and have the same key."""
+    for _, alike in groupby(items, key or (lambda _: None)):
+        while some := list(islice(alike, TOGETHER)):
+            yield some
+
+
+@contextmanager
+def _mapper(device: torch.device) -> Iterator[Callable[..., Iterator[Any]]]:
+    """Give a `map` that works on segments side by side, each on one thread.
+
+    To share out each of a network's small layers takes longer, many times so where processors are busy.
+    """
+    n_threads = torch.get_num_threads()
+    if n_threads == 1 or device.type != "cpu":
+        yield map
+        return
+    with ThreadPoolExecutor(min(n_threads, _MOST_WORKERS), initializer=_take_one_thread) as pool:
+        try:
+            yield pool.map
+        finally:
+            torch.set_num_threads(n_threads)  # which workers set for threads to come, too
+
+
+def _take_one_thread() -> None:
+    torch.get_num_threads()  # else a thread's first operation undoes the next line
+    torch.set_num_threads(1)
 
 
 def _split(segment: bytes) -> tuple[float, bytes]:

@@ -162,22 +162,25 @@ def test_another_process_reads_the_codes_that_were_written(
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
     codes, samples = done.stdout.split()
     assert codes == expected.hexdigest()
-    if threads == torch.get_num_threads():
-        assert samples == hashlib.sha256(codec.decode(encoded).samples.tobytes()).hexdigest()
+    assert samples == hashlib.sha256(codec.decode(encoded).samples.tobytes()).hexdigest()
 
 
 @each
-def test_how_many_segments_are_coded_side_by_side_changes_no_byte(
-    codec_of, signal_of, monkeypatch, architecture
+@pytest.mark.parametrize(("threads", "together"), [(1, 1), (2, 2), (2, 16)])
+def test_neither_threads_nor_segments_side_by_side_change_a_byte(
+    codec_of, signal_of, monkeypatch, architecture, threads, together
 ):
     codec = codec_of(architecture)
     clip = clip_of(signal_of, codec, 3.2)
     encoded = codec.encode(clip)
     decoded = codec.decode(encoded).samples
-    for together in (1, 2):
-        monkeypatch.setattr(segments, "TOGETHER", together)
-        assert codec.encode(clip).segments == encoded.segments
-        assert np.array_equal(codec.decode(encoded).samples, decoded)
+    monkeypatch.setattr(segments, "TOGETHER", together)
+    torch.set_num_threads(threads)
+    assert codec.encode(clip).segments == encoded.segments
+    assert np.array_equal(codec.decode(encoded).samples, decoded)
+    assert torch.get_num_threads() == threads
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == threads
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
@@ -292,6 +295,37 @@ def test_memory_does_not_grow_with_length(codec_of, signal_of, monkeypatch):
         )  # of which one is what is decoded
         tracemalloc.stop()
     assert extra[1] < extra[0] + 200_000
+
+
+LONG = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from earbench_codecs.clip import AudioClip
+from earbench_codecs.neural.codec import NeuralCodec
+codec, minutes = NeuralCodec.from_file(Path(sys.argv[1])), int(sys.argv[2])
+rate = codec.info.sample_rates_hz[0]
+tone = (0.1 * np.sin(np.arange(40 * rate, dtype=np.float32) / 9)).astype(np.float32)
+peak_kib = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+codec.decode(codec.encode(AudioClip.mono(tone, rate)))
+clip = AudioClip.mono(np.resize(tone, minutes * 60 * rate), rate)
+before = peak_kib()
+encoded = codec.encode(clip)
+encoding = peak_kib()
+assert codec.decode(encoded).n_samples == clip.n_samples
+print(clip.samples.nbytes >> 10, encoded.n_bytes >> 10, encoding - before, peak_kib() - before)
+"""
+
+
+@pytest.mark.slow
+def test_a_long_file_takes_no_more_memory_than_its_samples(small_checkpoint):
+    """Ten minutes beyond what 40 seconds take: the bytes; and, for decoding, the decoded samples twice."""
+    command = [sys.executable, "-c", LONG, str(small_checkpoint("kankanahalli")), "10"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    samples_kib, bytes_kib, encoding_kib, decoding_kib = map(int, done.stdout.split())
+    assert samples_kib == 37_500
+    assert encoding_kib < 2 * bytes_kib + 20_000
+    assert decoding_kib < 2 * bytes_kib + 2 * samples_kib + 20_000
 
 
 def test_decode_codes_of_a_segment_needs_no_other(codec_of, signal_of):
