@@ -110,9 +110,13 @@ class WindowSampler:
             )
         self.length = length
         self.seed = seed
-        self._samples = corpus.samples
-        self._starts = np.array([recording.start for recording in usable])
-        self._ends = np.cumsum([recording.n_samples - length + 1 for recording in usable])
+        samples = np.asarray(corpus.samples)  # still mapped, but numpy is quicker with it than with a memmap
+        self._windows = np.lib.stride_tricks.sliding_window_view(samples, length)
+        counts = [recording.n_samples - length + 1 for recording in usable]
+        self._ends = np.cumsum(counts)
+        starts = np.array([recording.start for recording in usable])
+        self._offsets = starts - (self._ends - counts)
+        """What turns the number of a window among all into its place."""
         scale = [recording.peak / 32767 / divisor(recording) for recording in usable]
         self._scale = np.array(scale, dtype=np.float32)
 
@@ -120,9 +124,7 @@ class WindowSampler:
         """Return the windows [size / n_ranks, length] that a process draws in a step."""
         draws = np.random.default_rng([self.seed, step]).integers(self._ends[-1], size=size)[rank::n_ranks]
         which = np.searchsorted(self._ends, draws, side="right")
-        before = np.concatenate([[0], self._ends])[which]
-        windows = np.lib.stride_tricks.sliding_window_view(self._samples, self.length)
-        drawn: NDArray[np.float32] = windows[self._starts[which] + draws - before].astype(np.float32)
+        drawn: NDArray[np.float32] = self._windows[self._offsets[which] + draws].astype(np.float32)
         drawn *= self._scale[which, np.newaxis]
         return drawn
 

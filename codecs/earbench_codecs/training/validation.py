@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from earbench_codecs.metrics.worker import Worker
     from earbench_codecs.neural.coder import Coder, CoderConfig
+    from earbench_codecs.neural.framing import Framing
     from earbench_codecs.training.corpus import Corpus, Recording
     from earbench_codecs.training.recipe import ValidationTable
 
@@ -32,11 +34,16 @@ def divisor(config: CoderConfig, recording: Recording) -> float:
 
 
 def frames_of(config: CoderConfig, windows: NDArray[np.float32]) -> Tensor:
-    """Return windows [B, L] of a signal as the frames [B, 1, L] the coder takes."""
+    """Return windows [B, L] of a signal as the frames [B, 1, L] the coder takes, in the same memory."""
     frames = torch.from_numpy(windows)
     if config.framing.side != "synthesis":
-        frames = frames * config.framing.window(frames)
+        frames *= _window(config.framing)
     return frames.unsqueeze(1)
+
+
+@cache
+def _window(framing: Framing) -> Tensor:
+    return framing.window(torch.empty(0))
 
 
 @torch.inference_mode()
