@@ -107,3 +107,10 @@ def test_a_file_is_read(tmp_path):
 def test_every_bundled_recipe_is_valid():
     for name in recipe_names():
         assert read_recipe(name).title
+
+
+@pytest.mark.parametrize("name", ["pam-nac-79-b", "pam-nac-44k-112-d"])
+def test_the_first_of_two_modules_leaves_half_of_the_rate(name):
+    recipe = read_recipe(name)
+    assert recipe.stages[0].target_kbps == recipe.rate.target_kbps / 2
+    assert [stage.target_kbps for stage in recipe.stages[1:]] == [None, None]
