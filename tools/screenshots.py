@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -216,6 +217,22 @@ def codecs(scheme: str, path: Path) -> None:
     studio.close()
 
 
+def codec_card(scheme: str, path: Path) -> None:
+    """Read the card of a checkpoint that comes with the program, else of one of the user's."""
+    from earbench_app.audition.listing import ListedCheckpoint
+
+    studio = WorkbenchStudio(scheme, path)
+    page = studio.bench.codecs_page
+    studio.bench.window.show_page("Codecs")
+    studio.wait(lambda: studio.bench.audition.codecs.known)
+    cards = [i for i in page.codecs if isinstance(i, ListedCheckpoint) and i.available]
+    if not cards:
+        sys.exit("codec-card: there is no checkpoint to show; train one, or put one in EARBENCH_HOME")
+    page.choose(min(cards, key=lambda info: info.own).name)
+    studio.shoot(studio.bench.window)
+    studio.close()
+
+
 def shortcuts(scheme: str, path: Path) -> None:
     """Show the overlay of keys."""
     studio = WorkbenchStudio(scheme, path)
@@ -252,7 +269,7 @@ def _ab_plan() -> StudyPlan:
 
 
 _SCENES = (audition, noise_vs_mask, audible_noise, spectrum, levels, wipe, difference, mushra, ab, results)
-_SCENES += (crowded, empty, picker, codecs, shortcuts)
+_SCENES += (crowded, empty, picker, codecs, codec_card, shortcuts)
 SCENES: dict[str, Callable[[str, Path], None]] = {
     scene.__name__.replace("_", "-"): scene for scene in _SCENES
 }

@@ -99,7 +99,8 @@ class Workbench:
         for show in (self.codecs_page.show_codecs, self.tests.show_codecs):
             codecs.listed.connect(show)
         self.checkpoints.changed.connect(codecs.refresh)
-        self.audition.checkpoints_given.connect(self.checkpoints.add)
+        for giver in (self.audition, self.tests):
+            giver.checkpoints_given.connect(self.checkpoints.add)
         self.codecs_page.checkpoint_removed.connect(self.checkpoints.remove)
         self.window.notice_bar.action_pressed.connect(lambda _: self.checkpoints.undo())
         self.window.paths_given.connect(self._take_dropped)

@@ -83,7 +83,7 @@ def wait_for(qtbot: QtBot, workbench: Workbench, words: str) -> None:
 
 
 def names(workbench: Workbench) -> list[str]:
-    return [info.name for info in workbench.codecs_page._codecs]
+    return [info.name for info in workbench.codecs_page.codecs]
 
 
 def add(qtbot: QtBot, workbench: Workbench, path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_dropped_checkpoint_is_listed_at_once(workbench: Workbench, qtbot: QtB
     assert drop(page.card.text, [tiny_checkpoint()])
     wait_for(qtbot, workbench, f"Added {NAME}")
     qtbot.waitUntil(lambda: NAME in names(workbench), timeout=LONG_MS)
-    assert page._codecs[page.table.currentRow()].name == NAME
+    assert page.codecs[page.table.currentRow()].name == NAME
     assert "Opus" in page.card.text.toPlainText()
     picker = workbench.audition_page.picker
     (group,) = [group for group in picker._groups if group.codec == NAME]

@@ -103,7 +103,7 @@ def test_a_table_is_a_table_with_its_columns_aligned(view: MarkdownView) -> None
     assert (table.rows(), table.columns()) == (3, 4)
     cells = [[_cell_text(table, row, column) for column in range(4)] for row in range(3)]
     assert cells[0] == ["codec", "setting", "kbps", "PESQ"]
-    assert cells[1] == ["coder-24", "", "23.9 ± 0.1", "3.41"]
+    assert cells[1] == ["coder-24", "", "23.9\u00a0±\u00a00.1", "3.41"], "a figure is not folded"
     alignment = table.cellAt(1, 3).firstCursorPosition().blockFormat().alignment()
     assert alignment & Qt.AlignmentFlag.AlignRight
     assert table.format().border() == 0, "rules between rows only"
@@ -284,7 +284,7 @@ def page(qtbot: QtBot) -> CodecsPage:
 
 
 def choose(page: CodecsPage, name: str) -> None:
-    page.table.setCurrentCell([info.name for info in page._codecs].index(name), 0)
+    page.table.setCurrentCell([info.name for info in page.codecs].index(name), 0)
 
 
 def test_only_the_users_own_can_be_removed(page: CodecsPage, qtbot: QtBot) -> None:
@@ -303,7 +303,7 @@ def test_only_the_users_own_can_be_removed(page: CodecsPage, qtbot: QtBot) -> No
 def test_the_choice_survives_a_new_list(page: CodecsPage) -> None:
     choose(page, "coder-9")
     page.show_codecs([MP3, checkpoint("coder-9", own=False)])
-    assert page._codecs[page.table.currentRow()].name == "coder-9"
+    assert page.codecs[page.table.currentRow()].name == "coder-9"
     assert page.card._title.text() == "Coder at 24 kbps"
     page.show_codecs([MP3])
     assert page.card._title.text() == "MP3"

@@ -6,7 +6,8 @@ import csv
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from dropping import drop
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 from studies import make_small_study
@@ -19,7 +20,7 @@ from earbench_app.views.qt.main_window import MainWindow
 from earbench_app.views.qt.study_wizard import StudyWizard
 from earbench_app.views.qt.thread_bridge import MainThread
 from earbench_assets import clip_paths
-from earbench_codecs.base import Setting
+from earbench_codecs.base import CodecInfo, Setting
 from earbench_codecs.clip_files import read_clip
 from earbench_codecs.registry import codecs
 from earbench_mushra.design import Item, Role, TestType
@@ -311,6 +312,32 @@ def test_a_cancelled_build_leaves_nothing_and_the_form_open(bench, qtbot, tmp_pa
     assert form._form.isEnabled()
     assert "nothing was written" in form.notices.text
     form.close_now()
+
+
+def test_a_checkpoint_dropped_on_the_wizard_is_no_item(bench, tmp_path):
+    form, given = bench.pages.make_test(None), []
+    bench.pages.checkpoints_given.connect(given.append)
+    assert drop(form.items, [tmp_path / "coder.safetensors", clip_paths()[0]])
+    assert given == [[tmp_path / "coder.safetensors"]]
+    assert [item.path for item in form.items.items] == [clip_paths()[0]]
+    assert form.notices.text == ""
+    form.close_now()
+
+
+def test_a_wizard_that_is_open_offers_what_is_added(bench):
+    form = bench.pages.make_test(None)
+    box = form.conditions._codec
+    box.setCurrentIndex(box.findData("opus"))
+    new = CodecInfo("coder-24", "A coder", "neural", "1", bitrates_kbps=(23.9,), default=Setting(23.9))
+    bench.pages.show_codecs([new, *codecs()])
+    assert box.currentData() == "opus", "what was chosen stays"
+    box.setCurrentIndex(box.findData("coder-24"))
+    QTest.mouseClick(find(form.conditions, "Add"), Qt.MouseButton.LeftButton)
+    (condition,) = bench.pages._wizards[-1].plan.conditions
+    assert (condition.id, condition.title) == ("coder-24@23.9", "coder-24")
+    form.close_now()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    bench.pages.show_codecs(codecs())  # a form that has gone is not told
 
 
 def test_an_unreadable_file_is_named(bench, tmp_path):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from psygnal import Signal
 
+from earbench_app.audition.checkpoints import is_checkpoint
 from earbench_app.background.remote_codecs import RemoteCodecs
 from earbench_app.build_job import BuildJob
 from earbench_app.notifications import Level, Notice
@@ -95,9 +96,12 @@ class StudyWizardPresenter:
     ----------
     created : Signal
         (folder of the new study)
+    checkpoints_given : Signal
+        (paths): were dropped on the form, and are no items
     """
 
     created = Signal(object)
+    checkpoints_given = Signal(list)
 
     def __init__(
         self,
@@ -141,8 +145,11 @@ class StudyWizardPresenter:
         self._show()
 
     def add_files(self, paths: Iterable[Path]) -> None:
-        """Add audio files as items."""
-        self._add_items((path, path.stem) for path in paths)
+        """Add audio files as items; checkpoints among them are handed on."""
+        given = list(paths)
+        if checkpoints := [path for path in given if is_checkpoint(path)]:
+            self.checkpoints_given.emit(checkpoints)
+        self._add_items((path, path.stem) for path in given if path not in checkpoints)
         self._show()
 
     def _add_items(self, files: Iterable[tuple[Path, str]]) -> None:

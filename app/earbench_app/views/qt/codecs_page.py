@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from earbench_codecs.base import CodecInfo
 
 _COLUMNS = ("codec", "name", "kbps", "kHz", "size", "from")
-_WIDTHS = 0, 15, 17, 9, 8, 13  # in grid units; what is left is the first column's
+_WIDTHS = 0, 16, 17, 9, 7, 12  # in grid units; what is left is the first column's
 _SIZE = _COLUMNS.index("size")
 
 
@@ -44,7 +44,7 @@ class CodecsPage(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("codecs_page")
-        self._codecs: list[CodecInfo] = []
+        self.codecs: list[CodecInfo] = []  # as the table has them
         self._hint = QLabel("Looking for codecs…")
         self._hint.setProperty("class", "muted")
         self._hint.setWordWrap(True)
@@ -63,29 +63,28 @@ class CodecsPage(QWidget):
 
     def show_codecs(self, codecs: Sequence[CodecInfo]) -> None:
         """Fill the table; what was chosen stays so, and a checkpoint that is new is chosen."""
-        chosen, known = self._chosen(), {info.name for info in self._codecs}
-        self._codecs = [info for section in sections(codecs) for info in section.codecs]
+        chosen, known = self._chosen(), {info.name for info in self.codecs}
+        self.codecs = [info for section in sections(codecs) for info in section.codecs]
         n_available = sum(info.available for info in codecs)
         self._hint.setText(
-            f"{n_available} of {len(self._codecs)} can be used. Command-line codecs are added by TOML"
+            f"{n_available} of {len(self.codecs)} can be used. Command-line codecs are added by TOML"
             " files, Python ones by entry points, neural ones by their checkpoints: drop one on this window."
         )
-        self.table.setRowCount(len(self._codecs))
-        for row, info in enumerate(self._codecs):
+        self.table.setRowCount(len(self.codecs))
+        for row, info in enumerate(self.codecs):
             self._fill(row, info)
-        self._choose(self._codecs, chosen.name if chosen else "", known)
+        new = [i.name for i in self.codecs if isinstance(i, ListedCheckpoint) and i.name not in known]
+        self.choose(new[0] if known and new else chosen.name if chosen else "")
+
+    def choose(self, name: str) -> None:
+        """Choose a codec by its name; the first where there is none of it."""
+        names = [info.name for info in self.codecs]
+        self.table.setCurrentCell(names.index(name) if name in names else 0, 0)
+        self._show_chosen()
 
     def _chosen(self) -> CodecInfo | None:
         row = self.table.currentRow()
-        return self._codecs[row] if 0 <= row < len(self._codecs) else None
-
-    def _choose(self, codecs: Sequence[CodecInfo], name: str, known: set[str]) -> None:
-        names = [info.name for info in codecs]
-        new = [one.name for one in codecs if isinstance(one, ListedCheckpoint) and one.name not in known]
-        wanted = new[0] if known and new else name
-        row = names.index(wanted) if wanted in names else 0
-        self.table.setCurrentCell(row, 0)
-        self._show_chosen()
+        return self.codecs[row] if 0 <= row < len(self.codecs) else None
 
     def _fill(self, row: int, info: CodecInfo) -> None:
         for column, text in enumerate(_texts(info)):
@@ -126,6 +125,7 @@ class CodecsPage(QWidget):
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(28)
         table.setShowGrid(False)
+        table.setMinimumWidth(72 * GRID_PX)
         table.setWordWrap(False)
         table.setTabKeyNavigation(False)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -162,7 +162,7 @@ class CodecsPage(QWidget):
         self.splitter.addWidget(self.table)
         self.splitter.addWidget(card)
         self.splitter.setChildrenCollapsible(False)
-        self.splitter.setSizes([92 * GRID_PX, 68 * GRID_PX])
+        self.splitter.setSizes([80 * GRID_PX, 80 * GRID_PX])
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from psygnal import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from earbench_app.notifications import Level, Notice
@@ -76,6 +77,8 @@ class ListeningTestPages:
         Runs a function on the main thread.
     """
 
+    checkpoints_given = Signal(list)  # paths
+
     def __init__(
         self,
         window: MainWindow,
@@ -130,6 +133,7 @@ class ListeningTestPages:
         parent = Path(self._remembered.settings.last_folder or Path.home())
         presenter = StudyWizardPresenter(form, parent, self._post, self._codecs)
         presenter.created.connect(self.open_study)
+        presenter.checkpoints_given.connect(self.checkpoints_given.emit)
         if request is not None:
             presenter.fill(request)
         self._wizards.append(presenter)

@@ -43,13 +43,14 @@ class MarkdownView(QTextBrowser):
         self.setAcceptDrops(False)  # what is dropped is for the window
         self.anchorClicked.connect(_open)
         self.document().setDocumentMargin(0)
+        self.document().setIndentWidth(2 * GRID_PX)
 
     def show_text(self, text: str) -> None:
         """Show Markdown from its top; what is beyond `MOST_CHARACTERS` is left out, and said so."""
         self._text = text
         if len(text) > MOST_CHARACTERS:
             text = f"{text[:MOST_CHARACTERS]}\n\n*… and {len(text) - MOST_CHARACTERS:,} characters more.*"
-        self.document().setMarkdown(text, _DIALECT)
+        self.document().setMarkdown(text.replace(" ± ", "\u00a0±\u00a0"), _DIALECT)
         self._style()
         self.moveCursor(QTextCursor.MoveOperation.Start)
 
@@ -90,8 +91,9 @@ def _style_block(block: QTextBlock, size: float) -> None:
     cursor = QTextCursor(block)
     level = block.blockFormat().headingLevel()
     layout = block.blockFormat()
-    layout.setBottomMargin(GRID_PX)
+    layout.setBottomMargin(GRID_PX / 4 if block.textList() else GRID_PX)
     layout.setTopMargin(1.5 * GRID_PX if level and block.position() else 0)
+    layout.setNonBreakableLines(False)  # a long command is folded
     if cursor.currentTable() is not None:
         layout.setBottomMargin(0)
     cursor.setBlockFormat(layout)

@@ -84,6 +84,7 @@ class ItemEditor(QWidget):
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Hand the files on."""
+        event.acceptProposedAction()
         self.files_given.emit(
             [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         )
