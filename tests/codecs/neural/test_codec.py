@@ -197,7 +197,7 @@ def test_a_gpu_reads_the_codes_that_a_processor_wrote_and_the_other_way_round(
         read = [np.concatenate([*reader.code_values(encoded)]) for reader in codecs]
         assert np.array_equal(*read)
         one, other = (reader.decode(encoded).samples for reader in codecs)
-        assert np.abs(one - other).max() < 1e-3
+        assert np.abs(one - other).max() < 0.01 * np.abs(one).max()  # TF32 has 10 bits of mantissa
 
 
 def test_another_checkpoint_does_not_decode(small_checkpoint, codec_of, signal_of):
