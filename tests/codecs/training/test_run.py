@@ -283,3 +283,29 @@ def test_a_stage_is_held_at_its_own_target(job_of, tmp_path, tiny_toml):
     assert found[3]["tau"] > found[2]["tau"]  # the rate is far above 1.5, and below 6
     with pytest.raises(RecipeError, match=r"stages\.1\.target_kbps.*no \[rate\]"):
         parse_recipe(toml.replace("[rate]\ntarget_kbps = 6\nwindows = 200\n", ""), "tiny.toml")
+
+
+def test_a_disk_that_is_full_for_events_too_is_named(job_of, tmp_path):
+    """A device that is always full stands for it; that the failure cannot be told does not hide it."""
+    train(job_of(tmp_path), Limits(max_steps=10))
+    before = RunFolder(tmp_path).last.read_bytes()
+    RunFolder(tmp_path).events.unlink()
+    RunFolder(tmp_path).events.symlink_to("/dev/full")
+    with pytest.raises(RunFolderError, match=r"events\.jsonl: cannot be written: No space left.*--resume"):
+        train(job_of(tmp_path, resume=True), Limits(max_steps=12))
+    assert RunFolder(tmp_path).last.read_bytes() == before
+
+
+def test_a_full_gpu_is_named_and_the_checkpoint_is_intact(job_of, tmp_path, monkeypatch):
+    """As torch raises it; there is no GPU here."""
+    train(job_of(tmp_path), Limits(max_steps=10))
+    before = RunFolder(tmp_path).last.read_bytes()
+
+    def full(self, gradient=None):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.Tensor, "backward", full)
+    with pytest.raises(TrainingError, match=r"memory of cpu is full at a batch of 16.*optimiser\.batch"):
+        train(job_of(tmp_path, resume=True), Limits(max_steps=12))
+    assert RunFolder(tmp_path).last.read_bytes() == before
+    assert events_of(tmp_path)[-1]["event"] == "failed"
