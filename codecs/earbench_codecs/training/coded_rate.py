@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from earbench_codecs.neural.coder import Coder
     from earbench_codecs.training.corpus import Corpus, Recording
-    from earbench_codecs.training.recipe import ValidationTable
+    from earbench_codecs.training.recipe_tables import ValidationTable
 
 N_SEGMENTS = 128
 """Segments of training audio, about a second each, that tables are made from."""

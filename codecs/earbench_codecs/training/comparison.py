@@ -26,7 +26,8 @@ from earbench_codecs.registry import Registry
 from earbench_codecs.training.corpus import open_corpus
 from earbench_codecs.training.dataset import split
 from earbench_codecs.training.errors import CorpusError
-from earbench_codecs.training.recipe import DataTable, ValidationTable
+from earbench_codecs.training.recipe import DataTable
+from earbench_codecs.training.recipe_tables import ValidationTable
 from earbench_codecs.training.validation import chosen_recordings
 
 if TYPE_CHECKING:

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from earbench_codecs.neural.coder import Coder
     from earbench_codecs.training.corpus import Corpus, Recording
     from earbench_codecs.training.events import Emit
-    from earbench_codecs.training.recipe import Recipe, StageTable
+    from earbench_codecs.training.recipe import Recipe
+    from earbench_codecs.training.recipe_tables import StageTable
 
     Show = Callable[[int, int, NDArray[np.float32]], None]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from earbench_codecs.training.recipe import RateTable
+    from earbench_codecs.training.recipe_tables import RateTable
 
 _MOST_STEPS = 10.0
 _LARGEST_FACTOR = 2.0

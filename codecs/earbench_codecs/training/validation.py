@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from earbench_codecs.neural.coder import Coder, CoderConfig
     from earbench_codecs.neural.framing import Framing
     from earbench_codecs.training.corpus import Corpus, Recording
-    from earbench_codecs.training.recipe import ValidationTable
+    from earbench_codecs.training.recipe_tables import ValidationTable
 
 _FRAMES_AT_ONCE = 512
 

@@ -17,7 +17,7 @@ from earbench_codecs.neural.zoo import config_to_json
 from earbench_codecs.training.coded_rate import context_kbps, table_segments
 from earbench_codecs.training.corpus import open_corpus
 from earbench_codecs.training.loop import Limits
-from earbench_codecs.training.recipe import ValidationTable
+from earbench_codecs.training.recipe_tables import ValidationTable
 from earbench_codecs.training.run import build_coder, train
 from earbench_codecs.training.run_folder import RunFolder
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from earbench_codecs.training.rate_control import RateControl
-from earbench_codecs.training.recipe import RateTable
+from earbench_codecs.training.recipe_tables import RateTable
 
 
 def control(**options):
