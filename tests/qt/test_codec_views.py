@@ -234,7 +234,7 @@ def test_the_networks_say_what_they_have_or_lack(picker: CodecPicker) -> None:
     shown = [label.text() for label in picker.findChildren(QLabel) if label.isVisible()]
     assert {"The coder", "coder-24", "coder-9", "VRED"} <= set(shown)
     assert "16 kHz · 0.45 M parameters · yours" in shown
-    assert "16 kHz · 0.45 M parameters · comes with Earbench" in shown
+    assert "16 kHz · 0.45 M parameters · bundled" in shown
     assert any("earbench train vred" in text for text in shown)
     assert any("it is damaged" in text for text in shown)
 

@@ -106,7 +106,7 @@ def origin(info: CodecInfo) -> str:
     if isinstance(info, ListedCheckpoint):
         if not info.available:
             return "cannot be read"
-        return "yours" if info.own else "comes with Earbench"
+        return "yours" if info.own else "bundled"
     if is_untrained(info):
         return "no checkpoint"
     if not info.available:

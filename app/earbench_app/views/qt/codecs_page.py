@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from earbench_codecs.base import CodecInfo
 
-_COLUMNS = ("codec", "name", "kbps", "kHz", "size", "from")
-_WIDTHS = 0, 16, 17, 9, 7, 12  # in grid units; what is left is the first column's
+_COLUMNS = ("codec", "kbps", "kHz", "size", "from")
+_WIDTHS = 0, 17, 9, 8, 14  # in grid units; what is left is the first column's
 _SIZE = _COLUMNS.index("size")
 
 
@@ -89,7 +89,7 @@ class CodecsPage(QWidget):
     def _fill(self, row: int, info: CodecInfo) -> None:
         for column, text in enumerate(_texts(info)):
             item = QTableWidgetItem(text)
-            item.setToolTip(text if info.available else info.reason)
+            item.setToolTip(info.title if info.available else info.reason)
             if not info.available:
                 wrong = column == len(_COLUMNS) - 1 and not is_untrained(info)
                 item.setForeground(QColor(theme().error if wrong else theme().muted))
@@ -125,7 +125,7 @@ class CodecsPage(QWidget):
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(28)
         table.setShowGrid(False)
-        table.setMinimumWidth(72 * GRID_PX)
+        table.setMinimumWidth(60 * GRID_PX)
         table.setWordWrap(False)
         table.setTabKeyNavigation(False)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -162,7 +162,7 @@ class CodecsPage(QWidget):
         self.splitter.addWidget(self.table)
         self.splitter.addWidget(card)
         self.splitter.setChildrenCollapsible(False)
-        self.splitter.setSizes([80 * GRID_PX, 80 * GRID_PX])
+        self.splitter.setSizes([70 * GRID_PX, 90 * GRID_PX])
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -185,8 +185,7 @@ def _bitrates(info: CodecInfo) -> str:
 
 def _texts(info: CodecInfo) -> tuple[str, ...]:
     return (
-        info.title,
-        info.name,
+        info.name if isinstance(info, ListedCheckpoint) else info.title,
         _bitrates(info),
         _range([rate / 1000 for rate in info.sample_rates_hz]) or ("any" if info.available else "–"),
         f"{info.parameters / 1e6:.2f} M" if info.parameters else "–",

@@ -16,6 +16,7 @@ from PySide6.QtGui import (
     QTextDocument,
     QTextFrameFormat,
     QTextLength,
+    QTextOption,
     QTextTable,
     QTextTableCellFormat,
 )
@@ -42,6 +43,7 @@ class MarkdownView(QTextBrowser):
         self.setOpenLinks(False)
         self.setAcceptDrops(False)  # what is dropped is for the window
         self.anchorClicked.connect(_open)
+        self.setWordWrapMode(QTextOption.WrapMode.WordWrap)  # a figure is not folded
         self.document().setDocumentMargin(0)
         self.document().setIndentWidth(2 * GRID_PX)
 
@@ -133,7 +135,7 @@ def _style_table(table: QTextTable) -> None:
     layout.setCellPadding(GRID_PX / 2)
     layout.setTopMargin(0)
     layout.setBottomMargin(1.5 * GRID_PX)
-    layout.setWidth(QTextLength(QTextLength.Type.PercentageLength, 100))
+    layout.setWidth(QTextLength(QTextLength.Type.PercentageLength, 99))  # of 100 it may be a pixel too wide
     table.setFormat(layout)
     for row in range(table.rows()):
         for column in range(table.columns()):
