@@ -315,8 +315,9 @@ def test_a_cancelled_build_leaves_nothing_and_the_form_open(bench, qtbot, tmp_pa
 
 
 def test_a_checkpoint_dropped_on_the_wizard_is_no_item(bench, tmp_path):
-    form, given = bench.pages.make_test(None), []
+    given = []
     bench.pages.checkpoints_given.connect(given.append)
+    form = bench.pages.make_test(None)
     assert drop(form.items, [tmp_path / "coder.safetensors", clip_paths()[0]])
     assert given == [[tmp_path / "coder.safetensors"]]
     assert [item.path for item in form.items.items] == [clip_paths()[0]]

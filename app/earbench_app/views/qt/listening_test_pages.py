@@ -15,6 +15,7 @@ from psygnal import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from earbench_app.notifications import Level, Notice
+from earbench_app.views.qt.relay import relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -133,7 +134,7 @@ class ListeningTestPages:
         parent = Path(self._remembered.settings.last_folder or Path.home())
         presenter = StudyWizardPresenter(form, parent, self._post, self._codecs)
         presenter.created.connect(self.open_study)
-        presenter.checkpoints_given.connect(self.checkpoints_given.emit)
+        relay(presenter.checkpoints_given, self.checkpoints_given)
         if request is not None:
             presenter.fill(request)
         self._wizards.append(presenter)
