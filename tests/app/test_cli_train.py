@@ -18,7 +18,7 @@ from earbench_app.cli.main import run
 RECIPE = """
 title = "A test"
 [model]
-size = "kankanahalli-small"
+size = "kankanahalli"
 options = { channels = 4, kernel = 5, dilations = [1], n_bins = 8 }
 [data]
 validation_share = 0.3

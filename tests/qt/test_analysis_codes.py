@@ -149,7 +149,7 @@ from earbench_codecs.neural.zoo import SIZES, build_from_json, config_to_json
 torch.manual_seed(5)
 path, clip = pathlib.Path(sys.argv[1]), read_clip(pathlib.Path(sys.argv[2]))
 options = {"channels": 6, "dilations": [1]}
-coder = build_from_json("kankanahalli", config_to_json(SIZES["kankanahalli-small"][1]) | options).eval()
+coder = build_from_json("kankanahalli", config_to_json(SIZES["kankanahalli"][1]) | options).eval()
 frames = coder.config.framing.split(torch.rand(16000) * 2 - 1).unsqueeze(1)
 info = CheckpointInfo(
     name="tiny", title="Tiny", architecture="kankanahalli", config=config_to_json(coder.config),

@@ -146,7 +146,7 @@ def _span(values: Sequence[str], unit: str) -> str:
 
 def _listed(registry: Registry, name: str) -> ListedCheckpoint:
     from earbench_codecs.neural.checkpoint_info import own_folder
-    from earbench_codecs.neural.codec import ARCHITECTURES, NeuralCodec
+    from earbench_codecs.neural.codec import NeuralCodec, network_title
 
     info, path = registry.info(name), registry.checkpoints[name]
     codec = registry.codec(name) if info.available else None
@@ -155,7 +155,7 @@ def _listed(registry: Registry, name: str) -> ListedCheckpoint:
     return ListedCheckpoint(
         **facts,
         architecture=architecture,
-        network=ARCHITECTURES.get(architecture, architecture),
+        network=network_title(architecture),
         path=path,
         own=path.parent == own_folder(),
     )

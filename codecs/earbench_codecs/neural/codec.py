@@ -35,6 +35,15 @@ ARCHITECTURES = {
     "vred": "VRED (Rim et al. 2021)",
 }
 """The networks of the papers, by name; `zoo` has them, but takes torch to import."""
+RECIPES = {
+    "kankanahalli": "kankanahalli-24",
+    "koishekenov": "koishekenov-2",
+    "pam-nac": "pam-nac-64-d",
+    "resglu": "resglu-64",
+    "vred": "vred",
+}
+"""What trains each at the paper's size."""
+_ON_MDCT = "-mdct"
 _ENTROPY = OptionInfo(
     "entropy",
     ("context", "static"),
@@ -171,8 +180,8 @@ class UntrainedCodec(Codec):
 
     def __init__(self, name: str) -> None:
         reason = (
-            f"there is no checkpoint of it; train one with `earbench train {name}-small --data DIR --run DIR`"
-            ", or name one with --checkpoint"
+            "there is no checkpoint of it at the paper's size; train one with "
+            f"`earbench train {RECIPES[name]} --data DIR --run DIR`, or name one with --checkpoint"
         )
         self._info = CodecInfo(
             name, ARCHITECTURES[name], "neural", version="", available=False, reason=reason
@@ -194,6 +203,14 @@ class UntrainedCodec(Codec):
         self, segments: Sequence[bytes], setting: Setting, sample_rate_hz: int, shape: tuple[int, int]
     ) -> AudioClip:
         raise CodecUnavailableError(self.info.name, self.info.reason)
+
+
+def network_title(architecture: str) -> str:
+    """Return whose network an architecture is, for people; its own name where it is none of the papers'."""
+    paper = ARCHITECTURES.get(architecture.removesuffix(_ON_MDCT))
+    if paper is None:
+        return architecture
+    return f"{paper} on an MDCT" if architecture.endswith(_ON_MDCT) else paper
 
 
 def _info(description: CheckpointInfo, sha256: str, name: str) -> CodecInfo:

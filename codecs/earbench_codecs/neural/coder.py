@@ -2,8 +2,9 @@
 
 A coder turns frames [B, 1, L], cut by `CoderConfig.framing` from a signal at `CoderConfig.sample_rate_hz`,
 into codes, which are integers [B, S, P] (S streams with their own statistics, P positions in each), and
-codes into frames. `Coder.forward` is what training differentiates; `Coder.encode` and `Coder.decode` are
-what files are made with.
+codes into frames. Where a frame has several rows of codes in time, there are B · `code_rows` of them.
+`Coder.forward` is what training differentiates; `Coder.encode` and `Coder.decode` are what files are made
+with.
 
 Training goes through `Coder.stages` in order: `enter_stage` freezes and thaws what the paper freezes and
 turns quantisation on; before a stage, `prepare_stage` sees frames of the corpus (K-means start of bins).
@@ -137,7 +138,18 @@ class Coder(nn.Module, ABC):
     @property
     @abstractmethod
     def code_shape(self) -> tuple[int, int]:
-        """Streams and positions (S, P) of the codes of a frame."""
+        """Streams and positions (S, P) of the codes of a frame, or of a row of them."""
+
+    @property
+    def code_rows(self) -> int:
+        """Rows of codes a frame has, one after the other in time."""
+        return 1
+
+    @property
+    def n_codes(self) -> int:
+        """Codes of a frame."""
+        streams, positions = self.code_shape
+        return self.code_rows * streams * positions
 
     @abstractmethod
     def forward(self, frames: Tensor) -> CoderOutput:
@@ -145,11 +157,11 @@ class Coder(nn.Module, ABC):
 
     @abstractmethod
     def encode(self, frames: Tensor) -> Tensor:
-        """Return the codes, int64 [B, S, P], of frames [B, 1, L]."""
+        """Return the codes, int64 [B · code_rows, S, P], of frames [B, 1, L]."""
 
     @abstractmethod
     def decode(self, codes: Tensor) -> Tensor:
-        """Return the frames [B, 1, L] of codes [B, S, P]."""
+        """Return the frames [B, 1, L] of codes [B · code_rows, S, P]."""
 
     def enter_stage(self, stage: str) -> None:
         """Train what this stage trains from now on.

@@ -14,18 +14,19 @@ from earbench_codecs.neural.quantizers import SoftmaxQuantizer
 _INITIAL_SLOPE = 0.3
 
 
-def _conv(c_in: int, c_out: int, kernel: int, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    conv = same_conv(c_in, c_out, kernel, stride=stride, dilation=dilation)
-    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-    nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
-    return nn.Sequential(conv, nn.PReLU(c_out, _INITIAL_SLOPE))
+def conv(c_in: int, c_out: int, kernel: int, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    """Return a convolution and its rectifier."""
+    linear = same_conv(c_in, c_out, kernel, stride=stride, dilation=dilation)
+    nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+    nn.init.zeros_(linear.bias)  # type: ignore[arg-type]
+    return nn.Sequential(linear, nn.PReLU(c_out, _INITIAL_SLOPE))
 
 
 def _residuals(channels: int, kernel: int, dilations: tuple[int, ...]) -> list[nn.Module]:
     return [
         Residual(
             nn.Sequential(
-                _conv(channels, channels, kernel, dilation=d), _conv(channels, channels, kernel, dilation=d)
+                conv(channels, channels, kernel, dilation=d), conv(channels, channels, kernel, dilation=d)
             )
         )
         for d in dilations
@@ -33,19 +34,19 @@ def _residuals(channels: int, kernel: int, dilations: tuple[int, ...]) -> list[n
 
 
 def _change(c_in: int, c_out: int, kernel: int) -> Residual:
-    branch = nn.Sequential(_conv(c_in, c_out, kernel), _conv(c_out, c_out, kernel))
-    return Residual(branch, _conv(c_in, c_out, kernel))
+    branch = nn.Sequential(conv(c_in, c_out, kernel), conv(c_out, c_out, kernel))
+    return Residual(branch, conv(c_in, c_out, kernel))
 
 
 def _down(channels: int, kernel: int) -> Residual:
-    branch = nn.Sequential(_conv(channels, channels, kernel, stride=2), _conv(channels, channels, kernel))
-    return Residual(branch, _conv(channels, channels, kernel, stride=2))
+    branch = nn.Sequential(conv(channels, channels, kernel, stride=2), conv(channels, channels, kernel))
+    return Residual(branch, conv(channels, channels, kernel, stride=2))
 
 
 def _up(channels: int, kernel: int) -> Residual:
-    wide = nn.Sequential(_conv(channels, 2 * channels, kernel), SubPixel1d())
-    shortcut = nn.Sequential(_conv(channels, 2 * channels, kernel), SubPixel1d())
-    return Residual(nn.Sequential(wide, _conv(channels, channels, kernel)), shortcut)
+    wide = nn.Sequential(conv(channels, 2 * channels, kernel), SubPixel1d())
+    shortcut = nn.Sequential(conv(channels, 2 * channels, kernel), SubPixel1d())
+    return Residual(nn.Sequential(wide, conv(channels, channels, kernel)), shortcut)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,8 @@ class KoishekenovConfig(CoderConfig):
     limit: int = 64
 
 
-def _block(width: int, kernel: int) -> Residual:
+def residual_block(width: int, kernel: int) -> Residual:
+    """Return two convolutions around a rectifier, and a shortcut."""
     return Residual(
         nn.Sequential(same_conv(width, width, kernel), nn.ReLU(), same_conv(width, width, kernel))
     )
@@ -72,12 +73,12 @@ class Koishekenov(Autoencoder):
             nn.ReLU(),
             same_conv(half, width, kernel, stride=2),
             nn.ReLU(),
-            *(_block(width, kernel) for _ in range(config.n_blocks)),
+            *(residual_block(width, kernel) for _ in range(config.n_blocks)),
             same_conv(width, config.code_channels, kernel, stride=2),
         )
         decoder = nn.Sequential(
             _sub_pixel(config.code_channels, width, kernel),
-            *(_block(width, kernel) for _ in range(config.n_blocks)),
+            *(residual_block(width, kernel) for _ in range(config.n_blocks)),
             _sub_pixel(width, half, kernel),
             _sub_pixel(half, half, kernel),
             same_conv(half, 1, kernel),

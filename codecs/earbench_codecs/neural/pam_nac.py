@@ -62,7 +62,8 @@ def _conv(c_in: int, c_out: int, kernel: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(same_conv(c_in, c_out, kernel, stride=stride), nn.LeakyReLU(_SLOPE))
 
 
-def _bottleneck(c_in: int, width: int, narrow: int, kernel: int, dilation: int) -> Residual:
+def bottleneck(c_in: int, width: int, narrow: int, kernel: int, dilation: int) -> Residual:
+    """Return a block that is narrow inside; its second convolution is dilated."""
     branch = nn.Sequential(
         _conv(c_in, narrow, kernel),
         same_conv(narrow, narrow, kernel, dilation=dilation),
@@ -73,8 +74,8 @@ def _bottleneck(c_in: int, width: int, narrow: int, kernel: int, dilation: int) 
 
 
 def _pair(c_in: int, width: int, narrow: int, kernel: int) -> nn.Sequential:
-    first = _bottleneck(c_in, width, narrow, kernel, dilation=1)
-    return nn.Sequential(first, nn.LeakyReLU(_SLOPE), _bottleneck(width, width, narrow, kernel, dilation=2))
+    first = bottleneck(c_in, width, narrow, kernel, dilation=1)
+    return nn.Sequential(first, nn.LeakyReLU(_SLOPE), bottleneck(width, width, narrow, kernel, dilation=2))
 
 
 def _start_as_tensorflow(module: nn.Module) -> None:

@@ -137,7 +137,7 @@ class SegmentCoder:
         places = self._places_of(segments, n_samples)
         there = [(first, count, one) for (first, count), one in zip(places, segments, strict=True) if one]
         for some in _together(iter(there), lambda place: place[1]):
-            shape = (some[0][1], *self._coder.code_shape)
+            shape = (some[0][1] * self._coder.code_rows, *self._coder.code_shape)
             levels, coded = zip(*(_split(segment) for *_, segment in some), strict=True)
             codes = decode_segments(coded, shape, self._coder.alphabet, self._model)
             yield from zip((first for first, *_ in some), levels, codes, strict=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +22,8 @@ from earbench_codecs.neural.kankanahalli import Kankanahalli, KankanahalliConfig
 from earbench_codecs.neural.koishekenov import Koishekenov, KoishekenovConfig
 from earbench_codecs.neural.pam_nac import PamNac, PamNacConfig
 from earbench_codecs.neural.resglu import ResGlu, ResGluConfig
+from earbench_codecs.neural.spectral import SpectralConfig
+from earbench_codecs.neural.spectral_coders import KankanahalliMdct, KoishekenovMdct, PamNacMdct, ResGluMdct
 from earbench_codecs.neural.vred import Vred, VredConfig
 
 if TYPE_CHECKING:
@@ -95,17 +98,19 @@ def build_from_json(architecture: str, config: Mapping[str, object]) -> Coder:
         raise SettingError(f"{architecture} has no such configuration: {where}: {first['msg']}") from error
 
 
-add_architecture(
-    Kankanahalli,
-    {"kankanahalli": KankanahalliConfig(), "kankanahalli-small": KankanahalliConfig(channels=24)},
+_SPEECH = SpectralConfig(sample_rate_hz=16_000, framing=Framing(2048, 32), level="peak")
+_MUSIC = SpectralConfig(
+    sample_rate_hz=32_000, framing=Framing(4096, 64), level="std", transform=512, step=0.25
 )
-add_architecture(
-    Koishekenov,
-    {
-        "koishekenov": KoishekenovConfig(),
-        "koishekenov-small": KoishekenovConfig(channels=32, n_blocks=2),
-    },
+_FULL_BAND = SpectralConfig(
+    sample_rate_hz=48_000, framing=Framing(8192, 128), level="peak", transform=1024, step=0.06, unit=1.0
 )
+_COMPANDED = replace(_MUSIC, middle=0.03)  # what the companding quantiser makes of its zeroth level
+
+add_architecture(Kankanahalli, {"kankanahalli": KankanahalliConfig()})
+add_architecture(KankanahalliMdct, {"kankanahalli-small": _SPEECH})
+add_architecture(Koishekenov, {"koishekenov": KoishekenovConfig()})
+add_architecture(KoishekenovMdct, {"koishekenov-small": _FULL_BAND})
 add_architecture(
     PamNac,
     {
@@ -113,13 +118,11 @@ add_architecture(
         "pam-nac-32k-2": PamNacConfig(n_modules=2),
         "pam-nac-44k": PamNacConfig(sample_rate_hz=44_100, crest=13.79),
         "pam-nac-44k-2": PamNacConfig(sample_rate_hz=44_100, crest=13.79, n_modules=2),
-        "pam-nac-small": PamNacConfig(channels=40, narrow=12),
     },
 )
-add_architecture(
-    ResGlu,
-    {"resglu": ResGluConfig(), "resglu-small": ResGluConfig(channels=40, narrow=16, dilations=(1, 4, 16))},
-)
+add_architecture(PamNacMdct, {"pam-nac-small": _MUSIC})
+add_architecture(ResGlu, {"resglu": ResGluConfig()})
+add_architecture(ResGluMdct, {"resglu-small": _COMPANDED})
 add_architecture(
     Vred,
     {

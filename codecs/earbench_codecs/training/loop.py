@@ -340,7 +340,6 @@ class Trainer:
         recipe = self._recipe
         passed_s = max(time.monotonic() - self._reported_s, 1e-9)
         steps_per_s = (self.step - self._reported_step) / passed_s
-        streams, positions = self._coder.code_shape
         return {
             "step": self.step,
             "n_steps": recipe.n_steps,
@@ -350,7 +349,7 @@ class Trainer:
             "terms": terms,
             "learning_rate": learning_rate(recipe, self.step - 1),
             "tau": self._rate.tau if self._rate is not None else None,
-            "kbps": self._coder.kbps(terms["entropy"] * streams * positions),
+            "kbps": self._coder.kbps(terms["entropy"] * self._coder.n_codes),
             "target_kbps": self._rate.target_kbps if self._rate is not None else None,
             "examples_per_s": steps_per_s * recipe.optimiser.batch,
             "eta_s": self._eta_s(),

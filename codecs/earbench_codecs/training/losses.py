@@ -6,6 +6,7 @@ terms take its full scale for the playback level.
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -53,6 +54,21 @@ class FramePair:
         n_fft = self.model.settings.n_fft
         return frames.unfold(-1, n_fft, n_fft // 2)
 
+    def spectrum_power(self, frames: Tensor) -> Tensor:
+        """Return power spectra |rfft|² / n_fft of the pieces of frames [B, L]: [B, n, n_fft / 2 + 1].
+
+        A frame of the FFT's length is taken as it is, as it fades at its ends; pieces of longer ones get a
+        Hann window of the same energy.
+        """
+        if frames.shape[-1] <= self.model.settings.n_fft:
+            pieces = frames.unsqueeze(1)
+        else:
+            pieces = self.pieces(frames)
+            pieces = pieces * (torch.hann_window(pieces.shape[-1]).to(pieces) * math.sqrt(8 / 3))
+        n_fft = pieces.shape[-1]
+        real, imaginary = torch.view_as_real(torch.fft.rfft(pieces)).unbind(dim=-1)
+        return (real.square() + imaginary.square()) / n_fft
+
     @cached_property
     def mask(self) -> SignalAndMask:
         """Level and masking threshold of the original; constants."""
@@ -98,17 +114,18 @@ class RootSquaredError(nn.Module):
 class MelDistance(nn.Module):
     """Distance of log mel spectra, over several banks.
 
-    The power spectrum is |rfft|² / L of the frame as it is, without a window more; the logarithm is
-    natural, of energy + 1e-7. The term is the root mean square over the bands of a bank, its mean over
-    banks and frames. Kankanahalli 2018 writes MFCC; his code has no DCT, and this is that code.
+    The power spectrum is |rfft|² / L of the frame as it is, without a window more (see
+    `FramePair.spectrum_power` for longer ones); the logarithm is natural, of energy + 1e-7. The term is the
+    root mean square over the bands of a bank, its mean over banks and frames. Kankanahalli 2018 writes MFCC;
+    his code has no DCT, and this is that code.
 
     Parameters
     ----------
     length : int
-        Samples of a frame.
+        Samples of a frame, or of a piece of one.
     banks : sequence of int
         Numbers of bands.
-    scale, skip_bands
+    scale, skip_bands, least
         See `recipe.MelTerm`.
     """
 
@@ -119,28 +136,57 @@ class MelDistance(nn.Module):
         banks: Sequence[int] = (8, 16, 32, 128),
         scale: Scale = "floor",
         skip_bands: int = 0,
+        least: float = _EPSILON,
     ) -> None:
         super().__init__()
         if skip_bands >= min(banks):
             raise SettingError(
                 f"objective.mel: skip_bands = {skip_bands} leaves nothing of {min(banks)} bands"
             )
+        self.least = least
         matrices = [mel_bank(n, length, sample_rate_hz, scale)[:, skip_bands:] for n in banks]
         self.sizes = [matrix.shape[1] for matrix in matrices]
         bank = torch.cat([torch.from_numpy(matrix) for matrix in matrices], dim=1)
         self.register_buffer("bank", bank.float(), persistent=False)
 
-    def log_bands(self, frames: Tensor) -> Tensor:
-        """Return log energies [..., all bands of all banks] of frames [..., L]."""
-        real, imaginary = torch.view_as_real(torch.fft.rfft(frames)).unbind(dim=-1)
-        power = (real.square() + imaginary.square()) / frames.shape[-1]
-        return torch.log(power @ self.get_buffer("bank") + _EPSILON)
+    def log_bands(self, power: Tensor) -> Tensor:
+        """Return log energies [..., all bands of all banks] of power spectra."""
+        return torch.log(power @ self.get_buffer("bank") + self.least)
 
     def forward(self, pair: FramePair) -> Tensor:
         """Return the mean over banks and frames."""
-        difference = self.log_bands(pair.decoded) - self.log_bands(pair.original)
+        decoded, original = (pair.spectrum_power(frames) for frames in (pair.decoded, pair.original))
+        difference = self.log_bands(decoded) - self.log_bands(original)
         banks = torch.split(difference, self.sizes, dim=-1)
         return torch.stack([_root_mean_square(bank).mean() for bank in banks]).mean()
+
+
+class ShapedError(nn.Module):
+    """Square error, weighed line by line so that noise may follow the signal's spectrum at a distance.
+
+    Mean over lines of |D|² (P + 1e-7)^-γ, with D the spectrum of the error, P the power spectrum of the
+    original, |rfft|² / L, as its mean over nine lines. At γ = 0 it is the mean square error, at 1 the noise
+    to signal ratio of each band; in between, noise lies lower under the valleys than under the peaks, as it
+    does with the power law of AAC's quantiser and the γ of speech coders' weighting filters.
+
+    Parameters
+    ----------
+    exponent : float
+        γ.
+    """
+
+    _LINES = 9
+
+    def __init__(self, exponent: float = 0.5) -> None:
+        super().__init__()
+        self.exponent = exponent
+
+    def forward(self, pair: FramePair) -> Tensor:
+        """Return the mean over lines and frames."""
+        power = pair.spectrum_power(pair.original)
+        around = nn.functional.avg_pool1d(power, self._LINES, 1, self._LINES // 2, count_include_pad=False)
+        noise = pair.spectrum_power(pair.decoded - pair.original)
+        return (noise * (around + _EPSILON) ** -self.exponent).mean()
 
 
 class PriorityWeighting(nn.Module):
@@ -263,7 +309,11 @@ def _terms(table: ObjectiveTable, length: int, n_fft: int, sample_rate_hz: int) 
     }
     terms: dict[str, nn.Module] = {name: plain[name]() for name in table.terms if name in plain}
     if (mel := table.mel) is not None:
-        terms["mel"] = MelDistance(length, sample_rate_hz, mel.banks, mel.scale, mel.skip_bands)
+        terms["mel"] = MelDistance(
+            min(length, n_fft), sample_rate_hz, mel.banks, mel.scale, mel.skip_bands, mel.least
+        )
+    if (shaped := table.shaped) is not None:
+        terms["shaped"] = ShapedError(shaped.exponent)
     if (two := table.two_stage) is not None:
         terms["two_stage"] = TwoStage(n_fft, sample_rate_hz, two.reading, two.banks, two.exponent)
     return terms

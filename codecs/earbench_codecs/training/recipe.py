@@ -107,11 +107,27 @@ class MelTerm(Term):
         PAM-NAC's code.
     skip_bands : int
         Lowest bands of each bank left out; 3 in PAM-NAC's code.
+    least : float
+        Added to energies before the logarithm: 1e-7 in both codes. Of a larger one, what is quieter does
+        not count.
     """
 
     banks: Annotated[list[Count], Field(min_length=1)] = Field(default=[8, 16, 32, 128])
     scale: Literal["floor", "triangle"] = "floor"
     skip_bands: Annotated[int, Field(ge=0)] = 0
+    least: Annotated[float, Field(gt=0)] = 1e-7
+
+
+class ShapedTerm(Term):
+    """`[objective.shaped]`: square error whose spectrum may follow the signal's; see `losses.ShapedError`.
+
+    Parameters
+    ----------
+    exponent : float
+        γ: 0 for white noise, 1 for noise at a constant distance below the signal.
+    """
+
+    exponent: Annotated[float, Field(ge=0, le=1)] = 0.5
 
 
 class TwoStageTerm(Term):
@@ -139,6 +155,8 @@ class ObjectiveTable(Table):
     mse, rmse : Term
         Mean square error; and its root, taken for each window (Kankanahalli, PAM-NAC).
     mel : MelTerm
+    shaped : ShapedTerm
+        In none of the papers.
     priority, noise_modulation : Term
         PAM-NAC's two psychoacoustic terms (loss sets C and D).
     two_stage : TwoStageTerm
@@ -152,6 +170,7 @@ class ObjectiveTable(Table):
     mse: Term | None = None
     rmse: Term | None = None
     mel: MelTerm | None = None
+    shaped: ShapedTerm | None = None
     priority: Term | None = None
     noise_modulation: Term | None = None
     two_stage: TwoStageTerm | None = None

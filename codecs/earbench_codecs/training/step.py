@@ -152,9 +152,8 @@ class Stepper:
         return {**terms, "loss": loss}
 
     def _terms(self, frames: Tensor, output: CoderOutput) -> dict[str, Tensor]:
-        streams, positions = self._coder.code_shape
         own = {name: term.float() for name, term in output.terms.items()}
-        rate = output.rate_bits.float() / (streams * positions)
+        rate = output.rate_bits.float() / self._coder.n_codes
         return {**self.objective(frames, output.decoded.float()), **own, "entropy": rate}
 
     def _weights(self, number: int, tau: float) -> dict[str, float]:

@@ -17,9 +17,10 @@ from earbench_codecs.errors import CheckpointError
 from earbench_codecs.neural import checkpoint_info
 from earbench_codecs.neural.checkpoint import load_checkpoint, save_checkpoint
 from earbench_codecs.neural.checkpoint_info import checkpoint_files, file_sha256, install, read_info
-from earbench_codecs.neural.codec import ARCHITECTURES, NeuralCodec
+from earbench_codecs.neural.codec import ARCHITECTURES, RECIPES, NeuralCodec, network_title
 from earbench_codecs.neural.zoo import ARCHITECTURES as NETWORKS
 from earbench_codecs.registry import Registry
+from earbench_codecs.training.recipe import read_recipe
 
 
 def with_facts(path, target, change):
@@ -55,7 +56,12 @@ def test_half_precision_halves_the_parameters_and_rounds_them(small_checkpoint):
 
 
 def test_the_names_of_the_papers_networks_are_those_there_are():
-    assert list(ARCHITECTURES) == list(NETWORKS)
+    assert [name for name in NETWORKS if not name.endswith("-mdct")] == list(ARCHITECTURES)
+    assert {name: read_recipe(recipe).model.size.split("-32k")[0] for name, recipe in RECIPES.items()} == {
+        name: name for name in ARCHITECTURES
+    }
+    assert network_title("pam-nac-mdct") == "PAM-NAC (Zhen et al. 2020) on an MDCT"
+    assert network_title("mine") == "mine"
 
 
 def test_a_pickle_is_refused_and_not_run(tmp_path):

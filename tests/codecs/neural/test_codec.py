@@ -235,7 +235,7 @@ def test_a_rate_it_does_not_have_is_refused(codec_of, signal_of):
 def test_an_untrained_network_says_how_to_train_it_and_takes_a_checkpoint(small_checkpoint, signal_of):
     codec = UntrainedCodec("resglu")
     clip = clip_of(signal_of, codec, 0.1, rate_hz=32_000)
-    with pytest.raises(CodecUnavailableError, match="earbench train resglu-small"):
+    with pytest.raises(CodecUnavailableError, match="earbench train resglu-64"):
         codec.encode(clip)
     trained = codec.with_checkpoint(small_checkpoint("resglu"))
     assert trained.decode(trained.encode(clip)).n_samples == clip.n_samples

@@ -34,7 +34,7 @@ def corpus_folder(tmp_path_factory):
 TINY = """
 title = "A test"
 [model]
-size = "kankanahalli-small"
+size = "kankanahalli"
 options = { sample_rate_hz = 8000, channels = 4, kernel = 5, dilations = [1], n_bins = 8 }
 [data]
 validation_share = 0.2

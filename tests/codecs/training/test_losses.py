@@ -17,6 +17,7 @@ from earbench_codecs.training.losses import (
     Objective,
     PriorityWeighting,
     RootSquaredError,
+    ShapedError,
     SquaredError,
     TwoStage,
     rescaled_nmr_db,
@@ -111,6 +112,35 @@ def test_skipped_bands_do_not_count(model):
     assert skipped(pair) < 0.01
     with pytest.raises(SettingError, match="skip_bands = 8 leaves nothing of 8 bands"):
         MelDistance(512, 32000, [8, 16], "triangle", skip_bands=8)
+
+
+def test_what_is_quieter_than_the_least_energy_does_not_count(model):
+    x = 1e-4 * torch.randn(4, 512, generator=torch.Generator().manual_seed(1))
+    deaf, keen = (MelDistance(512, 32000, [16], least=least) for least in (1e-2, 1e-12))
+    assert deaf(FramePair(x, 0 * x, model)) < 0.01
+    assert keen(FramePair(x, 0 * x, model)) > 5
+
+
+def test_longer_frames_are_judged_by_windowed_pieces(model):
+    rng = np.random.default_rng(5)
+    frames = rng.standard_normal((2, 1024))
+    pair = FramePair(torch.tensor(frames).float(), torch.zeros(2, 1024), model)
+    hann = np.sin(np.pi * np.arange(512) / 512) ** 2 * math.sqrt(8 / 3)
+    powers = np.abs(np.fft.rfft([[f[i : i + 512] * hann for i in (0, 256, 512)] for f in frames])) ** 2 / 512
+    np.testing.assert_allclose(pair.spectrum_power(pair.original), powers, rtol=1e-3, atol=1e-5)
+
+
+def test_shaped_error_without_shaping_is_the_square_error_of_lines(model):
+    noise = 0.1 * torch.randn(64, 512, generator=torch.Generator().manual_seed(2))
+    pair = FramePair(torch.zeros(64, 512), noise, model)
+    assert ShapedError(0)(pair).item() == pytest.approx(0.01, rel=0.02)
+
+
+def test_shaped_error_counts_less_under_a_louder_band(model):
+    noise = sine(4000, 1e-3)[None]
+    quiet, loud = (sine(4200, a)[None] for a in (0.01, 0.1))  # within nine lines of the noise
+    errors = [ShapedError(0.5)(FramePair(x, x + noise, model)).item() for x in (quiet, loud)]
+    assert errors[0] / errors[1] == pytest.approx(10, rel=0.05)
 
 
 def test_priority_counts_errors_where_the_signal_stands_out(model):

@@ -195,7 +195,7 @@ def test_a_device_that_is_not_there_is_named(job_of, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("kankanahalli-small", "kankanahali", "model.size"),
+        ("kankanahalli", "kankanahali", "model.size"),
         ("channels = 4", "chanels = 4", "chanels"),
         ('stage = "quantized"', 'stage = "joint"', "stages.1.stage"),
     ],
