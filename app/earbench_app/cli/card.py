@@ -25,7 +25,9 @@ def register(app: typer.Typer) -> None:
 
 
 def card(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint of `earbench train`.")],
+    checkpoint: Annotated[
+        Path, typer.Argument(help="A checkpoint's file, or its codec's name in `earbench codecs`.")
+    ],
     data: Annotated[
         Path | None, typer.Option(help="The corpus it was trained on: measures it anew on what was held out.")
     ] = None,
@@ -54,6 +56,7 @@ def card(
     """
     from earbench_codecs.neural.checkpoint_info import read_info, rewrite
 
+    checkpoint = _file(checkpoint)
     info = read_info(checkpoint)
     if recipe is not None:
         from earbench_codecs.training.card import recipe_toml
@@ -72,6 +75,15 @@ def card(
         rewrite(checkpoint, info, target)
         typer.echo(f"{target}: written; what {checkpoint} coded before needs that file to decode", err=True)
     _print(info, as_json)
+
+
+def _file(checkpoint: Path) -> Path:
+    """Return the file of a codec that is named; else what was given."""
+    from earbench_codecs.registry import default_registry
+
+    if checkpoint.exists():
+        return checkpoint
+    return default_registry().checkpoints.get(str(checkpoint), checkpoint)
 
 
 @dataclass(frozen=True, slots=True)

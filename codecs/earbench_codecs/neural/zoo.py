@@ -25,6 +25,7 @@ from earbench_codecs.neural.resglu import ResGlu, ResGluConfig
 from earbench_codecs.neural.spectral import SpectralConfig
 from earbench_codecs.neural.spectral_coders import KankanahalliMdct, KoishekenovMdct, PamNacMdct, ResGluMdct
 from earbench_codecs.neural.vred import Vred, VredConfig
+from earbench_codecs.neural.vred_adaptive import VredAdaptive, VredAdaptiveConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,9 +129,9 @@ add_architecture(
     {
         "vred": VredConfig(),
         "vred-paper-chunks": VredConfig(framing=Framing(44 * 20, 44, "none")),
-        "vred-small": VredConfig(hidden=64),
     },
 )
+add_architecture(VredAdaptive, {"vred-small": VredAdaptiveConfig()})
 
 
 def coders_folder() -> Path:
