@@ -53,6 +53,11 @@ def home(tmp_path_factory):
         torch.set_num_threads(before)
 
 
+def test_a_card_is_printed_by_the_name_of_its_codec(capsys):
+    assert run(["card", "kankanahalli-small-24"]) == 0
+    assert "AMR-WB" in capsys.readouterr().out
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Four seconds of swelling noise in four files, and a checkpoint trained on two of them."""
