@@ -66,7 +66,7 @@ def save_study(study: Study, folder: Path) -> None:
     path = folder / STUDY_FILE
     try:
         (folder / STIMULI_FOLDER).mkdir(parents=True, exist_ok=True)
-        write_whole(path, tomli_w.dumps(_without_none(_as_table(study)), multiline_strings=True).encode())
+        write_whole(path, _toml(_without_none(_as_table(study))).encode())
     except OSError as error:
         raise StudyFileError(path, f"cannot be written: {error.strerror}") from error
 
@@ -136,6 +136,11 @@ def write_whole(path: Path, content: bytes) -> None:
 def _as_table(study: Study) -> dict[str, Any]:
     table: dict[str, Any] = _STUDY.dump_python(study, mode="json")
     return table
+
+
+def _toml(table: dict[str, Any]) -> str:
+    """Return a table as TOML, with lines of text as lines; but a carriage return is kept only on one line."""
+    return tomli_w.dumps(table, multiline_strings="\\r" not in json.dumps(table))
 
 
 def _without_none(value: Any) -> Any:

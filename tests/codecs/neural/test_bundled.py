@@ -47,7 +47,7 @@ def test_a_card_has_what_was_measured_beside_other_codecs(path):
 def test_it_codes_a_clip_about_as_its_card_says(path):
     info = read_info(path)
     codec = NeuralCodec.from_file(path)
-    name = "speech_en_austen" if info.sample_rate_hz == 16_000 else "castanets"
+    name = "speech_en_austen" if info.sample_rate_hz == 16_000 else "rock_feelings"
     clip = read_clip(next((ASSETS / "clips").glob(f"{name}*")))
     encoded = codec.encode(clip)
     decoded = codec.decode(encoded)
@@ -55,4 +55,4 @@ def test_it_codes_a_clip_about_as_its_card_says(path):
     assert info.kbps / 3 < encoded.bitrate_kbps / clip.n_channels < 3 * info.kbps
     sdr_db = measure(clip, decoded, ["sdr_db"])["sdr_db"].value
     assert sdr_db is not None
-    assert sdr_db > 3
+    assert sdr_db > 10
