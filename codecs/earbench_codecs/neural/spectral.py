@@ -232,8 +232,8 @@ class SpectralCoder(Coder):
         """Code frames, differentiably in training mode."""
         envelope, numbers, latents = self._analysed(frames)
         quantized = self.quantizer(self._streams(latents))
-        low, high = self.alphabet.low, self.alphabet.high
-        histogram = soft_histogram(_changes(numbers, low, high).flatten(1).unsqueeze(1) - low, high - low + 1)
+        places = self._changes(numbers).flatten(1).unsqueeze(1) - self.alphabet.low
+        histogram = soft_histogram(places, self._n_numbers)
         bits = quantized.bits + N_BANDS * self.n_blocks * entropy_bits(histogram).sum()
         return CoderOutput(self._synthesised(envelope, self._blocks(quantized.values)), bits, quantized.terms)
 
@@ -241,18 +241,14 @@ class SpectralCoder(Coder):
         """Return the codes of frames."""
         _, numbers, latents = self._analysed(frames)
         codes = _split(self.quantizer.codes(latents), N_BANDS)
-        low, n = self.alphabet.low, self.alphabet.high - self.alphabet.low + 1
-        changes = _changes(numbers.round().long(), low, self.alphabet.high)
-        changes = (changes - low) % n + low
+        changes = self._wrapped(self._changes(numbers.round().long()))
         return torch.cat([changes.unsqueeze(2), codes], 2).flatten(0, 1)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Return the frames of codes."""
         codes = codes.reshape(-1, self.n_blocks, *self.code_shape)
         values = self.quantizer.values(codes[:, :, 1:].flatten(2))
-        low, high = self.alphabet.low, self.alphabet.high
-        changes = codes[:, :, 0] - (low + high + 1) // 2
-        numbers = (changes.cumsum(1) + (low + high + 1) // 2 - low) % (high - low + 1) + low
+        numbers = self._wrapped((codes[:, :, 0] - self._middle).cumsum(1) + self._middle)
         return self._synthesised(self._envelope(numbers.to(values)), values)
 
     def _analysed(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -292,13 +288,30 @@ class SpectralCoder(Coder):
     def _numbers(self, nepers: Tensor) -> Tensor:
         """Round the envelope to numbers of the alphabet, with the identity for a gradient."""
         low, high = self.alphabet.low, self.alphabet.high
-        numbers = (nepers - _MIDDLE) / self.envelope_step.exp() + (low + high + 1) // 2
+        numbers = (nepers - _MIDDLE) / self.envelope_step.exp() + self._middle
         return numbers + (numbers.round().clamp(low, high) - numbers).detach()
+
+    @property
+    def _n_numbers(self) -> int:
+        return self.alphabet.high - self.alphabet.low + 1
+
+    @property
+    def _middle(self) -> int:
+        """Stands for an envelope of `_MIDDLE`, and for no change."""
+        return (self.alphabet.low + self.alphabet.high + 1) // 2
+
+    def _changes(self, numbers: Tensor) -> Tensor:
+        """Return changes of numbers [B, R, N_BANDS] from block to block; of the first, from the middle."""
+        before = nn.functional.pad(numbers[:, :-1], (0, 0, 1, 0), value=self._middle)
+        return numbers - before + self._middle
+
+    def _wrapped(self, numbers: Tensor) -> Tensor:
+        """Return numbers modulo the size of the alphabet, within it: sums of wrapped changes come back."""
+        return (numbers - self.alphabet.low) % self._n_numbers + self.alphabet.low
 
     def _envelope(self, numbers: Tensor) -> Tensor:
         """Return the envelope [B, R, M] in nepers."""
-        middle = (self.alphabet.low + self.alphabet.high + 1) // 2
-        nepers = _MIDDLE + (numbers - middle) * self.envelope_step.exp()
+        nepers = _MIDDLE + (numbers - self._middle) * self.envelope_step.exp()
         return nepers @ self.get_buffer("spread")
 
     def _gain(self, envelope: Tensor) -> Tensor:
@@ -323,13 +336,6 @@ class SpectralCoder(Coder):
 def _split(x: Tensor, size: int) -> Tensor:
     """Return [..., n, size] of [..., n · size]."""
     return x.reshape(*x.shape[:-1], -1, size)
-
-
-def _changes(numbers: Tensor, low: int, high: int) -> Tensor:
-    """Return changes from block to block of numbers [B, R, N_BANDS]; of the first, from the middle one."""
-    middle = (low + high + 1) // 2
-    before = nn.functional.pad(numbers[:, :-1], (0, 0, 1, 0), value=middle)
-    return numbers - before + middle
 
 
 def _ungrouped(planes: Tensor) -> Tensor:

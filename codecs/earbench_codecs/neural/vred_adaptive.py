@@ -86,8 +86,10 @@ class VredAdaptive(Coder):
         owner = torch.tensor([i for i, count in enumerate(config.digits) for _ in range(count)])
         place = torch.tensor([j for count in config.digits for j in range(count)])
         self.register_buffer("owner", owner, persistent=False)
-        self.register_buffer("place", place, persistent=False)
+        for j in range(max(config.digits)):
+            self.register_buffer(f"digit{j}", (place == j).nonzero()[:, 0], persistent=False)
         self.weights = nn.Parameter(0.5 ** (place + 1.0))
+        self._digit_counts = config.digits
         self._steps = (config.framing.length - 2 * config.stride) // config.stride + 1
 
     @property
@@ -134,8 +136,8 @@ class VredAdaptive(Coder):
     def _digits(self, rest: Tensor) -> Tensor:
         """Return the bits [B, S] of features [B, F] in their ranges, the highest digit of each first."""
         found = rest.new_zeros(len(rest), len(self.weights))
-        for j in range(int(self.get_buffer("place").max()) + 1):
-            at = (self.get_buffer("place") == j).nonzero()[:, 0]
+        for j in range(max(self._digit_counts)):
+            at = self.get_buffer(f"digit{j}")
             owner, weight = self.get_buffer("owner")[at], self.weights[at]
             probability = torch.sigmoid(_SHARPNESS * rest[:, owner] / weight)
             bits = bernoulli_straight_through(probability, sample=self.training)
