@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
         recipe = read_recipe(arguments.recipe)
         job = Job(
             recipe,
-            recipe_name(arguments.recipe),
+            arguments.name or recipe_name(arguments.recipe),
             arguments.data,
             arguments.run,
             arguments.cache,
@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True, help="folder for decoded corpora")
+    parser.add_argument("--name", help="what its checkpoint is called; after the recipe by default")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--max-steps", type=int)
     parser.add_argument("--max-minutes", type=float)
