@@ -214,7 +214,7 @@ class Codec(ABC):
             if part.samples.shape != (size, n_native):
                 raise BitstreamError(f"decoded to {part.samples.shape} samples, not {(size, n_native)}")
             parts.append(part.samples)
-        return AudioClip(np.concatenate(parts), rate_hz)
+        return AudioClip(np.concatenate(parts) if len(parts) > 1 else parts[0], rate_hz)
 
     def _streams(self, encoded: EncodedAudio) -> list[tuple[int, Sequence[bytes]]]:
         """Return the number of channels and the segments of each stream."""

@@ -76,7 +76,7 @@ class SegmentCoder:
         return heads + sum(code_bits(many, self._coder.alphabet, self._model) for many in stacked(codes))
 
     def decode(self, segments: Sequence[bytes], n_samples: int) -> Samples:
-        """Return the signal [n_samples]; a segment without bytes is a lost one, and silent.
+        """Return the signal [n_samples], read-only; a segment without bytes is a lost one, and silent.
 
         Raises
         ------
@@ -89,6 +89,7 @@ class SegmentCoder:
             for some in _together(self._read(segments, n_samples)):
                 for (first, *_), samples in zip(some, side_by_side(self._decoded, some), strict=True):
                     signal[first * hop : first * hop + len(samples)] += samples
+        signal.flags.writeable = False  # so that a clip made of it takes it as it is
         return signal[overlap : overlap + n_samples]
 
     def codes(self, segments: Sequence[bytes], n_samples: int) -> Iterator[Integers]:
