@@ -2,52 +2,173 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
+import sys
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from earbench_app.jobs import keeper
 from earbench_app.jobs.command import command
+from earbench_app.jobs.devices import Places, gpu_numbers
 from earbench_app.jobs.executors import Exit, Look, Started
+from earbench_app.jobs.gpu import GpuReader, torch_has_cuda
+from earbench_app.jobs.job import JobError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
-    from earbench_app.jobs.job import Job, JobError
+    from earbench_app.jobs.gpu import Gpu
+    from earbench_app.jobs.job import Job
+
+_START_PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Who is who of a job's processes, as its keeper wrote it; each with when it was started."""
+
+    host: str
+    pid: int
+    start: str
+    child: int
+    child_start: str
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the keeper lives."""
+        return keeper.process_start(self.pid) == self.start
+
+    @property
+    def child_is_there(self) -> bool:
+        """Whether the job's own process lives."""
+        return keeper.process_start(self.child) == self.child_start
 
 
 class LocalExecutor:
-    """Runs jobs on this machine.
+    """Runs jobs on this machine, each with a keeper that outlives this program; see `keeper`.
 
     Parameters
     ----------
     n_cpu_jobs : int
         How many may run on the CPU at once.
+    grace_s : float
+        How long a job may take to end in good order.
+    make_command : callable
+        Of a job and a device, as its process sees it.
+    read_gpus : callable
+        Returns the GPUs there are.
     """
 
-    def __init__(self, n_cpu_jobs: int = 1) -> None:
+    def __init__(
+        self,
+        n_cpu_jobs: int = 1,
+        grace_s: float = 60.0,
+        make_command: Callable[[Job, str], list[str]] = command,
+        read_gpus: Callable[[], tuple[Gpu, ...]] | None = None,
+    ) -> None:
         self.n_cpu_jobs = n_cpu_jobs
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self.grace_s = grace_s
+        self._make_command = make_command
+        self._read_gpus = read_gpus or _usable_gpus_reader()
 
     def start(self, queued: Sequence[Job], active: Sequence[Job]) -> Iterator[tuple[Job, Started | JobError]]:
-        """Start jobs for which there is room."""
-        for job in queued[: max(0, self.n_cpu_jobs - len(active))]:
-            with job.log.open("ab") as log:
-                child = subprocess.Popen(
-                    command(job, "cpu"), stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
-                )
-            self._children[job.id] = child
-            yield job, Started(device="cpu", pid=child.pid)
+        """Start jobs for which there is room, oldest first."""
+        if not queued:
+            return
+        gpus = self._read_gpus()
+        places = Places(gpus, self.n_cpu_jobs, [job.device for job in active])
+        for job in queued:
+            try:
+                device = places.take(job)
+                if device is not None:
+                    yield job, self._start(job, device, gpus)
+            except JobError as error:
+                yield job, error
 
     def look(self, job: Job) -> Look:
-        """Return whether a job's process is there."""
-        child = self._children.get(job.id)
-        if child is None:
-            return Look("ended", Exit(ended_s=time.time(), cause="lost"))
-        code = child.poll()
-        return Look("running") if code is None else Look("ended", Exit(code, ended_s=time.time()))
+        """Return whether a job's process is there, or how it ended."""
+        end = _read_exit(job.folder)
+        if end is not None:
+            return Look("ended", end)
+        kept = _read_facts(job.folder)
+        if kept is not None and kept.is_there:
+            return Look("running", message=_warning(job))
+        if kept is not None and kept.child_is_there:
+            return Look("running", message="its keeper was ended by somebody; it is ending too")
+        return Look("ended", _read_exit(job.folder) or Exit(ended_s=time.time(), cause="lost"))
 
     def stop(self, job: Job) -> None:
-        """Ask a job's process to end."""
-        os.kill(self._children[job.id].pid, signal.SIGTERM)
+        """Ask a job to write a checkpoint and end; after `grace_s` its keeper ends it."""
+        kept = _read_facts(job.folder)
+        if kept is None:
+            return
+        pid = kept.pid if kept.is_there else kept.child
+        if kept.is_there or kept.child_is_there:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+
+    def _start(self, job: Job, device: str, gpus: Sequence[Gpu]) -> Started:
+        kept = _read_facts(job.folder)
+        if kept is None or not kept.is_there:  # else this program died before it could write that it runs
+            for name in (keeper.EXIT, keeper.FACTS):
+                (job.folder / name).unlink(missing_ok=True)
+            self._run_keeper(job, device, gpus)
+            kept = _read_facts(job.folder)
+        return Started(device=device, pid=kept.pid if kept is not None else None)
+
+    def _run_keeper(self, job: Job, device: str, gpus: Sequence[Gpu]) -> None:
+        numbers = gpu_numbers(device)
+        uuids = [gpu.uuid for gpu in gpus if gpu.index in numbers]
+        wanted = self._make_command(job, "cuda" if numbers else "cpu")
+        try:
+            done = subprocess.run(
+                [sys.executable, "-I", "-S", keeper.__file__, str(job.folder), str(self.grace_s), *wanted],
+                env={**os.environ, "CUDA_VISIBLE_DEVICES": ",".join(uuids)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=_START_PATIENCE_S,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise JobError(f"{job.folder}: cannot be started: {error}; resume it") from error
+        if done.returncode:
+            reason = done.stderr.decode(errors="replace").strip()
+            raise JobError(f"{job.folder}: cannot be started: {reason}; mend that and resume it")
+
+
+def _usable_gpus_reader() -> Callable[[], tuple[Gpu, ...]]:
+    reader = GpuReader()
+    return lambda: reader.read() if torch_has_cuda() else ()
+
+
+def _read_facts(folder: Path) -> Kept | None:
+    try:
+        return Kept(**json.loads((folder / keeper.FACTS).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _read_exit(folder: Path) -> Exit | None:
+    try:
+        return Exit(**json.loads((folder / keeper.EXIT).read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError):
+        return Exit(ended_s=time.time(), cause="lost")
+
+
+def _warning(job: Job) -> str:
+    """Return what a user should know of a job that runs."""
+    if not job.request.data.exists():
+        return (
+            f"{job.request.data} has gone; the run goes on with its decoded copy, and needs the folder back "
+            "when it is resumed"
+        )
+    return ""

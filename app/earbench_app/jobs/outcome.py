@@ -2,26 +2,84 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from typing import TYPE_CHECKING
 
+from earbench_app.jobs.history import last_events
 from earbench_app.jobs.job import State
 
 if TYPE_CHECKING:
     from earbench_app.jobs.executors import Exit
     from earbench_app.jobs.job import Job
 
+_MEMORY = "memory ran out; close other programs, or lower optimiser.batch or the model's size"
+_GPU = "the GPU's memory ran out; end what else runs on it, or lower optimiser.batch or the model's size"
+_DISK = "the disk is full; make room"
+_IN_LOG = (
+    (r"CUDA out of memory|torch\.OutOfMemoryError", _GPU),
+    (
+        r"MemoryError|bad_alloc|[Cc]annot allocate memory|can't allocate memory|can't start new thread|"
+        r"failed to map segment",
+        _MEMORY,
+    ),
+    (r"No space left on device|[Dd]isk quota exceeded", _DISK),
+)
+"""What a process' last words tell, where it could not say it in good order."""
+_SIGNALS = {
+    signal.SIGKILL: "ended by SIGKILL, which somebody or another program sent",
+    signal.SIGBUS: "ended by SIGBUS: a file that it reads was cut, as its decoded corpus in the cache, or a "
+    "disk failed",
+    signal.SIGSEGV: "ended by SIGSEGV: a library crashed",
+    signal.SIGABRT: "ended by SIGABRT: a library gave up",
+}
+
 
 def outcome(job: Job, end: Exit) -> tuple[State, str]:
-    """Return the state a job ends in, and what a user should know of it."""
-    said = str(end.said.get("event", ""))
+    """Return the state a job ends in, and what a user should know of it; nothing where all went well."""
+    said, reason = end.said.get("event"), end.said.get("reason")
     if said == "finished":
         return State.DONE, ""
     if job.state is State.CANCELLING:
         return State.CANCELLED, ""
-    stopped = end.code == 128 + signal.SIGTERM or end.signal == signal.SIGTERM
-    if job.state is State.PAUSING or stopped:
-        return State.PAUSED, ""
-    if end.code == 0:
-        return State.DONE, f"ended at its {end.said.get('reason', 'end')}; resume goes on from there"
-    return State.FAILED, str(end.said.get("message") or end.log_tail)
+    if said == "stopped" and reason in ("step limit", "time limit"):
+        return State.DONE, f"reached its {reason}; resume goes on from there"
+    if job.state is State.PAUSING and (said == "stopped" or signal.SIGKILL in (end.signal, end.code)):
+        return State.PAUSED, "" if said == "stopped" else f"did not end in time; {_resume(job)}"
+    if said == "stopped" or end.signal == signal.SIGTERM:
+        return State.PAUSED, f"was asked to stop by somebody; {_resume(job)}"
+    return State.FAILED, f"{_why(end)}; {_resume(job)}"
+
+
+def _why(end: Exit) -> str:
+    if end.said.get("event") == "failed":
+        return _for_a_window(str(end.said.get("message", "it does not say why")))
+    if end.cause == "memory":
+        return f"ended by the system: {_MEMORY}"
+    if end.cause == "lost":
+        return "nobody saw its end: the machine was restarted, or its keeper was ended with it"
+    complaint = re.search(r"^earbench: (.+)$", end.log_tail, re.MULTILINE)  # of one of several processes
+    if complaint is not None:
+        return _for_a_window(complaint[1])
+    for pattern, words in _IN_LOG:
+        if re.search(pattern, end.log_tail):
+            return words
+    if end.signal is not None:
+        return _SIGNALS.get(signal.Signals(end.signal), f"ended by signal {end.signal}")
+    last = (end.log_tail.strip().splitlines() or ["nothing in its log"])[-1]
+    return f"ended with exit code {end.code}: {last}"
+
+
+def _for_a_window(message: str) -> str:
+    """Return a message without what is said for the command line alone."""
+    return re.sub(r"(;|,? and) go on with --resume", "", message)
+
+
+def _resume(job: Job) -> str:
+    """Return what resuming it would do."""
+    saved = [e for e in last_events(job.events) if e.get("event") == "checkpoint" and e.get("kind") == "last"]
+    if saved:
+        return f"resume goes on from step {saved[-1].get('step')}"
+    if job.last_checkpoint.is_file():
+        return "resume goes on from its last checkpoint"
+    return "resume begins anew, as there is no checkpoint yet"

@@ -1,0 +1,301 @@
+"""What a run has said so far: its events read as they come, and kept as curves of bounded length."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+Event = dict[str, Any]
+
+_AT_ONCE = 4 << 20  # bytes a read
+_LONGEST_LINE = 1 << 20
+_PROGRESS = b'{"event": "progress"'
+
+
+class EventTail:
+    """Reads the lines that were added to a file of events since the last time.
+
+    Parameters
+    ----------
+    path : Path
+        May be missing yet.
+    sparse : bool
+        Of progress events, return only the last one of each read; much faster on long files.
+
+    Attributes
+    ----------
+    n_restarts : int
+        How often the file was found cut or replaced, and read from its beginning again.
+    """
+
+    def __init__(self, path: Path, sparse: bool = False) -> None:
+        self.path = path
+        self.n_restarts = 0
+        self._sparse = sparse
+        self._offset = 0
+        self._inode = -1
+
+    def read(self) -> list[Event]:
+        """Return whole new lines as events, a few megabytes at once; what is no event is left out."""
+        try:
+            with self.path.open("rb") as file:
+                self._find_place(file.fileno())
+                file.seek(self._offset)
+                content = file.read(_AT_ONCE)
+        except OSError:
+            return []
+        whole = content.rfind(b"\n") + 1
+        if not whole and len(content) > _LONGEST_LINE:
+            whole = len(content)  # no event is so long
+        self._offset += whole
+        return list(self._events(content[:whole].splitlines()))
+
+    def read_all(self) -> Iterator[Event]:
+        """Yield all there is to read."""
+        while events := self.read():
+            yield from events
+
+    def _find_place(self, number: int) -> None:
+        stat = os.fstat(number)
+        if self._inode not in (-1, stat.st_ino) or stat.st_size < self._offset:
+            self._offset = 0
+            self.n_restarts += 1
+        self._inode = stat.st_ino
+
+    def _events(self, lines: list[bytes]) -> Iterator[Event]:
+        last_progress = max((i for i, line in enumerate(lines) if line.startswith(_PROGRESS)), default=-1)
+        for i, line in enumerate(lines):
+            if self._sparse and i != last_progress and line.startswith(_PROGRESS):
+                continue
+            event = _parsed(line)
+            if event is not None:
+                yield event
+
+
+def last_events(path: Path, n_bytes: int = 65536) -> list[Event]:
+    """Return the events at the end of a file; none where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - n_bytes))
+            lines = file.read().split(b"\n")
+    except OSError:
+        return []
+    lines = lines[1:] if size > n_bytes else lines
+    return [event for event in map(_parsed, lines) if event is not None]
+
+
+def _parsed(line: bytes) -> Event | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
+
+
+class Series:
+    """A curve of bounded length: when it is full, each two points become their mean.
+
+    Parameters
+    ----------
+    n_points : int
+        At most.
+    """
+
+    def __init__(self, n_points: int = 4000) -> None:
+        self._points = np.empty((n_points, 4))  # step, seconds, sum of values, their number
+        self._n = 0
+        self._stride = 1
+
+    def add(self, step: float, seconds: float, value: float | None) -> None:
+        """Add a point; None is a gap."""
+        known = value is not None and math.isfinite(value)
+        if self._n and self._points[self._n - 1, 3] < self._stride and known:
+            self._points[self._n - 1] += (0, 0, value, 1)
+            self._points[self._n - 1, :2] = step, seconds
+            return
+        if self._n == len(self._points):
+            self._halve()
+        self._points[self._n] = (step, seconds, value, 1) if known else (step, seconds, 0, math.inf)
+        self._n += 1
+
+    def drop_after(self, step: float) -> None:
+        """Forget points beyond a step: a run that goes on from a checkpoint makes them again."""
+        self._n = int(np.searchsorted(self._points[: self._n, 0], step, side="right"))
+
+    def __len__(self) -> int:
+        return self._n
+
+    def points(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return steps, seconds of running, and values, each [n]; a gap is NaN."""
+        steps, seconds, sums, counts = self._points[: self._n].T
+        values = np.where(np.isfinite(counts), sums / np.maximum(counts, 1), np.nan)
+        return steps.copy(), seconds.copy(), values
+
+    def _halve(self) -> None:
+        pairs = self._points.reshape(-1, 2, 4)
+        gaps = ~np.isfinite(pairs[:, :, 3])
+        known = np.where(gaps[:, :, np.newaxis], 0, pairs).sum(axis=1)
+        merged = np.column_stack([pairs[:, 1, :2], known[:, 2:]])
+        merged[gaps.all(axis=1), 3] = math.inf
+        self._n = len(merged)
+        self._points[: self._n] = merged
+        self._stride *= 2
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointSeen:
+    """A checkpoint that a run told of.
+
+    Parameters
+    ----------
+    step : int
+    kind : str
+        "last", "best", or "exported" for the one that codes files.
+    path : str
+    time_s : float
+        Seconds since 1970.
+    """
+
+    step: int
+    kind: str
+    path: str
+    time_s: float
+
+
+@dataclass(slots=True)
+class History:
+    """What the events of a run come to.
+
+    Attributes
+    ----------
+    series : mapping of name to Series
+        ``loss``, ``terms/NAME``, ``learning_rate``, ``tau``, ``kbps``, ``target_kbps``, ``examples_per_s``;
+        of validation ``validation/kbps`` and ``metrics/NAME``.
+    started, progress, validation, best, exported, ending : dict
+        The last event of each kind, empty before it comes; `best` is the validation of the best
+        checkpoint, `ending` that which finished, stopped or failed a run that has not gone on since.
+    decoding : pair of int, optional
+        Files decoded, of how many, while that goes on.
+    notices : deque of str
+    checkpoints : deque of CheckpointSeen
+        The latest, oldest first.
+    n_events : int
+    """
+
+    series: dict[str, Series] = field(default_factory=dict)
+    started: Event = field(default_factory=dict)
+    progress: Event = field(default_factory=dict)
+    validation: Event = field(default_factory=dict)
+    best: Event = field(default_factory=dict)
+    exported: Event = field(default_factory=dict)
+    ending: Event = field(default_factory=dict)
+    decoding: tuple[int, int] | None = None
+    notices: deque[str] = field(default_factory=lambda: deque(maxlen=100))
+    checkpoints: deque[CheckpointSeen] = field(default_factory=lambda: deque(maxlen=500))
+    n_events: int = 0
+    _began_s: float = 0.0  # of the present start
+    _before_s: float = 0.0  # running before it
+    _latest_s: float = 0.0
+
+    def add(self, event: Event) -> None:
+        """Take an event; one of an unknown kind, or that lacks what its kind has, changes nothing."""
+        take = _TAKERS.get(event["event"])
+        self.n_events += 1
+        if take is not None and isinstance(event.get("time"), int | float):
+            self._latest_s = event["time"]
+            take(self, event)
+
+    @property
+    def running_s(self) -> float:
+        """Seconds that the run has run, all its starts together."""
+        return self._before_s + max(0.0, self._latest_s - self._began_s)
+
+    def _take_started(self, event: Event) -> None:
+        if self.started:
+            last_s = max(self.progress.get("time", 0), self.validation.get("time", 0), self._began_s)
+            self._before_s += last_s - self._began_s
+        self._began_s = event["time"]
+        self.started, self.ending, self.decoding = event, {}, None
+        for series in self.series.values():
+            series.drop_after(event.get("step", 0))
+
+    def _take_decoding(self, event: Event) -> None:
+        self.decoding = (int(event.get("done", 0)), int(event.get("total", 0)))
+        self.ending = {}
+
+    def _take_progress(self, event: Event) -> None:
+        self.progress = event
+        names = ("loss", "learning_rate", "tau", "kbps", "target_kbps", "examples_per_s")
+        values = {name: event.get(name) for name in names}
+        self._add_points(event, values | _prefixed("terms/", event.get("terms")))
+
+    def _take_validation(self, event: Event) -> None:
+        self.validation = event
+        self._add_points(
+            event, {"validation/kbps": event.get("kbps")} | _prefixed("metrics/", event.get("metrics"))
+        )
+
+    def _take_checkpoint(self, event: Event) -> None:
+        kind = str(event.get("kind", "exported"))
+        step = int(event.get("step") or self.best.get("step") or 0)
+        if kind == "best":
+            self.best = self.validation
+        if kind == "exported":
+            self.exported = event
+        self.checkpoints.append(CheckpointSeen(step, kind, str(event.get("path", "")), event["time"]))
+
+    def _take_notice(self, event: Event) -> None:
+        self.notices.append(str(event.get("message", "")))
+
+    def _take_ending(self, event: Event) -> None:
+        self.ending, self.decoding = event, None
+
+    def _add_points(self, event: Event, values: dict[str, Any]) -> None:
+        step = event.get("step")
+        if not isinstance(step, int | float):
+            return
+        for name, value in values.items():
+            if name not in self.series:
+                if value is None:
+                    continue
+                self.series[name] = Series()
+            self.series[name].add(step, self.running_s, value if isinstance(value, int | float) else None)
+
+
+_TAKERS = {
+    "started": History._take_started,
+    "decoding": History._take_decoding,
+    "progress": History._take_progress,
+    "validation": History._take_validation,
+    "checkpoint": History._take_checkpoint,
+    "exported": History._take_checkpoint,
+    "notice": History._take_notice,
+    "finished": History._take_ending,
+    "stopped": History._take_ending,
+    "failed": History._take_ending,
+}
+
+
+def read_history(path: Path, sparse: bool = False) -> History:
+    """Return what a file of events comes to; `sparse` leaves out most progress, for figures but no curves."""
+    history = History()
+    for event in EventTail(path, sparse).read_all():
+        history.add(event)
+    return history
+
+
+def _prefixed(prefix: str, values: object) -> dict[str, Any]:
+    return {f"{prefix}{name}": value for name, value in values.items()} if isinstance(values, dict) else {}
