@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import signal
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_ECHO_S = 5.0
+"""A cluster signals all processes of a run, and torchrun hands the same signal on to each."""
 
 
 class StopSignals:
-    """Notes SIGINT and SIGTERM while it is entered; the same signal again acts as it would without.
+    """Notes SIGINT and SIGTERM while it is entered; one that comes seconds later acts as it would without.
 
     Call it to ask whether one came; `number` is that signal's, or 0.
     """
 
     def __init__(self) -> None:
         self.number = 0
+        self._first_s = 0.0
         self._before = {number: signal.getsignal(number) for number in _SIGNALS}
 
     def __call__(self) -> bool:
@@ -37,8 +41,11 @@ class StopSignals:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
-        self.number = number
-        self._restore()
+        if not self.number:
+            self.number, self._first_s = number, time.monotonic()
+        elif time.monotonic() - self._first_s > _ECHO_S:
+            self._restore()
+            signal.raise_signal(number)
 
     def _restore(self) -> None:
         for number, handler in self._before.items():
