@@ -15,6 +15,7 @@ from psygnal import Signal
 from earbench_app.jobs.job import ACTIVE, Job, JobError, State, check_transition
 from earbench_app.jobs.local import LocalExecutor
 from earbench_app.jobs.outcome import outcome
+from earbench_app.jobs.slurm import SlurmExecutor
 from earbench_app.jobs.store import JobStore
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class JobBoard:
     root : Path
         Made where missing.
     executors : mapping of name to Executor, optional
-        By default "local", and "slurm" where it is used.
+        By default "local" and "slurm".
 
     Attributes
     ----------
@@ -59,7 +60,7 @@ class JobBoard:
         self.store = JobStore(root)
         self.host = platform.node()
         self._executors: Mapping[str, Executor] = (
-            executors if executors is not None else {"local": LocalExecutor()}
+            executors if executors is not None else {"local": LocalExecutor(), "slurm": SlurmExecutor()}
         )
         self._unsaved: dict[str, Job] = {}  # what a full disk did not take
         self._told: dict[str, Job] = {}

@@ -93,7 +93,7 @@ class LocalExecutor:
 
     def look(self, job: Job) -> Look:
         """Return whether a job's process is there, or how it ended."""
-        end = _read_exit(job.folder)
+        end = read_exit(job.folder)
         if end is not None:
             return Look("ended", end)
         kept = _read_facts(job.folder)
@@ -101,7 +101,7 @@ class LocalExecutor:
             return Look("running", message=_warning(job))
         if kept is not None and kept.child_is_there:
             return Look("running", message="its keeper was ended by somebody; it is ending too")
-        return Look("ended", _read_exit(job.folder) or Exit(ended_s=time.time(), cause="lost"))
+        return Look("ended", read_exit(job.folder) or Exit(ended_s=time.time(), cause="lost"))
 
     def stop(self, job: Job) -> None:
         """Ask a job to write a checkpoint and end; after `grace_s` its keeper ends it."""
@@ -155,7 +155,8 @@ def _read_facts(folder: Path) -> Kept | None:
         return None
 
 
-def _read_exit(folder: Path) -> Exit | None:
+def read_exit(folder: Path) -> Exit | None:
+    """Return how a job ended as its keeper wrote it; None where it has not."""
     try:
         return Exit(**json.loads((folder / keeper.EXIT).read_bytes()))
     except FileNotFoundError:

@@ -1,0 +1,165 @@
+"""What runs on a cluster's node: a job's command with its keeper, and how it goes back into the queue.
+
+SIGUSR2, which Slurm sends some time before a job's time is over and `scancel --signal` on request, asks the
+command to end in good order. The job is then put back into the queue and goes on from what it has saved,
+unless the mark in its folder says that it was stopped for good.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import signal
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from submitit import JobEnvironment
+
+from earbench_app.jobs import keeper
+from earbench_app.jobs.command import command as training_command
+from earbench_app.jobs.slurm import STOP_MARK, USED
+from earbench_app.jobs.slurm_queue import call
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from earbench_app.jobs.job import Job
+
+_GRACE_S = 600.0  # what the cluster gives is less
+_ASKED_TO_END = (signal.SIGTERM, 128 + signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended on its node.
+
+    Parameters
+    ----------
+    code, signal : int, optional
+    was_asked : bool
+        By the cluster or its user, by SIGUSR2.
+    """
+
+    code: int | None
+    signal: int | None
+    was_asked: bool
+
+    @property
+    def in_good_order(self) -> bool:
+        """Whether it ended as it was asked to."""
+        return self.signal in _ASKED_TO_END or self.code in _ASKED_TO_END
+
+
+def train(job: Job) -> None:
+    """Train a job on this node, until it is done or the cluster wants the node back."""
+    if (job.folder / STOP_MARK).exists():
+        return
+    began_s = time.monotonic()
+    ended = keep(training_command(_as_here(job), _device(job)), job.folder)
+    used_min = _used_min(job) + (time.monotonic() - began_s) / 60
+    (job.folder / USED).write_text(json.dumps({"minutes": used_min}))
+    finish(ended, may_go_on=not (job.folder / STOP_MARK).exists())
+
+
+def evaluate(command: Sequence[str], folder: Path, rows: Path) -> None:
+    """Compute some rows of an evaluation on this node.
+
+    Parameters
+    ----------
+    command : sequence of str
+    folder : Path
+        For its log and how it ended.
+    rows : Path
+        The file it adds rows to. Without a new one it is not put back into the queue: it would get no
+        further the next time either.
+    """
+    before = _digest(rows)
+    ended = keep(command, folder)
+    finish(ended, may_go_on=_digest(rows) != before)
+
+
+def keep(command: Sequence[str], folder: Path) -> Ended:
+    """Run a command to its end, with its log, and how it ended, in a folder.
+
+    Raises
+    ------
+    OSError
+        It cannot be started, or the folder cannot be written.
+    """
+    (folder / keeper.EXIT).unlink(missing_ok=True)
+    kept = keeper.Keeper(folder, _GRACE_S, list(command))
+    asked: list[int] = []
+    number = signal.Signals[f"SIG{JobEnvironment.USR_SIG}"]
+
+    def ask(*_: object) -> None:
+        asked.append(number)
+        signal.raise_signal(signal.SIGTERM)  # the keeper hands it on
+
+    with _blocked(number):  # what is started here never gets it: it would end of it
+        kept.start()
+        signal.signal(number, ask)
+    kept.keep()
+    facts = json.loads((folder / keeper.EXIT).read_bytes())
+    return Ended(facts["code"], facts["signal"], bool(asked))
+
+
+def finish(ended: Ended, *, may_go_on: bool) -> None:
+    """Put this job back into the queue where it has to go on, or end as its command did."""
+    if ended.in_good_order and may_go_on and (ended.was_asked or _is_preempted()):
+        call("scontrol", "requeue", JobEnvironment().job_id)
+        time.sleep(_GRACE_S)  # till the cluster ends this process: its own end would be the job's
+    if ended.code != 0:
+        raise SystemExit(ended.code or 1)
+
+
+def _as_here(job: Job) -> Job:
+    """Return a job as it goes on here: a process for each GPU, and what is left of its time box."""
+    request = job.request
+    count = max(request.n_processes, request.slurm.gpus if request.slurm else 0)
+    left_min = request.max_minutes
+    if left_min is not None:
+        left_min = max(left_min - _used_min(job), 0.01)
+    return replace(job, request=replace(request, n_processes=count, max_minutes=left_min))
+
+
+def _device(job: Job) -> str:
+    if job.request.device != "auto":
+        return job.request.device
+    return "cuda" if job.request.slurm and job.request.slurm.gpus else "cpu"
+
+
+def _used_min(job: Job) -> float:
+    with suppress(OSError, ValueError):
+        facts: dict[str, Any] = json.loads((job.folder / USED).read_bytes())
+        return float(facts["minutes"])
+    return 0.0
+
+
+def _is_preempted() -> bool:
+    """Return whether the cluster has told this job to make room, and gives it time to do so."""
+    shown = call("scontrol", "show", "job", os.environ["SLURM_JOB_ID"])
+    when = re.search(r"\bPreemptTime=(\S+)", shown)
+    is_running = re.search(r"\bJobState=RUNNING\b", shown) is not None
+    return is_running and when is not None and when[1] not in ("None", "Unknown")
+
+
+@contextmanager
+def _blocked(number: signal.Signals) -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ""
