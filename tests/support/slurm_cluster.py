@@ -42,6 +42,7 @@ PreemptMode=REQUEUE
 GresTypes=gpu
 NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=1000 Gres=gpu:1 State=UNKNOWN
 PartitionName=normal Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+PartitionName=lent Nodes=ALL GraceTime=60 MaxTime=INFINITE State=UP
 PartitionName=urgent Nodes=ALL PriorityTier=10 MaxTime=INFINITE State=UP
 """
 
@@ -89,7 +90,7 @@ class SlurmCluster:
             exits.callback(self.stop_controller)
             exits.callback(_end, self._daemon("slurmd", "-D"))
             self._wait_for_node()
-            exits.callback(self._cancel_all)
+            exits.callback(self.make_idle)
             self._exits = exits.pop_all()
         return self
 
@@ -115,6 +116,16 @@ class SlurmCluster:
     def set_node(self, state: str) -> None:
         """Set the node's state, such as drain, down or resume."""
         self.run("scontrol", "update", f"nodename={self.host}", f"state={state}", "reason=a test")
+
+    def make_idle(self) -> None:
+        """End all jobs, whatever state the node was left in."""
+        self.run("scancel", "--quiet", "--signal=KILL", "--full", "--user=root")
+        self.run("scancel", "--quiet", "--user=root")
+        ends_at = time.monotonic() + START_S
+        while self.run("squeue", "--noheader").strip() and time.monotonic() < ends_at:
+            time.sleep(0.2)
+        if self.run("sinfo", "--noheader", "--format=%T").split()[0] != "idle":
+            self.set_node("resume")
 
     def _daemon(self, *command: str) -> subprocess.Popen[bytes]:
         foreground = ("--foreground",) if command[0] == "munged" else ()
@@ -149,13 +160,6 @@ class SlurmCluster:
             time.sleep(0.2)
         logs = "\n".join(path.read_text()[-2000:] for path in sorted(self.folder.glob("*.log")))
         raise TimeoutError(f"Slurm did not start within {START_S:g} s:\n{logs}")
-
-    def _cancel_all(self) -> None:
-        self.run("scancel", "--signal=KILL", "--full", "--user=root")
-        self.run("scancel", "--user=root")
-        ends_at = time.monotonic() + START_S
-        while self.run("squeue", "--noheader").strip() and time.monotonic() < ends_at:
-            time.sleep(0.2)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

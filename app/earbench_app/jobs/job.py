@@ -29,8 +29,10 @@ class State(StrEnum):
 
 TRANSITIONS: Mapping[State, frozenset[State]] = MappingProxyType(
     {
-        # failed: it cannot be started
-        State.QUEUED: frozenset({State.RUNNING, State.PAUSED, State.CANCELLED, State.FAILED}),
+        # failed: it cannot be started; pausing, cancelling: it is on a cluster's queue, or just leaving it
+        State.QUEUED: frozenset(
+            {State.RUNNING, State.PAUSING, State.PAUSED, State.CANCELLING, State.CANCELLED, State.FAILED}
+        ),
         # paused: somebody else stopped it in good order; queued: the cluster took it back into its queue
         State.RUNNING: frozenset(
             {State.PAUSING, State.CANCELLING, State.DONE, State.FAILED, State.PAUSED, State.QUEUED}
