@@ -144,7 +144,7 @@ class Keeper:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            preexec_fn=lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
+            preexec_fn=lambda: _begin(prctl),
         )
         signal.signal(signal.SIGTERM, self._ask_to_end)
         signal.signal(signal.SIGALRM, lambda *_: self._child.kill())
@@ -212,6 +212,12 @@ class Keeper:
         Path(self._room.name).replace(self._folder / EXIT)
 
 
+def _begin(prctl: Any) -> None:
+    """Prepare the process of the command: the window and its sound come first, and the keeper."""
+    prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    os.nice(max(0, _NICENESS - os.nice(0)))
+
+
 def _prctl() -> Any:
     """Return the system's call of that name, or one that does nothing."""
     if not sys.platform.startswith("linux"):
@@ -250,7 +256,6 @@ def main(argv: list[str]) -> int:
         return 1 if complaint else 0
     os.setsid()
     os.close(read)
-    os.nice(max(0, _NICENESS - os.nice(0)))  # the window and its sound come first
     try:
         keeper = Keeper(Path(argv[0]), float(argv[1]), argv[2:])
         keeper.start()
