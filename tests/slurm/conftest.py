@@ -20,7 +20,6 @@ def _slurm():
     with pytest.MonkeyPatch.context() as patch, SlurmCluster() as cluster:
         patch.setenv("SLURM_CONF", str(cluster.config))
         patch.setenv("OMP_NUM_THREADS", "1")
-        patch.setenv("PYTHONWARNINGS", "default")
         yield cluster
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from pathlib import Path
 from time import monotonic
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from earbench_app.cli.cluster import Account, Cluster, Minutes, Partition, slurm_options
 from earbench_app.cli.measure import Metrics, checked_metrics
 
 if TYPE_CHECKING:
@@ -37,16 +37,21 @@ def evaluate(
     metric: Metrics = None,
     jobs: Annotated[
         int | None,
-        typer.Option(min=1, help="Rows at a time; as many as cores without. Use 1 to time codecs."),
+        typer.Option(min=1, help="Rows at a time; as many as cores without, or as the cluster has room for."),
     ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds a row may take.")] = 3600,
+    cluster: Cluster = None,
+    partition: Partition = None,
+    account: Account = None,
+    time: Minutes = None,
 ) -> None:
     """Code every file with every codec and setting, and write a row of figures for each."""
     from earbench_codecs.clip_files import audio_files
     from earbench_codecs.errors import CodecError
-    from earbench_codecs.metrics.evaluation import planned
+    from earbench_codecs.metrics.evaluation import n_cores, planned
     from earbench_codecs.metrics.evaluation_csv import EvaluationTable
 
+    options = slurm_options(cluster, partition, account, time)
     metrics = checked_metrics(metric)
     files = audio_files(paths)
     if not files:
@@ -55,8 +60,14 @@ def evaluate(
     table = EvaluationTable(out, metrics)
     todo = table.missing(tasks)
     table.save(tasks)  # a file that cannot be written fails now, not after hours
-    n_failed = _run(table, tasks, todo, metrics, jobs or len(os.sched_getaffinity(0)), timeout)
-    typer.echo(f"{out}: {len(todo)} rows computed, {len(tasks) - len(todo)} were there", err=True)
+    if options is None:
+        _run(table, tasks, todo, metrics, jobs or n_cores(), timeout)
+    else:
+        from earbench_app.cli.evaluate_on_cluster import run_on_cluster
+
+        run_on_cluster(table, tasks, metrics, options, timeout, jobs)
+    n_failed = len(table.missing(tasks))
+    typer.echo(f"{out}: {len(todo) - n_failed} rows computed, {len(tasks) - len(todo)} were there", err=True)
     if n_failed:
         raise CodecError(f"{out}: {n_failed} rows failed; see their column `error`, then run again")
 
@@ -84,14 +95,13 @@ def _run(
     metrics: Sequence[str],
     n_jobs: int,
     timeout_s: float,
-) -> int:
-    """Compute and keep the rows; return how many failed. What is done is kept when the run is stopped."""
+) -> None:
+    """Compute and keep the rows. What is done is kept when the run is stopped."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from earbench_codecs.metrics.evaluation import evaluate as evaluate_tasks
 
-    n_failed = 0
     saved_s = monotonic()
     columns = ("evaluating", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     rows = evaluate_tasks(todo, metrics, n_jobs=n_jobs, timeout_s=timeout_s)
@@ -99,10 +109,8 @@ def _run(
         with Progress(*columns, console=Console(stderr=True)) as progress, closing(rows):
             for row in progress.track(rows, total=len(todo)):
                 table.add(row)
-                n_failed += bool(row.error)
                 if monotonic() - saved_s > SAVE_EVERY_S:
                     table.save(tasks)
                     saved_s = monotonic()
     finally:
         table.save(tasks)
-    return n_failed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import subprocess
 import sys
 import time
@@ -13,11 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from earbench_app.cli.cluster import Account, Cluster, Gpus, Minutes, Partition, slurm_options
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rich.progress import Progress, TaskID
 
+    from earbench_app.jobs.job import SlurmOptions
     from earbench_codecs.training.loop import Limits
     from earbench_codecs.training.run import Job
 
@@ -62,12 +66,19 @@ def train(
     tensorboard: Annotated[
         bool, typer.Option(help="Write files for TensorBoard to the run's folder.")
     ] = True,
+    cluster: Cluster = None,
+    partition: Partition = None,
+    gpus: Gpus = None,
+    time: Minutes = None,
+    account: Account = None,
     as_json: Json = False,
 ) -> None:
     """Train a neural coder; ends with a checkpoint that `encode --checkpoint` takes.
 
     Ctrl-C or SIGTERM ends it in good order: the last checkpoint is written, --resume goes on from it.
+    On a cluster it goes on: Ctrl-C only stops following it.
     """
+    options = slurm_options(cluster, partition, account, time, gpus)
     from earbench_app.settings import cache_dir
     from earbench_codecs.training.loop import Limits
     from earbench_codecs.training.recipe import read_recipe, recipe_name
@@ -76,6 +87,9 @@ def train(
     cache = cache_dir() / "corpora"
     job = Job(read_recipe(recipe), recipe_name(recipe), data, run, cache, device, resume, tensorboard)
     limits = Limits(max_steps, max_minutes)
+    if options is not None:
+        _train_on_cluster(job, limits, nproc, options, as_json)
+        return
     with _Display(limits) as display:
         if nproc == 1:
             signal_number = _train_here(job, limits, display)
@@ -91,7 +105,7 @@ class _Display:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._ends_at = time.monotonic() + 60 * (limits.max_minutes or math.inf)
+        self._ends_at = math.inf
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._last: dict[str, dict[str, Any]] = {}
@@ -117,6 +131,7 @@ class _Display:
         if event == "decoding":
             self._show("decoding the corpus", facts["done"], facts["total"])
         elif event == "started":
+            self._ends_at = time.monotonic() + 60 * (self._limits.max_minutes or math.inf)
             self._show("training", facts["step"], facts["n_steps"])
         elif event == "progress":
             n_steps = min(facts["n_steps"], self._limits.max_steps or facts["n_steps"])
@@ -204,6 +219,34 @@ def _train_together(recipe: str, job: Job, limits: Limits, nproc: int, display: 
         ours = [line for line in message.splitlines() if line.startswith("earbench: ")]
         raise CodecError(ours[0].removeprefix("earbench: ") if ours else message[-2000:])
     return stop.number
+
+
+def _train_on_cluster(job: Job, limits: Limits, nproc: int, options: SlurmOptions, as_json: bool) -> None:
+    """Train on a cluster, and say what it came to."""
+    import tomli_w
+
+    from earbench_app.cli.train_on_cluster import train_on_cluster
+    from earbench_app.jobs.job import State, TrainRequest
+
+    if not job.tensorboard:
+        raise typer.BadParameter("a job on a cluster always writes them", param_hint="--no-tensorboard")
+    request = TrainRequest(
+        job.name,
+        tomli_w.dumps(job.recipe.model_dump(mode="json", exclude_unset=True)),
+        job.data.resolve(),
+        job.device,
+        nproc,
+        limits.max_minutes,
+        limits.max_steps,
+        executor="slurm",
+        slurm=options,
+    )
+    with _Display(limits) as display:
+        ended = train_on_cluster(request, job.run, job.resume, display)
+    report = display.report() | {"job": ended.id, "state": str(ended.state)}
+    typer.echo(json.dumps(report, indent=2) if as_json else _text(job.run, report))
+    if ended.state is not State.DONE:
+        raise typer.Exit(128 + signal.SIGTERM)
 
 
 def _arguments(job: Job, limits: Limits) -> list[str]:

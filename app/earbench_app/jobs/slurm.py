@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from earbench_app.jobs.job import Job
-    from earbench_app.jobs.slurm_queue import Entry, Snapshot
+    from earbench_app.jobs.slurm_queue import Entry
 
 STOP_MARK = "slurm-stop"
 """A file in a job's folder: it is to end, not to be put back into the queue."""
@@ -39,7 +39,6 @@ class SlurmExecutor:
 
     def __init__(self, queue: Queue | None = None) -> None:
         self._queue = queue or Queue()
-        self._missed_s: dict[str, float] = {}
         self._insisted_s: dict[str, float] = {}
 
     def start(self, queued: Sequence[Job], active: Sequence[Job]) -> Iterator[tuple[Job, Started | JobError]]:
@@ -58,12 +57,9 @@ class SlurmExecutor:
 
     def look(self, job: Job) -> Look:
         """Return how the cluster has a job, as it was some seconds ago at most."""
-        seen = self._queue.look()
-        if seen.problem:
-            return _unchanged(job, f"how it goes is not known now: {seen.problem}")
-        entry = seen.entries.get(job.executor_id)
-        if entry is None:
-            return self._look_in_vain(job, seen)
+        entry = self._queue.find(job.executor_id)
+        if entry.phase == "unknown":
+            return Look("running" if job.state in ACTIVE else "waiting", message=entry.message)
         if entry.phase == "ended":
             return Look("ended", _exit(job, entry.message))
         if job.stop_asked_s is not None:
@@ -84,13 +80,6 @@ class SlurmExecutor:
         call("scancel", "--quiet", "--state=PENDING", job.executor_id)
         signal = f"--signal={JobEnvironment.USR_SIG}"
         call("scancel", "--quiet", "--state=RUNNING", signal, job.executor_id)
-
-    def _look_in_vain(self, job: Job, seen: Snapshot) -> Look:
-        """Return how a job stands that the cluster does not list: too new for this list, or long ended."""
-        missed_s = self._missed_s.setdefault(job.executor_id, time.monotonic())
-        if seen.asked_s <= missed_s:
-            return _unchanged(job, job.message)
-        return Look("ended", _exit(job, f"the cluster no longer knows its job {job.executor_id}"))
 
     def _insist(self, job: Job, entry: Entry) -> None:
         """Cancel one that was put back into the queue as it was stopped, or that does not end."""
@@ -122,10 +111,6 @@ def _submitted(jobs: Sequence[Job]) -> Iterator[tuple[Job, Started]]:
     )
     for job, executor_id in zip(jobs, ids, strict=True):
         yield job, Started("waiting", executor_id=executor_id)
-
-
-def _unchanged(job: Job, message: str) -> Look:
-    return Look("running" if job.state in ACTIVE else "waiting", message=message)
 
 
 def _device(job: Job, entry: Entry) -> str:

@@ -110,11 +110,12 @@ def keep(command: Sequence[str], folder: Path) -> Ended:
 
 def finish(ended: Ended, *, may_go_on: bool) -> None:
     """Put this job back into the queue where it has to go on, or end as its command did."""
-    if ended.in_good_order and may_go_on and (ended.was_asked or _is_preempted()):
+    if not ended.in_good_order:
+        if ended.code != 0:
+            raise SystemExit(ended.code or 1)
+    elif may_go_on and (ended.was_asked or _is_preempted()):
         call("scontrol", "requeue", JobEnvironment().job_id)
         time.sleep(_GRACE_S)  # till the cluster ends this process: its own end would be the job's
-    if ended.code != 0:
-        raise SystemExit(ended.code or 1)
 
 
 def _as_here(job: Job) -> Job:

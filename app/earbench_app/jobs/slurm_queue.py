@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import threading
 import time
@@ -13,7 +14,7 @@ from earbench_app.jobs.job import JobError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Phase = Literal["waiting", "running", "ended"]
+Phase = Literal["waiting", "running", "ended", "unknown"]
 
 ANSWER_S = 20.0
 """How long a command may take; when its controller is down, Slurm's own wait for it some 10 s."""
@@ -34,6 +35,7 @@ _ENDED = {
     "PREEMPTED": "the cluster needed its node for a job that goes first, and did not put it back",
     "DEADLINE": "its deadline on the cluster was over",
     "REVOKED": "another cluster has taken it",
+    "GONE": "the cluster no longer knows it",
 }
 """How a job ends, and what a user should know where it could not say so itself."""
 _REASONS = {
@@ -44,9 +46,9 @@ _REASONS = {
     "Dependency": "waits for another job",
     "PartitionDown": "waits: the partition is down",
     "PartitionInactive": "waits: the partition takes no jobs now",
-    "JobHeldUser": "is held: `scontrol release {id}` lets it go",
+    "JobHeldUser": "is held: `scontrol release {id}` frees it",
     "JobHeldAdmin": "is held by the cluster's administrator",
-    "launch failed requeued held": "is held, as its node could not start it: `scontrol release {id}`",
+    "launch failed requeued held": "is held: no node could start it; `scontrol release {id}` frees it",
 }
 _NODES = "nodes required for job are down"
 
@@ -60,9 +62,10 @@ class Entry:
     id : str
         As ``12``, or ``12_3`` in an array.
     state : str
-        Slurm's, in full and in capitals.
+        Slurm's, in full and in capitals; or GONE where it is no longer listed, or empty where nothing is
+        known now.
     reason : str
-        Why it waits, as Slurm says it.
+        Why it waits, as Slurm says it; or why nothing is known.
     node, start : str
         Where it is, and when it started or is to start; may be empty.
     """
@@ -75,7 +78,9 @@ class Entry:
 
     @property
     def phase(self) -> Phase:
-        """How it stands; what is not known to run or to have ended waits, as a job that is put back."""
+        """How it stands; what neither runs nor has ended waits, as a job that is put back."""
+        if not self.state:
+            return "unknown"
         if self.state in _ENDED:
             return "ended"
         return "running" if self.state in _RUNNING else "waiting"
@@ -85,6 +90,8 @@ class Entry:
         """What a user should know; empty where it runs, or where it may have said so itself."""
         if self.phase == "ended":
             return _ENDED[self.state]
+        if self.phase == "unknown":
+            return f"how it goes is not known now: {self.reason}" if self.reason else ""
         return f"cluster job {self.id} {self._why()}" if self.phase == "waiting" else ""
 
     def _why(self) -> str:
@@ -131,8 +138,8 @@ def no_slurm(command: str) -> str:
 
 def refusal(stderr: str) -> str:
     """Return what a command complains of, without its prefixes, its last and most telling words first."""
-    lines = [line.rpartition("error: ")[2].strip() for line in stderr.splitlines() if line.strip()]
-    words = "; ".join(dict.fromkeys(reversed(lines)))
+    lines = [re.sub(r"^.*\b(error|fatal): ", "", line).strip() for line in stderr.splitlines()]
+    words = "; ".join(dict.fromkeys(line for line in reversed(lines) if line))
     return f"the cluster: {words}" if words else ""
 
 
@@ -162,6 +169,17 @@ class Queue:
         self._lock = threading.Lock()
         self._latest = Snapshot()
         self._asking: threading.Thread | None = None
+        self._missed_s: dict[str, float] = {}
+
+    def find(self, job_id: str) -> Entry:
+        """Return how a job stands that was submitted; at once."""
+        seen = self.look()
+        if seen.problem:
+            return Entry(job_id, "", seen.problem)
+        if job_id in seen.entries:
+            return seen.entries[job_id]
+        missed_s = self._missed_s.setdefault(job_id, time.monotonic())
+        return Entry(job_id, "GONE" if seen.asked_s > missed_s else "")  # the list may be older than the job
 
     def look(self) -> Snapshot:
         """Return the cluster as it was last seen, which is some seconds ago at most where it answers."""

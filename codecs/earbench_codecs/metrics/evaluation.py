@@ -138,7 +138,7 @@ def evaluate(
     A row that fails, crashes its process or runs out of time is yielded with its `error`; the others go
     on. Closing the generator ends the processes.
     """
-    threads = str(max(1, (os.cpu_count() or 1) // n_jobs))
+    threads = str(max(1, n_cores() // n_jobs))
     workers = [Worker({"OMP_NUM_THREADS": threads}) for _ in range(n_jobs)]
     free: SimpleQueue[Worker] = SimpleQueue()
     for worker in workers:
@@ -161,6 +161,11 @@ def evaluate(
         pool.shutdown(wait=False, cancel_futures=True)
         for worker in workers:
             worker.close()
+
+
+def n_cores() -> int:
+    """Return how many cores this process may use, which may be fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def evaluate_one(task: Task, metrics: Sequence[str] | None) -> Evaluated:

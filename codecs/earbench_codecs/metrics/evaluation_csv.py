@@ -66,7 +66,11 @@ class EvaluationTable:
 
     def missing(self, tasks: Sequence[Task]) -> list[Task]:
         """Return the tasks whose rows are not there yet, failed, or were made by other versions."""
-        return [task for task in tasks if not self._has(task)]
+        return [task for task in tasks if not self._is_done(task)]
+
+    def has(self, task: Task) -> bool:
+        """Return whether there is a row of a task, be it with an error or of other versions."""
+        return _identity(self._task_cells(task)) in self._rows
 
     def add(self, evaluated: Evaluated) -> None:
         """Add a row, or replace that of the same file, codec and setting."""
@@ -85,6 +89,16 @@ class EvaluationTable:
         }
         self._rows[_identity(row)] = row
 
+    def take(self, path: Path) -> None:
+        """Take over the rows of another file of the same metrics, as of a part computed elsewhere.
+
+        Raises
+        ------
+        MetricError
+            It is no evaluation, or has other metrics.
+        """
+        self._rows |= {_identity(row): row for row in read_rows(path, self.columns)}
+
     def save(self, order: Sequence[Task] = ()) -> None:
         """Write the file, with the rows of `order` last and in that order.
 
@@ -101,7 +115,7 @@ class EvaluationTable:
         writer.writerows(rows)
         write_atomically(self.path, [text.getvalue().encode()])
 
-    def _has(self, task: Task) -> bool:
+    def _is_done(self, task: Task) -> bool:
         wanted = self._task_cells(task)
         row = self._rows.get(_identity(wanted))
         if row is None or row["error"]:
