@@ -30,6 +30,12 @@ def data_dir() -> Path:
     return _home("data") or user_data_path("earbench", appauthor=False)
 
 
+def jobs_dir() -> Path:
+    """Folder of the training jobs; `$EARBENCH_JOBS` where that is set."""
+    chosen = os.environ.get("EARBENCH_JOBS")
+    return Path(chosen) if chosen else data_dir() / "jobs"
+
+
 def _home(part: str) -> Path | None:
     home = os.environ.get("EARBENCH_HOME")
     return Path(home) / part if home else None
@@ -73,6 +79,7 @@ class Settings(BaseModel):
     last_folder: str = ""
     color_scheme: Literal["system", "light", "dark"] = "system"
     cache_limit_mb: int = Field(default=2048, ge=64)
+    cpu_jobs: int = Field(default=1, ge=1, le=64)  # training jobs at once on the processor
     demo_shown: bool = False
     studies: list[str] = Field(default_factory=list)
     spectrogram: SpectrogramSettings = SpectrogramSettings()

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from earbench_app.cli import card, codecs, demo, evaluate, listen, mask, measure, study, study_new, train
+from earbench_app.cli import (
+    card,
+    codecs,
+    demo,
+    evaluate,
+    jobs,
+    listen,
+    mask,
+    measure,
+    study,
+    study_new,
+    train,
+)
 
 if TYPE_CHECKING:
     import typer
@@ -18,6 +30,7 @@ def register(app: typer.Typer) -> None:
     measure.register(app)
     evaluate.register(app)
     train.register(app)
+    jobs.register(app)
     card.register(app)
     study_new.register()
     study.register(app)

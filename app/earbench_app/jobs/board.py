@@ -14,6 +14,7 @@ from psygnal import Signal
 
 from earbench_app.jobs.job import ACTIVE, Job, JobError, State, check_transition
 from earbench_app.jobs.local import LocalExecutor
+from earbench_app.jobs.next_jobs import next_command
 from earbench_app.jobs.outcome import outcome
 from earbench_app.jobs.slurm import SlurmExecutor
 from earbench_app.jobs.store import JobStore
@@ -38,6 +39,8 @@ class JobBoard:
         Made where missing.
     executors : mapping of name to Executor, optional
         By default "local" and "slurm".
+    n_cpu_jobs : int
+        How many local jobs may run on the CPU at once.
 
     Attributes
     ----------
@@ -56,11 +59,18 @@ class JobBoard:
     changed: ClassVar[Signal] = Signal(Job)
     removed: ClassVar[Signal] = Signal(str)
 
-    def __init__(self, root: Path, executors: Mapping[str, Executor] | None = None) -> None:
+    def __init__(
+        self, root: Path, executors: Mapping[str, Executor] | None = None, n_cpu_jobs: int = 1
+    ) -> None:
         self.store = JobStore(root)
         self.host = platform.node()
         self._executors: Mapping[str, Executor] = (
-            executors if executors is not None else {"local": LocalExecutor(), "slurm": SlurmExecutor()}
+            executors
+            if executors is not None
+            else {
+                "local": LocalExecutor(n_cpu_jobs, then=next_command(root, n_cpu_jobs)),
+                "slurm": SlurmExecutor(),
+            }
         )
         self._unsaved: dict[str, Job] = {}  # what a full disk did not take
         self._told: dict[str, Job] = {}

@@ -1,14 +1,15 @@
 """Keeps a job's process: outlives the program that started it, and writes how it ended.
 
-`python keeper.py FOLDER GRACE_S COMMAND...` returns once the command runs; a process in a session of its own
-stays with it. That one
+`python keeper.py OPTIONS COMMAND...` returns once the command runs; a process in a session of its own stays
+with it. OPTIONS is JSON: `folder`, `grace_s`, and `then`, a command for when it has ended. That process
 
 - writes `keeper.json`: who it is and whom it keeps;
 - drains stdout and stderr separately: the log goes to `log.txt`, and of the events on stdout, which are in
   `events.jsonl` as well, the one that tells how it went is kept;
-- at SIGTERM asks the command to end, and after GRACE_S seconds ends it;
+- at SIGTERM asks the command to end, and after `grace_s` seconds ends it;
 - ends whatever the command leaves behind;
-- writes `exit.json`, also where the disk is full: its room is taken at the start.
+- writes `exit.json`, also where the disk is full: its room is taken at the start;
+- runs `then`, such as to start the next job.
 
 Should it be killed itself, the system asks the command to end in good order (Linux). It is run as a file and
 needs nothing but the standard library, so that nothing can go wrong with it that is not its business.
@@ -170,11 +171,6 @@ class Keeper:
             drain.join(5.0)
         self._write_exit(code, ended_s)
 
-    def fail(self, error: OSError) -> None:
-        """Write that the command could not be started."""
-        self._said = {"event": "failed", "message": f"it cannot be started: {error}"}
-        self._write_exit(127, time.time())
-
     def _ask_to_end(self, *_: object) -> None:
         """Hand SIGTERM on, once: a second one would end a run that is writing its checkpoint."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -257,7 +253,8 @@ def main(argv: list[str]) -> int:
     os.setsid()
     os.close(read)
     try:
-        keeper = Keeper(Path(argv[0]), float(argv[1]), argv[2:])
+        options = json.loads(argv[0])
+        keeper = Keeper(Path(options["folder"]), options["grace_s"], argv[1:])
         keeper.start()
     except OSError as error:
         os.write(write, str(error).encode())
@@ -266,6 +263,8 @@ def main(argv: list[str]) -> int:
     for standard in (0, 1, 2, write):
         os.dup2(devnull, standard)
     keeper.keep()
+    if options["then"]:
+        subprocess.run(options["then"], check=False)
     return 0
 
 

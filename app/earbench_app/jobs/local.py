@@ -63,6 +63,8 @@ class LocalExecutor:
         Of a job and a device, as its process sees it.
     read_gpus : callable
         Returns the GPUs there are.
+    then : sequence of str
+        A command that is run whenever a job has ended, such as one that starts the next.
     """
 
     def __init__(
@@ -71,11 +73,13 @@ class LocalExecutor:
         grace_s: float = 60.0,
         make_command: Callable[[Job, str], list[str]] = command,
         read_gpus: Callable[[], tuple[Gpu, ...]] | None = None,
+        then: Sequence[str] = (),
     ) -> None:
         self.n_cpu_jobs = n_cpu_jobs
         self.grace_s = grace_s
         self._make_command = make_command
         self._read_gpus = read_gpus or _usable_gpus_reader()
+        self._then = then
 
     def start(self, queued: Sequence[Job], active: Sequence[Job]) -> Iterator[tuple[Job, Started | JobError]]:
         """Start jobs for which there is room, oldest first."""
@@ -125,11 +129,12 @@ class LocalExecutor:
     def _run_keeper(self, job: Job, device: str, gpus: Sequence[Gpu]) -> None:
         numbers = gpu_numbers(device)
         uuids = [gpu.uuid for gpu in gpus if gpu.index in numbers]
+        options = json.dumps({"folder": str(job.folder), "grace_s": self.grace_s, "then": [*self._then]})
+        visible = f"CUDA_VISIBLE_DEVICES={','.join(uuids)}"
         wanted = self._make_command(job, "cuda" if numbers else "cpu")
         try:
             done = subprocess.run(
-                [sys.executable, "-I", "-S", keeper.__file__, str(job.folder), str(self.grace_s), *wanted],
-                env={**os.environ, "CUDA_VISIBLE_DEVICES": ",".join(uuids)},
+                [sys.executable, "-I", "-S", keeper.__file__, options, "env", visible, *wanted],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

@@ -124,7 +124,7 @@ def open_corpus(
     CorpusError
         The folder is missing, or none of its files can be used (names them), or the cache's disk is full.
     """
-    chosen = _chosen_files(folder, data)
+    chosen = chosen_files(folder, data)
     try:
         cache.mkdir(parents=True, exist_ok=True)
         hashed = _hashed(folder, chosen, cache / INDEX_NAME)
@@ -132,14 +132,24 @@ def open_corpus(
         if not stem.with_suffix(".json").is_file():
             _decode(folder, hashed, sample_rate_hz, stem, report, n_workers)
         return _mapped(folder, stem, sample_rate_hz)
+    except FileNotFoundError as error:
+        raise _gone(error.filename) from error
     except OSError as error:
         raise CorpusError(
             f"{error.filename or cache}: cannot be read or written: {error.strerror}; make room, or choose "
-            "another folder for the cache"
+            "another folder for the cache",
+            error.errno,
         ) from error
 
 
-def _chosen_files(folder: Path, data: DataTable) -> list[str]:
+def chosen_files(folder: Path, data: DataTable) -> list[str]:
+    """Return the audio files that a recipe takes of a folder, as paths below it, in order.
+
+    Raises
+    ------
+    CorpusError
+        The folder is missing, or there are none.
+    """
     try:
         found = audio_files([folder])
     except AudioFileError as error:
@@ -231,10 +241,16 @@ def _read(path: Path, sample_rate_hz: int) -> NDArray[np.float32] | str:
     try:
         clip = read_clip(path)
     except AudioFileError as error:
+        if not path.is_file():  # nor may the cache say of it ever after that it cannot be used
+            raise _gone(path) from error
         return error.reason
     mono = clip.with_samples(clip.samples.mean(axis=0, keepdims=True))
     samples = resampled(mono, sample_rate_hz).samples[0]
     return samples if samples.any() else "it is silent"
+
+
+def _gone(path: Path | str) -> CorpusError:
+    return CorpusError(f"{path}: has gone while the corpus was read; put it back, or train on what is left")
 
 
 def _scaled(path: str, sha256: str, samples: NDArray[np.float32]) -> tuple[Recording, bytes]:

@@ -51,7 +51,12 @@ def split(
 
 
 def _group(path: str, data: DataTable) -> str:
-    match = re.search(data.speaker_pattern or "(?!)", path) if data.split_by == "speaker" else None
+    return speaker_of(path, data) if data.split_by == "speaker" else path
+
+
+def speaker_of(path: str, data: DataTable) -> str:
+    """Return the speaker of a file; one whose path does not tell is a speaker of its own."""
+    match = re.search(data.speaker_pattern or "(?!)", path)
     if match is None:
         return path
     return match[1] if match.re.groups else match[0]

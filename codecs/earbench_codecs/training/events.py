@@ -15,7 +15,8 @@ Every event has `event`, `time` (seconds since 1970) and what its kind adds:
 - `checkpoint`: `step`, `kind` (last or best), `path`;
 - `exported`: `path` of the checkpoint that codes files, its codec's `name` and `kbps`, and what was
   `measured` of real bitstreams; when the run ends, but not at a signal;
-- `finished` or `stopped`, with `step` and the `reason`; `failed`, with a `message`.
+- `finished` or `stopped`, with `step` and the `reason`; `failed`, with a `message` and a `kind`: corpus,
+  disk, diverged, memory, recipe, run (its folder), or other.
 """
 
 from __future__ import annotations
@@ -66,16 +67,23 @@ class EventLog:
             The disk is full or the folder read-only.
         """
         line = json.dumps(_finite({"event": event, "time": round(time.time(), 3), **data}))
+        self._to_stream(line)  # first: on a full disk, it alone can take that the run failed
         try:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
         except OSError as error:
             raise RunFolderError(
-                f"{self.path}: cannot be written: {error.strerror}; make room and go on with --resume"
+                f"{self.path}: cannot be written: {error.strerror}; make room and go on with --resume",
+                error.errno,
             ) from error
-        if self._stream is not None:
-            self._stream.write(line + "\n")
-            self._stream.flush()
+
+    def _to_stream(self, line: str) -> None:
+        try:
+            if self._stream is not None:
+                self._stream.write(line + "\n")
+                self._stream.flush()
+        except BrokenPipeError:  # whoever read it has gone; the run goes on, and the file has it all
+            self._stream = None
 
 
 def _finite(value: Any) -> Any:

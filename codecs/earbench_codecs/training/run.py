@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
@@ -13,7 +14,7 @@ from earbench_codecs.metrics.worker import Worker
 from earbench_codecs.neural.zoo import SIZES, build_from_json, config_to_json
 from earbench_codecs.training.corpus import open_corpus
 from earbench_codecs.training.dataset import split
-from earbench_codecs.training.errors import RecipeError, RunFolderError, TrainingError
+from earbench_codecs.training.errors import RecipeError, RunFolderError, TrainingError, full_memory_told
 from earbench_codecs.training.events import EventLog, no_events
 from earbench_codecs.training.export import export
 from earbench_codecs.training.loop import Limits, Setup, Trainer
@@ -89,10 +90,11 @@ def train(job: Job, limits: Limits, emit: Emit | None = None, stream: IO[str] | 
             listeners += [emit] if emit is not None else []
             tell = _to_all(listeners) if processes.is_first else no_events
             try:
-                return _train(job, limits, folder, device, processes, tell, board)
+                with full_memory_told():
+                    return _train(job, limits, folder, device, processes, tell, board)
             except CodecError as error:
                 with suppress(RunFolderError):  # that it cannot be written is what is raised already
-                    tell("failed", message=str(error))
+                    tell("failed", message=str(error), kind=getattr(error, "kind", "other"))
                 raise
 
 
@@ -205,12 +207,17 @@ def _check_folder(job: Job) -> None:
 
 def _device(name: str) -> torch.device:
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and "LOCAL_RANK" in os.environ:  # one of several processes: each has its own GPU
+        name = f"cuda:{os.environ['LOCAL_RANK']}"
     try:
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError) as error:
         raise TrainingError(f"the device {name!r} cannot be used: {error}; choose auto or cpu") from error
-    return torch.device(name)
+    device = torch.device(name)
+    if device.index is not None:
+        torch.cuda.set_device(device)
+    return device
 
 
 def _to_all(listeners: Sequence[Emit]) -> Emit:

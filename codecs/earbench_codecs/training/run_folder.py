@@ -107,7 +107,8 @@ class RunFolder:
         except OSError as error:
             intact = "; the one before it is intact" if path.is_file() else ""
             raise RunFolderError(
-                f"{path}: cannot be written: {error.strerror}{intact}; make room and go on with --resume"
+                f"{path}: cannot be written: {error.strerror}{intact}; make room and go on with --resume",
+                error.errno,
             ) from error
 
     def save(self, path: Path, snapshot: Snapshot) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from earbench_codecs.training.compilation import CompilerError, compiled
-from earbench_codecs.training.errors import DivergedError, TrainingError
+from earbench_codecs.training.errors import DivergedError, FullMemoryError
 from earbench_codecs.training.losses import Objective
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Stepper:
 
         Raises
         ------
-        TrainingError
+        FullMemoryError
             The GPU's memory is full.
         """
         for group in self.optimiser.param_groups:
@@ -95,7 +95,7 @@ class Stepper:
         try:
             terms = self._gradients(frames, number, tau)
         except torch.OutOfMemoryError as error:
-            raise TrainingError(
+            raise FullMemoryError(
                 f"the memory of {self._device} is full at a batch of {self._recipe.optimiser.batch} windows; "
                 "lower optimiser.batch or the model's size, and go on with --resume"
             ) from error
