@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from functools import cache
 from importlib.resources import files
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -29,6 +30,8 @@ from earbench_codecs.training.recipe_tables import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic_core import ErrorDetails
 
 
@@ -252,12 +255,24 @@ def read_recipe(name_or_file: str | Path) -> Recipe:
     RecipeError
         No such recipe, no TOML, or a key that is missing, unknown or out of its range; names it.
     """
+    is_bundled = str(name_or_file) in _bundled()
+    return parse_recipe(recipe_text(name_or_file), f"{name_or_file}.toml" if is_bundled else name_or_file)
+
+
+def recipe_text(name_or_file: str | Path) -> str:
+    """Return the TOML text of a bundled recipe, or of a file; nothing of it is checked.
+
+    Raises
+    ------
+    RecipeError
+        No such recipe, or the file cannot be read.
+    """
     bundled = _bundled().get(str(name_or_file))
     if bundled is not None:
-        return parse_recipe(bundled, f"{name_or_file}.toml")
+        return bundled
     path = Path(name_or_file)
     try:
-        return parse_recipe(path.read_text(encoding="utf-8"), path)
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         known = ", ".join(recipe_names()) or "none"
         raise RecipeError(
@@ -301,7 +316,8 @@ def recipe_names() -> list[str]:
     return sorted(_bundled())
 
 
-def _bundled() -> dict[str, str]:
+@cache
+def _bundled() -> Mapping[str, str]:
     folder = files("earbench_codecs.training") / "recipes"
     entries = folder.iterdir() if folder.is_dir() else ()
     return {
