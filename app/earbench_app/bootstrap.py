@@ -39,12 +39,13 @@ class Workbench:
         from earbench_app.presenters.audition_pictures import AuditionPictures
         from earbench_app.presenters.checkpoints import CheckpointShelf
         from earbench_app.presenters.workbench import WorkbenchPresenter
-        from earbench_app.settings import cache_dir
+        from earbench_app.settings import cache_dir, jobs_dir
         from earbench_app.views.qt.audition_page import SHORTCUTS, AuditionPage
         from earbench_app.views.qt.codecs_page import CodecsPage
         from earbench_app.views.qt.listening_test_pages import ListeningTestPages
         from earbench_app.views.qt.main_window import MainWindow
         from earbench_app.views.qt.thread_bridge import MainThread
+        from earbench_app.views.qt.training_place import TrainingPlace
 
         self.player, self.remembered = player, remembered
         self.main_thread = MainThread()
@@ -78,6 +79,7 @@ class Workbench:
         self.window.add_page("Audition", self.audition_page, SHORTCUTS)
         self.tests = ListeningTestPages(self.window, remembered, _new_player, self.main_thread.post)
         self.audition.make_test_requested.connect(self.tests.make_test)
+        self.training = TrainingPlace(self.window, remembered, jobs_dir(), self.main_thread.post)
         self.codecs_page = CodecsPage()
         self.window.add_page("Codecs", self.codecs_page)
         self.checkpoints = CheckpointShelf(self.quick, self.window.show_notice, self.audition.release)
@@ -90,6 +92,7 @@ class Workbench:
         self.workbench = WorkbenchPresenter(self.window, player, remembered, work, work.cancel)
         self.audition_page.demo_requested.connect(self.open_demo)
         self.window.painted.connect(self.audition.codecs.refresh)
+        self.window.painted.connect(self.training.start)
         self.window.closed.connect(self.close)
         self._restore()
 
@@ -141,7 +144,8 @@ class Workbench:
         settings, page = self.remembered.settings, self.audition_page
         settings.geometry = self.window.geometry_text()
         settings.page = self.window.page
-        settings.splitters = {name: state_text(one) for name, one in page.splitters().items()}
+        settings.splitters |= {name: state_text(one) for name, one in page.splitters().items()}
+        settings.splitters |= self.training.splitter_texts()
         try:
             self.remembered.save()
         except OSError as error:  # the window closes all the same
@@ -149,6 +153,7 @@ class Workbench:
         self.window.hide()  # what is ended below may take a moment
         self.checkpoints.forget()
         self.main_thread.close()
+        self.training.close()
         for part in (self.analysis, self.quick, self.encoders, self.background, self.player, self.tests):
             part.close()
 

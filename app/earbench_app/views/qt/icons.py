@@ -148,6 +148,36 @@ def _sliders(painter: QPainter) -> None:
         painter.drawEllipse(QPointF(x, y), 1.6, 1.6)
 
 
+def _clock(painter: QPainter) -> None:
+    _circle(painter)
+    painter.drawPolyline(_polygon((8, 5.2), (8, 8.2), (10.2, 9.4)))
+
+
+def _cross(painter: QPainter) -> None:
+    _circle(painter)
+    painter.drawLine(QPointF(6.3, 6.3), QPointF(9.7, 9.7))
+    painter.drawLine(QPointF(9.7, 6.3), QPointF(6.3, 9.7))
+
+
+def _copy(painter: QPainter) -> None:
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRoundedRect(QRectF(2.5, 2.5, 8, 8), 1.5, 1.5)
+    painter.drawPolyline(_polygon((13.5, 6), (13.5, 13.5), (6, 13.5)))
+
+
+def _chart(painter: QPainter) -> None:
+    painter.drawPolyline(_polygon((2.5, 2.5), (2.5, 13.5), (13.5, 13.5)))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawPolyline(_polygon((5, 5), (7, 9.5), (10, 7), (13, 10.5)))
+
+
+def _trash(painter: QPainter) -> None:
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawLine(QPointF(2.5, 4), QPointF(13.5, 4))
+    painter.drawLine(QPointF(6.5, 2), QPointF(9.5, 2))
+    painter.drawPolyline(_polygon((4, 4), (4.8, 14), (11.2, 14), (12, 4)))
+
+
 _PAINTERS: dict[str, Callable[[QPainter], None]] = {
     "play": _play,
     "pause": _pause,
@@ -163,4 +193,9 @@ _PAINTERS: dict[str, Callable[[QPainter], None]] = {
     "more": _more,
     "next": _next,
     "sliders": _sliders,
+    "clock": _clock,
+    "cross": _cross,
+    "copy": _copy,
+    "chart": _chart,
+    "trash": _trash,
 }

@@ -1,0 +1,276 @@
+"""The form of a new run: filled from a recipe or an old run, checked at each keystroke, turned into jobs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from earbench_app.notifications import Level, Notice
+from earbench_app.presenters.training_fields import FormSection, recipe_sections
+from earbench_app.presenters.training_run_fields import plan, recipe_part, run_values, sweepable
+from earbench_app.presenters.training_values import check, recipe_toml, recipe_values
+from earbench_app.views.training_protocols import FormState, RecipeChoice
+from earbench_codecs.errors import CodecError
+from earbench_codecs.files import write_atomically
+from earbench_codecs.training.recipe import parse_recipe, read_recipe, recipe_name, recipe_names
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from earbench_app.jobs.job import TrainRequest
+    from earbench_app.presenters.training_run_fields import Plan
+    from earbench_app.presenters.training_trials import Trials
+    from earbench_app.views.training_protocols import TrainingFormView
+    from earbench_codecs.training.recipe import Recipe
+
+_ORDER = ("objective", "rate", "optimiser", "model", "data", "validation", "", "stages")
+_OF_SCAN = frozenset({"run.data", "data.include", "data.exclude", "data.speaker_pattern"})
+
+
+class TrainingFormPresenter:
+    """Keeps the texts of the form, and says what they come to.
+
+    Parameters
+    ----------
+    view : TrainingFormView
+    trials : Trials
+        Scans folders and tries recipes.
+    """
+
+    submitted = Signal(tuple)  # of TrainRequest
+    left = Signal()
+
+    def __init__(self, view: TrainingFormView, trials: Trials) -> None:
+        self._view, self._trials = view, trials
+        self._values: dict[str, str] = {}
+        self._plan: Plan | None = None
+        self._recipes: dict[str, Recipe] = {}
+        view.recipe_chosen.connect(self._choose_recipe)
+        view.recipe_file_given.connect(self.open_file)
+        view.loss_chosen.connect(self._choose_loss)
+        view.value_changed.connect(self._change)
+        view.value_settled.connect(self._settle)
+        view.table_switched.connect(self._switch)
+        view.estimate_requested.connect(self._estimate)
+        view.save_requested.connect(self._save)
+        view.start_requested.connect(self._start)
+        view.left.connect(self.leave)
+        trials.scanned.connect(view.show_scan)
+        trials.estimated.connect(view.show_estimate)
+
+    def open(self) -> None:
+        """Show the form; the first time, with the first recipe that trains in minutes."""
+        if not self._recipes:
+            self._recipes = {name: read_recipe(name) for name in recipe_names()}
+            self._offer()
+        if not self._values:
+            small = [name for name in self._recipes if "small" in name]
+            self._choose_recipe((small or list(self._recipes))[0])
+        self._view.show_notice(None)
+
+    def open_file(self, path: Path) -> None:
+        """Fill the form with a recipe's file."""
+        self.open()
+        try:
+            recipe = read_recipe(path)
+        except CodecError as error:
+            self._view.show_notice(Notice(str(error), Level.ERROR))
+            return
+        self._fill(recipe_name(path), recipe)
+
+    def duplicate(self, request: TrainRequest) -> None:
+        """Fill the form with what was once asked for."""
+        self.open()
+        try:
+            recipe = parse_recipe(request.recipe_toml, request.name)
+        except CodecError as error:
+            self._view.show_notice(Notice(str(error), Level.ERROR))
+            return
+        self._values = recipe_values(recipe) | run_values(request)
+        self._view.show_recipe("", recipe.title, recipe.note)
+        self._refresh()
+        self._scan()
+
+    def offer_devices(self, devices: Sequence[str]) -> None:
+        """Offer these beside "auto"."""
+        self._view.show_choices("run.device", ("auto", *devices))
+
+    def take_dropped(self, paths: Sequence[Path]) -> bool:
+        """Fill the form with a recipe's file or a folder of audio; return whether one of them is that."""
+        taken = takes(paths)
+        if not taken:
+            return False
+        if taken[0].is_dir():
+            self.open()
+            self._change("run.data", str(taken[0]))
+            self._scan()
+        else:
+            self.open_file(taken[0])
+        return True
+
+    def leave(self) -> None:
+        """Put the form away; its texts are kept."""
+        self._trials.cancel()
+        self.left.emit()
+
+    def _offer(self) -> None:
+        choices = [RecipeChoice(name, recipe.title, recipe.note) for name, recipe in self._recipes.items()]
+        self._view.show_recipes(choices, _losses(self._recipes))
+        self._view.show_choices("model.size", sorted({r.model.size for r in self._recipes.values()}))
+
+    def _choose_recipe(self, name: str) -> None:
+        self._fill(name, self._recipes[name])
+
+    def _fill(self, name: str, recipe: Recipe) -> None:
+        kept = {path: text for path, text in self._values.items() if path.startswith(("run.", "slurm."))}
+        self._values = {**kept, "run.name": name, **recipe_values(recipe)}
+        self._view.show_recipe(name, recipe.title, recipe.note)
+        self._view.show_notice(None)
+        self._refresh()
+        if "run.data" in kept:
+            self._scan()
+
+    def _choose_loss(self, name: str) -> None:
+        """Take the terms of another recipe's objective; stages that name terms name all of these."""
+        others = {path: text for path, text in self._values.items() if path.partition(".")[0] != "objective"}
+        terms = {
+            path: text
+            for path, text in recipe_values(self._recipes[name]).items()
+            if path.partition(".")[0] == "objective"
+        }
+        for path in others:
+            if re.fullmatch(r"stages\.\d+\.terms", path):
+                others[path] = ""
+        self._values = others | terms
+        self._refresh()
+
+    def _change(self, path: str, text: str) -> None:
+        self._values[path] = text
+        self._refresh()
+
+    def _settle(self, path: str) -> None:
+        if path in _OF_SCAN:
+            self._scan()
+
+    def _switch(self, path: str, there: bool) -> None:
+        below = f"{path}."
+        self._values = {
+            key: text for key, text in self._values.items() if key != path and not key.startswith(below)
+        }
+        if there:
+            self._values[path] = ""
+            if path.startswith("objective."):
+                self._values[f"{path}.weight"] = "1"
+        else:
+            self._values = _renumbered(self._values)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self._plan = plan(self._values)
+        n_jobs = len(self._plan.requests)
+        self._trials.outdate()
+        self._view.show_choices("sweep.0.path", ("", *sweepable(self._values)))
+        self._view.show_choices("sweep.1.path", ("", *sweepable(self._values)))
+        self._view.show_state(
+            FormState(
+                self._values,
+                self._plan.problems,
+                _sections(self._values),
+                _summary(check(recipe_part(self._values)).recipe, n_jobs),
+                n_jobs,
+            )
+        )
+
+    def _scan(self) -> None:
+        folder = self._values.get("run.data", "").strip()
+        recipe = check(recipe_part(self._values)).recipe
+        self._trials.scan(Path(folder).expanduser() if folder else None, recipe.data if recipe else None)
+
+    def _estimate(self) -> None:
+        if self._plan is not None and self._plan.requests:
+            self._trials.estimate(self._plan.requests)
+
+    def _save(self, path: Path) -> None:
+        recipe = check(recipe_part(self._values)).recipe
+        if recipe is None:
+            self._view.show_notice(
+                Notice("The recipe is not complete yet: see the messages below", Level.WARNING)
+            )
+            return
+        try:
+            write_atomically(path, [recipe_toml(recipe).encode()])
+        except OSError as error:
+            text = f"{path} could not be written ({error.strerror}); choose another folder"
+            self._view.show_notice(Notice(text, Level.ERROR))
+        else:
+            self._view.show_notice(Notice(f"Saved {path}"))
+
+    def _start(self) -> None:
+        if self._plan is not None and self._plan.requests:
+            self._trials.cancel()
+            self.submitted.emit(self._plan.requests)
+
+
+def takes(paths: Sequence[Path]) -> list[Path]:
+    """Return those that the form can be filled with: recipes' files, and folders that hold no study."""
+    folders = [path for path in paths if path.is_dir() and not (path / "study.toml").is_file()]
+    return [path for path in paths if path.suffix == ".toml" and path.is_file()] or folders
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """How many of something, in words."""
+
+    number: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.number:,} {self.what}{'' if self.number == 1 else 's'}"
+
+
+def _summary(recipe: Recipe | None, n_jobs: int) -> str:
+    if recipe is None:
+        return ""
+    epochs = sum(stage.epochs for stage in recipe.stages)
+    text = f"{_Count(recipe.n_steps, 'step')} in {_Count(epochs, 'epoch')}"
+    return f"{n_jobs} runs, each of {text}" if n_jobs > 1 else text
+
+
+def _losses(recipes: Mapping[str, Recipe]) -> list[tuple[str, str]]:
+    """Return one recipe for each set of terms, with their names."""
+    found: dict[str, str] = {}
+    for name, recipe in recipes.items():
+        terms = ", ".join([*recipe.objective.terms, *recipe.objective.coder]).replace("_", " ")
+        found.setdefault(terms, name)
+    return [(name, terms) for terms, name in found.items()]
+
+
+def _sections(values: Mapping[str, str]) -> tuple[FormSection, ...]:
+    """Return the recipe's tables, those that are repeated as often as there are values for."""
+    sections: list[FormSection] = []
+    for section in recipe_sections():
+        if section.repeated:
+            sections += [section.numbered(number) for number in range(_n_tables(values, section))]
+        else:
+            sections.append(section)
+    return tuple(sorted(sections, key=lambda section: _ORDER.index(section.path.partition(".")[0])))
+
+
+def _n_tables(values: Mapping[str, str], section: FormSection) -> int:
+    name = section.path.partition(".")[0]
+    numbers = [int(path.split(".")[1]) for path in values if path.startswith(f"{name}.")]
+    return max(numbers, default=0) + 1
+
+
+def _renumbered(values: Mapping[str, str]) -> dict[str, str]:
+    """Close the gap that a removed stage leaves."""
+    numbers = sorted({int(path.split(".")[1]) for path in values if path.startswith("stages.")})
+    new = {str(number): str(place) for place, number in enumerate(numbers)}
+    return {
+        re.sub(r"^stages\.(\d+)", lambda found: f"stages.{new[found[1]]}", path): text
+        for path, text in values.items()
+    }

@@ -1,0 +1,223 @@
+"""What the list says of a job, and what is said of the run in front, from its events."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from earbench_app.jobs.job import ACTIVE, State
+from earbench_app.notifications import Level
+from earbench_app.views.training_protocols import Actions, Figure, JobRow, LogLine, RunDetails
+from earbench_codecs.metrics.registry import METRICS
+from earbench_codecs.training.errors import RecipeError
+from earbench_codecs.training.recipe import parse_recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from earbench_app.jobs.history import History
+    from earbench_app.jobs.job import Job
+    from earbench_codecs.training.recipe import Recipe
+
+N_LOG_LINES = 500
+_ERROR = re.compile(
+    r"error|exception|traceback|killed|failed|out of memory|not finite|diverged", re.IGNORECASE
+)
+_WARNING = re.compile(r"warn", re.IGNORECASE)
+
+
+def job_row(job: Job, history: History, color: int | None = None) -> JobRow:
+    """Return a line of the list."""
+    progress, validation = history.progress, history.validation
+    kbps = validation.get("kbps") or progress.get("kbps")
+    recipe = recipe_of(job.request.recipe_toml)
+    rate = recipe.rate if recipe else None
+    return JobRow(
+        job.id,
+        job.request.name,
+        job.state,
+        job.message or _doing(job, history),
+        job.device or job.request.device,
+        _step(history),
+        _n_steps(job, history, recipe),
+        _eta_s(job, history),
+        kbps,
+        progress.get("target_kbps") or (rate.target_kbps if rate else None),
+        rate.tolerance_kbps if rate else None,
+        best_figure(history),
+        job.notes,
+        job.tags,
+        job.created_s,
+        color,
+    )
+
+
+def best_figure(history: History) -> Figure | None:
+    """Return the figure of the best checkpoint; the last metric of a validation is the one that decides."""
+    metrics = history.best.get("metrics") or {}
+    known = [(name, value) for name, value in metrics.items() if value is not None]
+    if not known or known[-1][0] != list(metrics)[-1]:
+        return None
+    return Figure(metric_title(known[-1][0]), known[-1][1], metric_unit(known[-1][0]))
+
+
+def metric_title(name: str) -> str:
+    """Return what a metric is called."""
+    return METRICS[name].title if name in METRICS else name
+
+
+def metric_unit(name: str) -> str:
+    """Return a metric's unit; empty for a pure number."""
+    return METRICS[name].unit if name in METRICS else ""
+
+
+def actions_for(jobs: Sequence[Job]) -> Actions:
+    """Return what can be done to some of these jobs; delete only to all of them."""
+    if not jobs:
+        return Actions()
+    return Actions(
+        pause=any(map(can_pause, jobs)),
+        resume=any(map(can_resume, jobs)),
+        cancel=any(map(can_cancel, jobs)),
+        delete=not any(job.state in ACTIVE for job in jobs),
+        duplicate=len(jobs) == 1,
+        open_folder=len(jobs) == 1,
+    )
+
+
+def can_pause(job: Job) -> bool:
+    """Return whether a job runs or waits."""
+    return job.state in (State.QUEUED, State.RUNNING)
+
+
+def can_cancel(job: Job) -> bool:
+    """Return whether a job is not over yet."""
+    return can_pause(job) or job.state in (State.PAUSING, State.PAUSED)
+
+
+def can_resume(job: Job) -> bool:
+    """Return whether a job can be queued again: a finished one that no limit ended is done for good."""
+    ended = job.state in (State.PAUSED, State.CANCELLED, State.FAILED)
+    return ended or (job.state is State.DONE and bool(job.message))
+
+
+def run_details(job: Job, history: History, log: Sequence[str]) -> RunDetails:
+    """Return what is said of the run in front."""
+    return RunDetails(
+        job.id,
+        job.request.name,
+        _headline(job, history),
+        job.message,
+        job.state is State.FAILED,
+        job.notes,
+        job.tags,
+        tuple(_facts(job, history)),
+        tuple(_log_lines(job, history, log)),
+    )
+
+
+def duration_text(seconds: float) -> str:
+    """Return 0:21, 1:02:03 or 3 d 4 h."""
+    if seconds >= 86_400:
+        days, rest_s = divmod(round(seconds), 86_400)
+        return f"{days} d {rest_s // 3600} h"
+    text = str(timedelta(seconds=round(seconds)))
+    return text.removeprefix("0:").removeprefix("0") if seconds < 3600 else text
+
+
+@lru_cache(512)
+def recipe_of(toml: str) -> Recipe | None:
+    """Return a job's recipe; None where this version cannot read it."""
+    try:
+        return parse_recipe(toml, "recipe.toml")
+    except RecipeError:
+        return None
+
+
+def _step(history: History) -> int:
+    seen = (history.progress, history.validation, history.ending, history.started)
+    return max((int(event.get("step") or 0) for event in seen), default=0)
+
+
+def _n_steps(job: Job, history: History, recipe: Recipe | None) -> int:
+    n_steps = history.progress.get("n_steps") or history.started.get("n_steps")
+    n_steps = n_steps or (recipe.n_steps if recipe else 0)
+    return min(n_steps, job.request.max_steps or n_steps)
+
+
+def _eta_s(job: Job, history: History) -> float | None:
+    """Return seconds to the end, or to the end of its time box."""
+    eta_s = history.progress.get("eta_s")
+    if job.state is not State.RUNNING or eta_s is None:
+        return None
+    n_steps, step = history.progress["n_steps"], history.progress["step"]
+    if job.request.max_steps and n_steps > step:
+        eta_s *= max(0, job.request.max_steps - step) / (n_steps - step)
+    if job.request.max_minutes is not None and history.started:
+        box_s = history.started["time"] + 60 * job.request.max_minutes - time.time()
+        eta_s = max(0.0, min(eta_s, box_s))
+    return float(eta_s)
+
+
+def _doing(job: Job, history: History) -> str:
+    """Return what a running job does, if it is something else than training."""
+    if job.state is not State.RUNNING:
+        return ""
+    if history.decoding is not None and not history.started:
+        done, total = history.decoding
+        return f"decoding the corpus: {done} of {total} files"
+    return "" if history.started else "starting"
+
+
+def _headline(job: Job, history: History) -> str:
+    row, progress = job_row(job, history), history.progress
+    parts = [str(job.state), row.device]
+    if doing := _doing(job, history):
+        parts.append(doing)
+    elif progress:
+        parts.append(f"epoch {progress.get('epoch')}, {progress.get('stage')}")
+    if row.n_steps:
+        parts.append(f"step {row.step:,} of {row.n_steps:,}")
+    if row.eta_s is not None:
+        parts.append(f"{duration_text(row.eta_s)} left")
+    return "  ·  ".join(part for part in parts if part)
+
+
+def _facts(job: Job, history: History) -> list[tuple[str, str]]:
+    recipe, started = recipe_of(job.request.recipe_toml), history.started
+    corpus = started.get("corpus") or {}
+    facts = [("Recipe", recipe.title if recipe else ""), ("Data", str(job.request.data))]
+    if corpus:
+        hours = corpus["training_s"] / 3600
+        facts.append(("Trains on", f"{hours:.2f} h in {corpus['training_files']:,} files"))
+        facts.append(
+            ("Held out", f"{corpus['validation_s'] / 60:.1f} min in {corpus['validation_files']:,} files")
+        )
+        skipped = corpus.get("skipped") or []
+        facts += [("Left out", f"{path}: {reason}") for path, reason in skipped[:20]]
+    if parameters := started.get("n_parameters"):
+        facts.append(("Parameters", f"{parameters:,}"))
+    facts.append(("Made", datetime.fromtimestamp(job.created_s).strftime("%Y-%m-%d %H:%M:%S")))
+    facts.append(("Trained for", duration_text(history.running_s) if history.started else ""))
+    facts.append(("Processes", str(job.request.n_processes)))
+    facts.append(("Cluster job", job.executor_id))
+    facts.append(("Folder", str(job.folder)))
+    facts.append(("Checkpoint", str(history.exported.get("path", ""))))
+    return [(name, value) for name, value in facts if value]
+
+
+def _log_lines(job: Job, history: History, log: Sequence[str]) -> list[LogLine]:
+    lines = [LogLine(f"note: {notice}", Level.WARNING) for notice in history.notices]
+    lines += [LogLine(text, _level(text)) for text in log]
+    if job.state is State.FAILED:
+        lines.append(LogLine(job.message, Level.ERROR))
+    return lines[-N_LOG_LINES:]
+
+
+def _level(text: str) -> Level:
+    if _ERROR.search(text):
+        return Level.ERROR
+    return Level.WARNING if _WARNING.search(text) else Level.INFO

@@ -1,0 +1,190 @@
+"""What the form wants to know beforehand: what a folder holds, how long a run will take."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, TypeVar
+
+from psygnal import Signal
+
+from earbench_app.jobs.estimate import estimate
+from earbench_app.jobs.job import JobError
+from earbench_app.jobs.scan import scan
+from earbench_app.notifications import Level
+from earbench_app.presenters.training_rows import duration_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from earbench_app.background.pool import Post
+    from earbench_app.jobs.child import Child
+    from earbench_app.jobs.estimate import Estimate, Trial
+    from earbench_app.jobs.job import TrainRequest
+    from earbench_app.jobs.scan import Scan
+    from earbench_codecs.training.recipe import DataTable
+
+T = TypeVar("T")
+_N_NAMED = 20
+_STALE = "The estimate was for other settings."
+
+
+class Trials:
+    """Runs one scan and one dry run at a time; a newer one ends the older.
+
+    Parameters
+    ----------
+    post : callable
+        Runs a function on the interface's thread.
+
+    Attributes
+    ----------
+    scanned : Signal
+        (text, level, what cannot be read: a line a file).
+    estimated : Signal
+        (text, whether it is being found out, level).
+    """
+
+    scanned = Signal(str, object, str)
+    estimated = Signal(str, bool, object)
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+        self._scan: Child[Scan] | None = None
+        self._trial: Child[Trial] | None = None
+        self._has_estimate = False
+
+    def scan(self, folder: Path | None, data: DataTable | None) -> None:
+        """Read a folder; None is none."""
+        if self._scan is not None:
+            self._scan.cancel()
+            self._scan = None
+        if folder is None or not folder.is_dir():
+            self.scanned.emit("", Level.INFO, "")
+            return
+        self.scanned.emit("Reading the folder…", Level.INFO, "")
+        self._scan = child = scan(folder, data)
+        self._follow(child, lambda: self._scan is child, self._show_scan, self._scan_failed)
+
+    def estimate(self, requests: Sequence[TrainRequest]) -> None:
+        """Try the first of these runs; or end the trial that is under way."""
+        if self._trial is not None:
+            self._end_trial()
+            self.estimated.emit("", False, Level.INFO)
+            return
+        self._has_estimate = False
+        self._trial = child = estimate(requests[0])
+        n_runs = len(requests)
+        self.estimated.emit("Trying a few steps: starting", True, Level.INFO)
+        self._follow(
+            child,
+            lambda: self._trial is child,
+            lambda trial: self._show_trial(trial, n_runs),
+            self._trial_failed,
+        )
+
+    def outdate(self) -> None:
+        """Something has been changed: what was estimated is of other settings."""
+        if self._trial is not None:
+            self._end_trial()
+            self.estimated.emit(_STALE, False, Level.INFO)
+        elif self._has_estimate:
+            self._has_estimate = False
+            self.estimated.emit(_STALE, False, Level.INFO)
+
+    def cancel(self) -> None:
+        """End what is under way."""
+        if self._scan is not None:
+            self._scan.cancel()
+        self._end_trial()
+
+    def _end_trial(self) -> None:
+        if self._trial is not None:
+            self._trial.cancel()
+            self._trial = None
+
+    def _follow(
+        self,
+        child: Child[T],
+        wanted: Callable[[], bool],
+        told: Callable[[T], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        """Hand on what a process tells, on a thread of its own, as long as it is wanted."""
+
+        def tell(show: Callable[[], None]) -> None:
+            self._post(lambda: show() if wanted() else None)
+
+        def run() -> None:
+            try:
+                for value in child:
+                    tell(lambda value=value: told(value))  # type: ignore[misc]  # of each turn its own
+            except JobError as error:
+                message = str(error)
+                tell(lambda: failed(message))
+
+        threading.Thread(target=run, name="training trial", daemon=True).start()
+
+    def _show_scan(self, found: Scan) -> None:
+        level = Level.WARNING if found.unreadable else Level.INFO
+        lines = [f"{path}: {reason}" for path, reason in found.unreadable[:_N_NAMED]]
+        if len(found.unreadable) > _N_NAMED:
+            lines.append(f"and {len(found.unreadable) - _N_NAMED} more")
+        self.scanned.emit(scan_text(found), level, "\n".join(lines))
+
+    def _scan_failed(self, message: str) -> None:
+        self.scanned.emit(message, Level.ERROR, "")
+
+    def _show_trial(self, trial: Trial, n_runs: int) -> None:
+        if trial.estimate is None:
+            self.estimated.emit(f"Trying a few steps: {trial.text}", True, Level.INFO)
+            return
+        self._trial, self._has_estimate = None, True
+        self.estimated.emit(estimate_text(trial.estimate, n_runs), False, Level.INFO)
+
+    def _trial_failed(self, message: str) -> None:
+        self._trial = None
+        self.estimated.emit(f"It could not be tried: {message}", False, Level.ERROR)
+
+
+def scan_text(found: Scan) -> str:
+    """Return what a folder holds, in one line."""
+    files = f"{found.n_chosen:,} files"
+    if found.n_chosen != found.n_found:
+        files = f"{found.n_chosen:,} of {found.n_found:,} files"
+    if not found.is_done:
+        return f"Reading {found.n_read:,} of {files}…"
+    hours, minutes = divmod(round(found.duration_s / 60), 60)
+    parts = [files, f"{hours} h {minutes} min" if hours else duration_text(found.duration_s)]
+    parts += _kinds(found)
+    if found.n_speakers is not None:
+        parts.append(f"{found.n_speakers:,} speakers")
+    if found.unreadable:
+        first, reason = found.unreadable[0]
+        more = f", and {len(found.unreadable) - 1:,} more" if len(found.unreadable) > 1 else ""
+        parts.append(f"left out: {first} ({reason}){more}")
+    return "  ·  ".join(parts)
+
+
+def estimate_text(found: Estimate, n_runs: int) -> str:
+    """Return what a run will take, in a few words."""
+    parts = [f"About {duration_text(found.total_s)} on {found.device}"]
+    if found.high_s - found.low_s > 0.1 * found.total_s:
+        parts[0] += f" ({duration_text(found.low_s)} to {duration_text(found.high_s)})"
+    if n_runs > 1:
+        parts.append(f"{duration_text(n_runs * found.total_s)} for {n_runs} runs one after another")
+    parts.append(f"{found.memory_mb / 1024:.1f} GiB of memory")
+    if found.gpu_memory_mb is not None:
+        parts.append(f"{found.gpu_memory_mb / 1024:.1f} GiB of the GPU's")
+    return f"{', '.join(parts)}. Measured on {found.n_steps} steps; {'; '.join(found.notes)}."
+
+
+def _kinds(found: Scan) -> list[str]:
+    kinds = []
+    if found.rates_hz:
+        rates = [f"{rate / 1000:g} kHz" for rate in sorted(found.rates_hz)]
+        kinds.append(", ".join(rates))
+    if found.channels:
+        names = {1: "mono", 2: "stereo"}
+        kinds.append(", ".join(names.get(n, f"{n} channels") for n in sorted(found.channels)))
+    return kinds

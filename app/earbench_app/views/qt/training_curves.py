@@ -1,0 +1,336 @@
+"""Curves of the selected runs: a plot for each quantity, with one x axis, one smoothing, one cursor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+from PySide6.QtCore import QBuffer, QIODevice, QMarginsF, QPoint, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPageSize, QPainter, QPdfWriter
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QScrollArea,
+    QSlider,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from earbench_app.notifications import Level, Notice
+from earbench_app.views.qt.theme import GRID_PX, theme
+from earbench_app.views.qt.training_plots import PanelView, RunLegend
+from earbench_app.views.qt.view_export import Exportable, ViewExporter
+from earbench_app.views.training_protocols import CurveOptions
+from earbench_codecs.files import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from PySide6.QtGui import QResizeEvent
+
+    from earbench_app.views.training_protocols import CurvePanel
+
+_WIDTH_PX = 40 * GRID_PX  # of a plot, at least
+_NOTHING = "The curves come with the first steps."
+_SHARES = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99)
+_PDF_DPI = 96
+
+
+class CurveGrid(QWidget):
+    """The plots; `Exportable`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("curve_grid")
+        self.setProperty("class", "surface")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.legend = RunLegend()
+        self.views: dict[str, PanelView] = {}
+        self.hidden: set[str] = set()
+        self._log = (False, False)
+        self._note = QLabel(_NOTHING)
+        self._note.setProperty("class", "muted")
+        self._note.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._x_title = QLabel()
+        self._x_title.setProperty("class", "muted")
+        self._x_title.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._grid = QGridLayout()
+        self._grid.setSpacing(2 * GRID_PX)
+        self._n_columns = 0
+        column = QVBoxLayout(self)
+        column.setContentsMargins(GRID_PX, GRID_PX, GRID_PX, GRID_PX)
+        column.addWidget(self.legend)
+        column.addWidget(self._note, 1)
+        column.addLayout(self._grid)
+        column.addWidget(self._x_title)
+        column.addStretch()
+
+    def show_panels(self, panels: Sequence[CurvePanel], x_title: str, log: tuple[bool, bool]) -> None:
+        """Draw these; a plot that is there already is given new points."""
+        self.legend.show_runs((line.run, line.color) for panel in panels for line in panel.lines)
+        self._note.setVisible(not panels)
+        self._x_title.setText(x_title)
+        self._x_title.setVisible(bool(panels))
+        keys = [panel.key for panel in panels]
+        if keys != list(self.views):
+            self._fit(keys)
+        for panel in panels:
+            view = self.views[panel.key]
+            view.plot.show_log(*log)
+            if panel.key not in self.hidden:
+                view.show_panel(panel)
+
+    def show_hidden(self, key: str, hidden: bool) -> None:
+        """Take a plot away, or put it back."""
+        (self.hidden.add if hidden else self.hidden.discard)(key)
+        self._arrange()
+
+    def see_all(self) -> None:
+        """Zoom all plots out."""
+        for view in self.views.values():
+            view.plot.see_all()
+
+    def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
+        """Return the points as they are drawn."""
+        rows = (
+            (panel.title, panel.unit, line.run, x, y)
+            for view in self.views.values()
+            if (panel := view.panel) is not None
+            for line in panel.lines
+            for x, y in zip(line.x.tolist(), line.y.tolist(), strict=True)
+        )
+        return ("quantity", "unit", "run", self._x_title.text(), "value"), rows
+
+    def paint_picture(self, painter: QPainter) -> None:
+        """Draw the legend and all plots."""
+        painter.fillRect(self.rect(), QColor(theme().surface))
+        flags = QWidget.RenderFlag.DrawChildren
+        for label in (self.legend, self._x_title):
+            label.render(painter, label.pos(), renderFlags=flags)
+        for view in self.views.values():
+            if view.isHidden():
+                continue
+            for label in view.findChildren(QLabel):
+                label.render(painter, label.mapTo(self, QPoint()), renderFlags=flags)
+            place = view.plot.mapTo(self, QPoint())
+            view.plot.render(painter, QRectF(place, view.plot.size()), view.plot.rect())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put as many plots beside each other as fit."""
+        super().resizeEvent(event)
+        if self._columns() != self._n_columns:
+            self._arrange()
+
+    def _columns(self) -> int:
+        return max(1, self.width() // _WIDTH_PX)
+
+    def _fit(self, keys: Sequence[str]) -> None:
+        before, self.views = self.views, {}
+        for key in keys:
+            self.views[key] = before.pop(key) if key in before else self._new_view(key)
+        for view in before.values():
+            self._grid.removeWidget(view)
+            view.plot.setXLink(None)
+            view.hide()
+            view.deleteLater()
+        first, *others = self.views.values() or (None,)
+        for view in others:
+            view.plot.setXLink(first.plot if first else None)
+        self._arrange()
+
+    def _new_view(self, key: str) -> PanelView:
+        view = PanelView(key)
+        view.setParent(self)
+        view.plot.hovered.connect(self._show_cursor)
+        return view
+
+    def _arrange(self) -> None:
+        self._n_columns = self._columns()
+        seen = [view for key, view in self.views.items() if key not in self.hidden]
+        for key, view in self.views.items():
+            view.setVisible(key not in self.hidden)
+        for place, view in enumerate(seen):
+            self._grid.addWidget(view, *divmod(place, self._n_columns))
+        for number in range(self._grid.columnCount()):
+            self._grid.setColumnStretch(number, int(number < self._n_columns))
+
+    def _show_cursor(self, x: float | None) -> None:
+        for view in self.views.values():
+            view.show_cursor(x)
+
+
+class CurvesExporter(ViewExporter):
+    """Saves the plots as PNG, SVG or PDF; for CSV, asks for the numbers as they were told."""
+
+    numbers_requested = Signal(Path)
+
+    def fill(self, menu: QMenu) -> None:
+        """Add the actions to a menu."""
+        menu.addAction("Copy picture", self.copy_picture)
+        menu.addSeparator()
+        for suffix in ("png", "svg", "pdf"):
+            menu.addAction(f"Save as {suffix.upper()}…", partial(self._ask, suffix))
+        menu.addSeparator()
+        menu.addAction("Save the numbers as CSV…", partial(self._ask, "csv"))
+
+    def save(self, path: Path) -> None:
+        """Write the plots in the format that the file's name asks for."""
+        if path.suffix.lower() == ".csv":
+            self.numbers_requested.emit(path)
+        elif path.suffix.lower() == ".pdf":
+            self._save_pdf(path)
+        else:
+            super().save(path)
+
+    def _save_pdf(self, path: Path) -> None:
+        try:
+            write_atomically(path, [pdf_bytes(self._view, self._title)])
+        except OSError as error:
+            text = f"{path} could not be written ({error.strerror}); choose another folder"
+            self.told.emit(Notice(text, Level.ERROR))
+        else:
+            self.told.emit(Notice(f"Saved {path}"))
+
+
+def pdf_bytes(view: Exportable, title: str) -> bytes:
+    """Return a view as the content of a PDF of one page, as large as the view is on the screen."""
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    writer = QPdfWriter(buffer)
+    writer.setTitle(title)
+    writer.setResolution(_PDF_DPI)
+    size_pt = view.size().toSizeF() * (72 / _PDF_DPI)
+    writer.setPageSize(QPageSize(size_pt, QPageSize.Unit.Point))
+    writer.setPageMargins(QMarginsF(0, 0, 0, 0))
+    with QPainter(writer) as painter:
+        view.paint_picture(painter)
+    return bytes(buffer.data().data())
+
+
+class CurvesView(QWidget):
+    """The plots, and above them how they are drawn."""
+
+    options_changed = Signal(CurveOptions)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("training_curves")
+        self.grid = CurveGrid()
+        self.exporter = CurvesExporter(self.grid, self.grid, "training curves")
+        self.axis, self.smoothing = QComboBox(), QSlider(Qt.Orientation.Horizontal)
+        self._share = QLabel()
+        self.log_x, self.log_y = QCheckBox("log x"), QCheckBox("log y")
+        self._panels, self._panel_menu = QToolButton(), QMenu(self)
+        self._fit = QToolButton()
+        self._options = CurveOptions()
+        self._dress()
+        self._lay_out()
+        self._connect()
+
+    def show_curves(self, panels: Sequence[CurvePanel], x_title: str) -> None:
+        """Draw these."""
+        new = [panel.key for panel in panels] != list(self.grid.views)
+        self.grid.show_panels(panels, x_title, (self._options.log_x, self._options.log_y))
+        if new:
+            self._fill_panels(panels)
+
+    def turn_axis(self) -> None:
+        """Go from steps to time, or back."""
+        self.axis.setCurrentIndex(1 - self.axis.currentIndex())
+        self._axis_chosen()
+
+    def _edited(self) -> None:
+        self._options = CurveOptions(
+            self.axis.currentData(),
+            _SHARES[self.smoothing.value()],
+            self.log_x.isChecked(),
+            self.log_y.isChecked(),
+        )
+        self._share.setText(f"{self._options.smoothing:g}" if self._options.smoothing else "none")
+        self.options_changed.emit(self._options)
+
+    def _axis_chosen(self) -> None:
+        self.grid.see_all()
+        self._edited()
+
+    def _fill_panels(self, panels: Sequence[CurvePanel]) -> None:
+        self._panel_menu.clear()
+        for panel in panels:
+            action = self._panel_menu.addAction(panel.title)
+            action.setCheckable(True)
+            action.setChecked(panel.key not in self.grid.hidden)
+            action.toggled.connect(lambda on, key=panel.key: self._turn_panel(key, on))
+
+    def _turn_panel(self, key: str, shown: bool) -> None:
+        self.grid.show_hidden(key, not shown)
+        self.options_changed.emit(replace(self._options))  # its points, which it was not given meanwhile
+
+    def _connect(self) -> None:
+        self.axis.activated.connect(lambda _: self._axis_chosen())
+        self.smoothing.valueChanged.connect(lambda _: self._edited())
+        self.log_x.toggled.connect(lambda _: self._edited())
+        self.log_y.toggled.connect(lambda _: self._edited())
+        self._fit.clicked.connect(self.grid.see_all)
+
+    def _dress(self) -> None:
+        self.axis.addItem("over steps", "step")
+        self.axis.addItem("over time", "time")
+        self.axis.setAccessibleName("Curves over steps or time")
+        self.axis.setToolTip("Steps, or hours of running without pauses (T)")
+        self.smoothing.setRange(0, len(_SHARES) - 1)
+        self.smoothing.setPageStep(1)
+        self.smoothing.setFixedWidth(12 * GRID_PX)
+        self.smoothing.setAccessibleName("Smoothing")
+        self.smoothing.setToolTip(
+            "Running mean: the share that each point keeps of the mean before it; not of validation"
+        )
+        self._share.setText("none")
+        self._share.setProperty("class", "muted")
+        self._share.setMinimumWidth(4 * GRID_PX)
+        self.log_x.setToolTip("Logarithmic x axes (Shift+Y)")
+        self.log_y.setToolTip("Logarithmic y axes (Y)")
+        self._panels.setText("Plots ▾")
+        self._panels.setAccessibleName("Plots that are shown")
+        self._panels.setStyleSheet("QToolButton::menu-indicator { image: none; }")
+        self._panels.setToolTip("Choose which plots are shown")
+        self._panels.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._panels.setMenu(self._panel_menu)
+        self._fit.setText("Fit")
+        self._fit.setToolTip("See all of every curve (F); in a plot: drag to pan, Ctrl and wheel to zoom")
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.setContentsMargins(2 * GRID_PX, GRID_PX // 2, GRID_PX, GRID_PX // 2)
+        row.setSpacing(GRID_PX)
+        label = QLabel("smoothing")
+        label.setBuddy(self.smoothing)
+        label.setProperty("class", "muted")
+        for widget in (self.axis, label, self.smoothing, self._share, self.log_x, self.log_y):
+            row.addWidget(widget)
+        row.addStretch(1)
+        for button in (self._fit, self._panels, self.exporter.button()):
+            row.addWidget(button)
+        self._scroll = QScrollArea()
+        self._scroll.setProperty("class", "surface")
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setWidget(self.grid)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(row)
+        column.addWidget(self._scroll, 1)
+
+    def sizeHint(self) -> QSize:
+        """Return room for two plots beside each other."""
+        return QSize(2 * _WIDTH_PX + 6 * GRID_PX, 60 * GRID_PX)

@@ -1,0 +1,226 @@
+"""Editors of a form's fields, one for each kind: text in, text out, and a message below where it is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QCompleter,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from earbench_app.presenters.training_fields import FormField, Kind
+from earbench_app.views.qt.file_dialogs import ask_folder
+from earbench_app.views.qt.theme import GRID_PX
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SHORT = frozenset({Kind.NUMBER, Kind.INTEGER, Kind.NUMBER_OR_WORD})
+
+
+class Editor(QWidget):
+    """An editor of one field. `changed` (path, text) at each keystroke, `settled` (path) when it is left."""
+
+    changed = Signal(str, str)
+    settled = Signal(str)
+
+    def __init__(self, field: FormField, control: QWidget, *beside: QWidget) -> None:
+        super().__init__()
+        self.field, self.control = field, control
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
+        control.setObjectName(field.path)
+        control.setAccessibleName(" ".join(part for part in (field.label, field.unit) if part))
+        control.setAccessibleDescription(field.help)
+        control.setToolTip(_tip(field))
+        control.installEventFilter(self)
+        self._problem = QLabel()
+        self._problem.setProperty("class", "error")
+        self._problem.setWordWrap(True)
+        self._problem.setTextFormat(Qt.TextFormat.PlainText)
+        self._problem.hide()
+        row = QHBoxLayout()
+        row.setSpacing(GRID_PX)
+        row.addWidget(control, 0 if field.kind in _SHORT else 1)
+        for widget in beside:
+            row.addWidget(widget)
+        if field.unit:
+            row.addWidget(_muted(field.unit))
+        if field.kind in _SHORT:
+            control.setMaximumWidth(16 * GRID_PX)
+            row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GRID_PX // 4)
+        column.addLayout(row)
+        column.addWidget(self._problem)
+
+    def show_text(self, text: str) -> None:
+        """Show a text, unless it is the one that stands there."""
+        raise NotImplementedError
+
+    def offer(self, choices: Sequence[str]) -> None:
+        """Offer values."""
+
+    @property
+    def problem(self) -> str:
+        """The message shown below; empty where there is none."""
+        return "" if self._problem.isHidden() else self._problem.text()
+
+    def show_problem(self, message: str) -> None:
+        """Say what is wrong; empty where nothing is."""
+        if message != self._problem.text() or bool(message) == self._problem.isHidden():
+            self._problem.setText(message)
+            self._problem.setVisible(bool(message))
+            description = f"{message}. {self.field.help}" if message else self.field.help
+            self.control.setAccessibleDescription(description)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Leave the wheel to the form, that scrolling changes no value."""
+        if event.type() == QEvent.Type.Wheel:
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
+
+
+class LineEditor(Editor):
+    """A line of text."""
+
+    def __init__(self, field: FormField, *beside: QWidget) -> None:
+        self.line = QLineEdit()
+        self.line.setPlaceholderText(field.default or ("" if field.required else "none"))
+        super().__init__(field, self.line, *beside)
+        self.line.textEdited.connect(lambda text: self.changed.emit(field.path, text))
+        self.line.editingFinished.connect(lambda: self.settled.emit(field.path))
+
+    def show_text(self, text: str) -> None:
+        """Show a text; the cursor stays where it is while it is typed."""
+        if text != self.line.text():
+            self.line.setText(text)
+            self.line.setCursorPosition(0)
+
+    def offer(self, choices: Sequence[str]) -> None:
+        """Complete what is typed to one of these."""
+        completer = QCompleter(list(choices), self.line)
+        completer.setFilterMode(Qt.MatchFlag.MatchContains)
+        completer.activated.connect(lambda text: self.changed.emit(self.field.path, text))
+        self.line.setCompleter(completer)
+
+
+class FolderEditor(LineEditor):
+    """A folder, typed, chosen or dropped."""
+
+    def __init__(self, field: FormField) -> None:
+        self._browse = QPushButton("Choose…")
+        self._browse.setToolTip("Choose a folder; or drop one on this form")
+        self._browse.setAccessibleName(f"Choose a folder: {field.label}")
+        super().__init__(field, self._browse)
+        self.line.setPlaceholderText("a folder of audio, with all below it")
+        self._browse.clicked.connect(self._ask)
+
+    def take(self, folder: Path) -> None:
+        """Use a folder that was chosen or dropped."""
+        self.changed.emit(self.field.path, str(folder))
+        self.settled.emit(self.field.path)
+
+    def _ask(self) -> None:
+        ask_folder(self, self.field.label, Path(self.line.text() or Path.home()), self.take)
+
+
+class ChoiceEditor(Editor):
+    """One of several values."""
+
+    def __init__(self, field: FormField) -> None:
+        self.box = QComboBox()
+        self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        super().__init__(field, self.box)
+        self.offer(field.choices)
+        self.box.activated.connect(lambda _: self._chosen())
+
+    def show_text(self, text: str) -> None:
+        """Choose a value; the default where the text is empty."""
+        wanted = text or self.field.default
+        if self.box.findData(wanted) < 0:
+            self.box.addItem(wanted, wanted)  # such as a GPU of another machine
+        self.box.setCurrentIndex(self.box.findData(wanted))
+
+    def offer(self, choices: Sequence[str]) -> None:
+        """Offer these; what is chosen stays so."""
+        if [self.box.itemData(row) for row in range(self.box.count())] == list(choices):
+            return
+        chosen = self.box.currentData()
+        with QSignalBlocker(self.box):
+            self.box.clear()
+            for choice in choices:
+                self.box.addItem(choice or "nothing", choice)
+        if chosen is not None:
+            self.show_text(chosen)
+
+    def _chosen(self) -> None:
+        self.changed.emit(self.field.path, self.box.currentData())
+        self.settled.emit(self.field.path)
+
+
+class SwitchEditor(Editor):
+    """Yes or no."""
+
+    def __init__(self, field: FormField) -> None:
+        self.check = QCheckBox()
+        super().__init__(field, self.check)
+        self.check.clicked.connect(lambda on: self.changed.emit(field.path, "true" if on else "false"))
+
+    def show_text(self, text: str) -> None:
+        """Tick it or not."""
+        self.check.setChecked((text or self.field.default) == "true")
+
+
+class ParagraphEditor(Editor):
+    """Several lines of text."""
+
+    def __init__(self, field: FormField) -> None:
+        self.text = QPlainTextEdit()
+        self.text.setFixedHeight(9 * GRID_PX)
+        self.text.setTabChangesFocus(True)
+        super().__init__(field, self.text)
+        self.text.textChanged.connect(lambda: self.changed.emit(field.path, self.text.toPlainText()))
+
+    def show_text(self, text: str) -> None:
+        """Show a text; the cursor stays where it is while it is typed."""
+        if text != self.text.toPlainText():
+            with QSignalBlocker(self.text):
+                self.text.setPlainText(text)
+
+
+def editor(field: FormField) -> Editor:
+    """Return an editor for a field's kind."""
+    if field.path == "run.data":
+        return FolderEditor(field)
+    if field.kind is Kind.CHOICE:
+        return ChoiceEditor(field)
+    if field.kind is Kind.SWITCH:
+        return SwitchEditor(field)
+    return ParagraphEditor(field) if field.kind is Kind.PARAGRAPH else LineEditor(field)
+
+
+def _tip(field: FormField) -> str:
+    default = f"Without: {field.default}." if field.default else ""
+    key = "" if field.path.startswith(("run.", "slurm.", "sweep.")) else f"[{field.path}]"
+    return "\n".join(part for part in (field.help, default, key) if part)
+
+
+def _muted(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setProperty("class", "muted")
+    return label

@@ -1,0 +1,24 @@
+"""The training page's keys, for the `?` overlay. Light to import: the page itself is made when it is seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from earbench_app.views.qt.shortcuts_overlay import Shortcuts
+
+SHORTCUTS: Shortcuts = (
+    ("Ctrl+N", "new run"),
+    ("Ctrl+Return", "start what the form says"),
+    ("Ctrl+E  Ctrl+S", "in the form: estimate; save as a recipe"),
+    ("Esc", "leave the form; keep what was to be deleted"),
+    ("↑ ↓  Shift", "select a run; several, to compare them"),
+    ("Ctrl+F", "find runs"),
+    ("P  R  X", "pause, resume, cancel"),
+    ("D  Del", "duplicate, delete"),
+    ("O  B", "open the folder; open in TensorBoard"),
+    ("L", "log or curves"),
+    ("T", "curves over steps or time"),
+    ("Y  Shift+Y", "logarithmic y or x axes"),
+    ("F", "see all of every curve"),
+)

@@ -1,0 +1,273 @@
+"""The left side of the training page: jobs, what is looked for among them, what is done to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+from PySide6.QtCore import QItemSelectionModel, QPoint, QSize, Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QTableView,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from earbench_app.views.qt.icons import icon
+from earbench_app.views.qt.theme import GRID_PX
+from earbench_app.views.qt.training_jobs import (
+    COLUMNS,
+    FILTERS,
+    ID_ROLE,
+    MADE,
+    JobDelegate,
+    JobFilter,
+    JobModel,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from earbench_app.views.training_protocols import Actions, JobRow
+
+_ACTIONS = (
+    # name, label, icon, key, what it does
+    ("pause", "Pause", "pause", "P", "write a checkpoint and stop; resume goes on from it"),
+    ("resume", "Resume", "play", "R", "go on from the last checkpoint"),
+    ("cancel", "Cancel", "stop", "X", "stop for good; a checkpoint is written all the same"),
+    ("duplicate", "Duplicate", "copy", "D", "a new run with the same settings, to be changed first"),
+    ("open_folder", "Open folder", "open", "O", "its checkpoints, events and log"),
+    ("tensorboard", "Open in TensorBoard", "chart", "B", "in the browser"),
+    ("delete", "Delete…", "trash", "Del", "its folder with all checkpoints; you are asked first"),
+)
+
+
+class JobList(QWidget):
+    """Passive; `acted` (name of an action, tuple of job ids)."""
+
+    chosen = Signal(tuple)
+    acted = Signal(str, tuple)
+    delete_confirmed = Signal(tuple)
+    new_requested = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("job_list")
+        self.model = JobModel()
+        self.filtered = JobFilter(self.model)
+        self.table = QTableView()
+        self.search, self.states = QLineEdit(), QComboBox()
+        self.new = QPushButton("New run…")
+        self.gpus, self._hint = QLabel(), QLabel("No run is like that.")
+        self.confirm = ConfirmBar()
+        self.actions_by_name: dict[str, QAction] = {}
+        self._set_up_table()
+        self._make_actions()
+        self._lay_out()
+        self._connect()
+
+    def show_rows(self, rows: Sequence[JobRow]) -> None:
+        """List these; the first time, the newest is selected."""
+        first = not self.model.rows
+        self.model.show_rows(rows)
+        if first and rows and not self.chosen_ids():
+            self.table.selectRow(0)
+        self._show_hint()
+
+    def show_actions(self, actions: Actions) -> None:
+        """Enable what can be done."""
+        for name, action in self.actions_by_name.items():
+            action.setEnabled(bool(self.chosen_ids()) if name == "tensorboard" else getattr(actions, name))
+
+    def chosen_ids(self) -> tuple[str, ...]:
+        """Ids of the selected jobs, the one in front first, the others from top to bottom."""
+        selection = self.table.selectionModel()
+        front = selection.currentIndex()
+        rows = sorted(selection.selectedRows(), key=lambda index: (index.row() != front.row(), index.row()))
+        return tuple(index.data(ID_ROLE) for index in rows)
+
+    def choose(self, job_ids: Sequence[str]) -> None:
+        """Select these; a filter that hides one is taken away."""
+        shown = {self.filtered.index(row, 0).data(ID_ROLE): row for row in range(self.filtered.rowCount())}
+        if not set(job_ids) <= set(shown):
+            self.search.clear()
+            self.states.setCurrentIndex(0)
+            self._filter()
+            shown = {
+                self.filtered.index(row, 0).data(ID_ROLE): row for row in range(self.filtered.rowCount())
+            }
+        selection, flag = self.table.selectionModel(), QItemSelectionModel.SelectionFlag
+        selection.clearSelection()
+        for job_id in reversed([job_id for job_id in job_ids if job_id in shown]):
+            index = self.filtered.index(shown[job_id], 0)
+            selection.setCurrentIndex(index, flag.Select | flag.Rows)
+            self.table.scrollTo(index)
+
+    def _act(self, name: str) -> None:
+        chosen = self.chosen_ids()
+        if name == "delete" and chosen:
+            names = [row.name for row in self.model.rows if row.id in chosen]
+            what = names[0] if len(names) == 1 else f"{len(names)} runs"
+            self.confirm.ask(f"Delete {what} with all checkpoints? This cannot be undone.", chosen)
+        elif chosen:
+            self.acted.emit(name, chosen)
+
+    def _filter(self) -> None:
+        self.filtered.show_only(self.search.text(), FILTERS[self.states.currentData()])
+        self._show_hint()
+
+    def _show_hint(self) -> None:
+        self._hint.setVisible(bool(self.model.rows) and not self.filtered.rowCount())
+
+    def _open_menu(self, place: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addActions(list(self.actions_by_name.values()))
+        menu.popup(self.table.viewport().mapToGlobal(place))
+
+    def _make_actions(self) -> None:
+        for name, label, picture, key, what in _ACTIONS:
+            action = QAction(icon(picture), label, self)
+            action.setShortcut(QKeySequence(key))
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            action.setToolTip(f"{label.removesuffix('…')}: {what} ({key})")
+            action.setEnabled(False)
+            action.triggered.connect(lambda _=False, name=name: self._act(name))
+            self.actions_by_name[name] = action
+            self.addAction(action)
+
+    def _connect(self) -> None:
+        self.table.selectionModel().selectionChanged.connect(lambda *_: self.chosen.emit(self.chosen_ids()))
+        self.table.customContextMenuRequested.connect(self._open_menu)
+        self.search.textChanged.connect(lambda _: self._filter())
+        self.states.activated.connect(lambda _: self._filter())
+        self.new.clicked.connect(lambda: self.new_requested.emit())
+        self.confirm.confirmed.connect(lambda ids: self.delete_confirmed.emit(ids))
+        self.confirm.left.connect(lambda: self.table.setFocus())
+
+    def _set_up_table(self) -> None:
+        table = self.table
+        table.setModel(self.filtered)
+        table.setItemDelegate(JobDelegate(table))
+        table.setAccessibleName("Runs")
+        table.setSortingEnabled(True)
+        table.sortByColumn(MADE, Qt.SortOrder.DescendingOrder)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        table.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        table.setTabKeyNavigation(False)
+        table.setShowGrid(False)
+        table.setWordWrap(False)
+        table.setIconSize(QSize(14, 14))
+        table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(4 * GRID_PX)
+        table.horizontalHeader().setSectionsMovable(True)
+        table.horizontalHeader().setHighlightSections(False)
+        for number, column in enumerate(COLUMNS):
+            table.setColumnWidth(number, column.width * GRID_PX)
+
+    def _lay_out(self) -> None:
+        self.search.setPlaceholderText("Find by name, state, tag, note…")
+        self.search.setAccessibleName("Find runs")
+        self.search.setToolTip("All words must be found (Ctrl+F)")
+        self.search.setClearButtonEnabled(True)
+        for name in FILTERS:
+            self.states.addItem(name, name)
+        self.states.setAccessibleName("State of the runs listed")
+        self.states.setToolTip("List runs in one state only")
+        self.new.setProperty("class", "primary")
+        self.new.setToolTip("Train a coder from a recipe (Ctrl+N)")
+        self.gpus.setProperty("class", "muted")
+        self.gpus.setWordWrap(True)
+        self.gpus.setContentsMargins(2 * GRID_PX, GRID_PX, 2 * GRID_PX, GRID_PX)
+        self.gpus.hide()
+        self._hint.setProperty("class", "muted")
+        self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._hint.hide()
+        top = QHBoxLayout()
+        top.setContentsMargins(2 * GRID_PX, GRID_PX, GRID_PX, 0)
+        top.addWidget(self.new)
+        top.addWidget(self.search, 1)
+        top.addWidget(self.states)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GRID_PX // 2)
+        column.addLayout(top)
+        column.addLayout(self._tool_row())
+        column.addWidget(self.confirm)
+        column.addWidget(self._hint)
+        column.addWidget(self.table, 1)
+        column.addWidget(self.gpus)
+
+    def _tool_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setContentsMargins(2 * GRID_PX, 0, GRID_PX, 0)
+        row.setSpacing(GRID_PX // 2)
+        for name, action in self.actions_by_name.items():
+            button = QToolButton()
+            button.setDefaultAction(action)
+            button.setProperty("class", "quiet")
+            button.setAccessibleName(action.text().removesuffix("…"))
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            if name == "delete":
+                row.addStretch(1)
+            row.addWidget(button)
+        return row
+
+
+class ConfirmBar(QFrame):
+    """Asks in place before something is done that cannot be undone."""
+
+    confirmed = Signal(tuple)
+    left = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("confirm_bar")
+        self._ids: tuple[str, ...] = ()
+        self._text = QLabel()
+        self._text.setWordWrap(True)
+        self._text.setTextFormat(Qt.TextFormat.PlainText)
+        self._text.setProperty("class", "warning")
+        self.yes, self.no = QPushButton("Delete"), QPushButton("Keep")
+        self.no.setToolTip("Keep them (Esc)")
+        self.no.setShortcut(QKeySequence("Esc"))
+        self.yes.clicked.connect(self._confirm)
+        self.no.clicked.connect(self._leave)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(2 * GRID_PX, GRID_PX // 2, GRID_PX, GRID_PX // 2)
+        row.addWidget(self._text, 1)
+        row.addWidget(self.yes)
+        row.addWidget(self.no)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """What is asked; empty when nothing is."""
+        return "" if self.isHidden() else self._text.text()
+
+    def ask(self, text: str, ids: tuple[str, ...]) -> None:
+        """Ask; the keyboard is at the answer that changes nothing."""
+        self._ids = ids
+        self._text.setText(text)
+        self.show()
+        self.no.setFocus()
+
+    def _confirm(self) -> None:
+        self._leave()
+        self.confirmed.emit(self._ids)
+
+    def _leave(self) -> None:
+        self.hide()
+        self.left.emit()

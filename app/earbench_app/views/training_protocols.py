@@ -1,0 +1,379 @@
+"""What the training page's presenters need of its views: out-signals and plain setters, no Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from psygnal import SignalInstance
+
+    from earbench_app.jobs.job import State
+    from earbench_app.notifications import Level, Notice
+    from earbench_app.presenters.training_fields import FormSection
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A measured figure, and how it is called."""
+
+    title: str
+    value: float
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A line of the list of jobs.
+
+    Parameters
+    ----------
+    id, name : str
+    state : State
+    message : str
+        Why it failed or waits, or what it is doing; shown as a tooltip.
+    device : str
+    step, n_steps : int
+        0 where unknown.
+    eta_s : float, optional
+    kbps, target_kbps, tolerance_kbps : float, optional
+        The last measured rate, and what the recipe asks for.
+    best : Figure, optional
+        The best validation figure within the rate; of the metric that decides.
+    notes : str
+    tags : tuple of str
+    created_s : float
+        Seconds since 1970.
+    color : int, optional
+        Index of its colour and line style, while its curves are shown.
+    """
+
+    id: str
+    name: str
+    state: State
+    message: str = ""
+    device: str = ""
+    step: int = 0
+    n_steps: int = 0
+    eta_s: float | None = None
+    kbps: float | None = None
+    target_kbps: float | None = None
+    tolerance_kbps: float | None = None
+    best: Figure | None = None
+    notes: str = ""
+    tags: tuple[str, ...] = ()
+    created_s: float = 0.0
+    color: int | None = None
+
+    @property
+    def fraction(self) -> float:
+        """Share of the recipe's steps that is done, 0 to 1."""
+        return min(1.0, self.step / self.n_steps) if self.n_steps else 0.0
+
+    @property
+    def in_band(self) -> bool | None:
+        """Whether the rate is within the tolerance; None where there is no rate or no target."""
+        if self.kbps is None or self.target_kbps is None or self.tolerance_kbps is None:
+            return None
+        return abs(self.kbps - self.target_kbps) <= self.tolerance_kbps
+
+
+@dataclass(frozen=True, slots=True)
+class CurveOptions:
+    """How curves are drawn.
+
+    Parameters
+    ----------
+    x : {"step", "time"}
+    smoothing : float
+        0 for none, below 1: the share that each point keeps of the mean before it.
+    log_x, log_y : bool
+    """
+
+    x: Literal["step", "time"] = "step"
+    smoothing: float = 0.0
+    log_x: bool = False
+    log_y: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CurveLine:
+    """One run's points in one panel.
+
+    Parameters
+    ----------
+    run : str
+    color : int
+    x, y : ndarray, shape [K]
+        As they are to be drawn.
+    raw_y : ndarray, shape [K], optional
+        Before smoothing; drawn faintly.
+    few : bool
+        A point each epoch, say: drawn with marks.
+    """
+
+    run: str
+    color: int
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    raw_y: NDArray[np.float64] | None = None
+    few: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CurvePanel:
+    """One quantity of all runs that are shown.
+
+    Parameters
+    ----------
+    key : str
+    title, unit : str
+    lines : tuple of CurveLine
+    bands : tuple of (float, float)
+        Where the rate should be.
+    note : str
+        What is what.
+    """
+
+    key: str
+    title: str
+    unit: str
+    lines: tuple[CurveLine, ...]
+    bands: tuple[tuple[float, float], ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of a log."""
+
+    text: str
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetails:
+    """What is shown of the one run in front, beside its curves.
+
+    Parameters
+    ----------
+    id, name, headline, message : str
+    is_error : bool
+        Whether the message tells of a failure.
+    notes : str
+    tags : tuple of str
+    facts : tuple of (name, value)
+    log : tuple of LogLine
+        Its end.
+    """
+
+    id: str
+    name: str
+    headline: str = ""
+    message: str = ""
+    is_error: bool = False
+    notes: str = ""
+    tags: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    log: tuple[LogLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """What can be done to the runs that are selected."""
+
+    pause: bool = False
+    resume: bool = False
+    cancel: bool = False
+    delete: bool = False
+    duplicate: bool = False
+    open_folder: bool = False
+
+
+class TrainingView(Protocol):
+    """The page: the list of jobs, and the curves of those that are selected."""
+
+    @property
+    def jobs_chosen(self) -> SignalInstance:
+        """(tuple of job ids), the one in front first."""
+
+    @property
+    def new_requested(self) -> SignalInstance:
+        """()."""
+
+    @property
+    def pause_requested(self) -> SignalInstance:
+        """(tuple of job ids)."""
+
+    @property
+    def resume_requested(self) -> SignalInstance:
+        """(tuple of job ids)."""
+
+    @property
+    def cancel_requested(self) -> SignalInstance:
+        """(tuple of job ids)."""
+
+    @property
+    def delete_confirmed(self) -> SignalInstance:
+        """(tuple of job ids): the user was asked, and means it."""
+
+    @property
+    def duplicate_requested(self) -> SignalInstance:
+        """(job id)."""
+
+    @property
+    def folder_requested(self) -> SignalInstance:
+        """(job id)."""
+
+    @property
+    def tensorboard_requested(self) -> SignalInstance:
+        """(tuple of job ids)."""
+
+    @property
+    def annotated(self) -> SignalInstance:
+        """(job id, notes, tuple of tags)."""
+
+    @property
+    def options_changed(self) -> SignalInstance:
+        """(CurveOptions)."""
+
+    @property
+    def paths_given(self) -> SignalInstance:
+        """(list of Path): files or folders dropped on the page."""
+
+    @property
+    def numbers_requested(self) -> SignalInstance:
+        """(Path): write the numbers behind the curves there."""
+
+    def show_jobs(self, rows: Sequence[JobRow]) -> None:
+        """List the jobs; what is selected stays so."""
+
+    def choose(self, job_ids: Sequence[str]) -> None:
+        """Select these."""
+
+    def show_actions(self, actions: Actions) -> None:
+        """Enable what can be done."""
+
+    def show_curves(self, panels: Sequence[CurvePanel], x_title: str) -> None:
+        """Draw these."""
+
+    def show_details(self, details: RunDetails | None) -> None:
+        """Show the run in front; None where none is selected."""
+
+    def show_gpus(self, text: str) -> None:
+        """Say how the GPUs do; empty where there are none."""
+
+    def show_form(self, shown: bool) -> None:
+        """Show the form of a new run in the place of the curves, or the curves again."""
+
+    def show_notice(self, notice: Notice | None) -> None:
+        """Show a message in place."""
+
+    def open_folder(self, folder: Path) -> None:
+        """Show a folder in the system's file manager."""
+
+    def open_address(self, address: str) -> None:
+        """Show a page in the browser."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeChoice:
+    """A recipe that can be begun with."""
+
+    name: str
+    title: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormState:
+    """All that a form shows.
+
+    Parameters
+    ----------
+    values : mapping of path to text
+        Of run and recipe; a table that is there has its own path with an empty text.
+    problems : mapping of path to message
+    sections : tuple of FormSection
+        Of the recipe, those that are repeated once for each.
+    summary : str
+        What will be done, in one line.
+    n_jobs : int
+        0 while something is wrong.
+    """
+
+    values: Mapping[str, str]
+    problems: Mapping[str, str]
+    sections: tuple[FormSection, ...]
+    summary: str
+    n_jobs: int
+
+
+class TrainingFormView(Protocol):
+    """The form of a new run."""
+
+    @property
+    def recipe_chosen(self) -> SignalInstance:
+        """(name of a bundled recipe)."""
+
+    @property
+    def recipe_file_given(self) -> SignalInstance:
+        """(Path)."""
+
+    @property
+    def loss_chosen(self) -> SignalInstance:
+        """(name of a bundled recipe): take the terms of its objective."""
+
+    @property
+    def value_changed(self) -> SignalInstance:
+        """(path, text)."""
+
+    @property
+    def value_settled(self) -> SignalInstance:
+        """(path): its field is left, or its value chosen."""
+
+    @property
+    def table_switched(self) -> SignalInstance:
+        """(path, there or not)."""
+
+    @property
+    def estimate_requested(self) -> SignalInstance:
+        """()."""
+
+    @property
+    def save_requested(self) -> SignalInstance:
+        """(Path): write the recipe there."""
+
+    @property
+    def start_requested(self) -> SignalInstance:
+        """()."""
+
+    @property
+    def left(self) -> SignalInstance:
+        """()."""
+
+    def show_recipes(self, choices: Sequence[RecipeChoice], losses: Sequence[tuple[str, str]]) -> None:
+        """Offer recipes, and the losses (name, terms) of some."""
+
+    def show_recipe(self, name: str, title: str, note: str) -> None:
+        """Say with what the form was filled."""
+
+    def show_state(self, state: FormState) -> None:
+        """Show texts and problems; a text that is being typed is left alone."""
+
+    def show_choices(self, path: str, choices: Sequence[str]) -> None:
+        """Offer values for a field."""
+
+    def show_scan(self, text: str, level: Level, details: str) -> None:
+        """Say what is in the data folder; `details` names what cannot be read."""
+
+    def show_estimate(self, text: str, busy: bool, level: Level) -> None:
+        """Say how long it will take and how much memory; or that this is being found out."""
+
+    def show_notice(self, notice: Notice | None) -> None:
+        """Show a message in place."""
