@@ -92,7 +92,13 @@ class DataTable(Table):
 
 
 class Term(Table):
-    """A term of the objective that has no options but its weight."""
+    """A term of the objective that has no options but its weight.
+
+    Parameters
+    ----------
+    weight : float
+        Factor of the term in the sum.
+    """
 
     weight: NotNegative
 
@@ -141,6 +147,7 @@ class TwoStageTerm(Term):
     reading : {"emphasise", "detached", "literal"}
         How eqs. 3 to 6 are read; see `losses.TwoStage`. "literal" collapses to one number for all bins.
     banks : list of int
+        Bands of each mel filter bank.
     exponent : float
         γ of eq. 7.
     """

@@ -22,8 +22,12 @@ class OptimiserTable(Table):
 
     Parameters
     ----------
+    kind : {"adam", "adamw"}
+        "adamw" decays weights apart from the gradients (Loshchilov & Hutter 2019).
     learning_rate, final_learning_rate : float
         Ends of one cosine over the whole run; without the second the rate stays.
+    weight_decay : float
+        0 for none.
     batch : int
         Windows a step, over all processes together.
     steps_per_epoch : int
@@ -106,6 +110,7 @@ class StageTable(Table):
     stage : str
         One of the coder's own stages, which decide what is trained and whether it quantises.
     epochs : int
+        Of `steps_per_epoch` steps each.
     terms : list of str
         Terms of the objective that count in this stage; empty for all.
     learning_rate, final_learning_rate : float, optional
