@@ -28,7 +28,12 @@ from earbench_app.views.qt.theme import GRID_PX
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SHORT = frozenset({Kind.NUMBER, Kind.INTEGER, Kind.NUMBER_OR_WORD})
+_WIDEST_PX = {
+    Kind.NUMBER: 16 * GRID_PX,
+    Kind.INTEGER: 16 * GRID_PX,
+    Kind.NUMBER_OR_WORD: 16 * GRID_PX,
+    Kind.CHOICE: 32 * GRID_PX,
+}
 
 
 class Editor(QWidget):
@@ -53,13 +58,13 @@ class Editor(QWidget):
         self._problem.hide()
         row = QHBoxLayout()
         row.setSpacing(GRID_PX)
-        row.addWidget(control, 0 if field.kind in _SHORT else 1)
+        row.addWidget(control, 1)
         for widget in beside:
             row.addWidget(widget)
         if field.unit:
             row.addWidget(_muted(field.unit))
-        if field.kind in _SHORT:
-            control.setMaximumWidth(16 * GRID_PX)
+        if field.kind in _WIDEST_PX:
+            control.setMaximumWidth(_WIDEST_PX[field.kind])
             row.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

@@ -245,6 +245,8 @@ class TrainingForm(QWidget):
         self.start.setToolTip("Queue it; it begins as soon as there is room (Ctrl+Return)")
         self.close_form.setToolTip("Back to the curves; what stands here is kept (Esc)")
         self.start.setProperty("class", "primary")
+        for label in (self._scan, self._estimate, self._general):
+            label.hide()
 
     def _lay_out(self) -> None:
         heading = QLabel("New run")
@@ -254,6 +256,8 @@ class TrainingForm(QWidget):
         recipe.addWidget(self.open_file)
         inside = QWidget()
         inside.setMaximumWidth(_WIDEST_PX)
+        inside.setProperty("class", "surface")
+        inside.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         column = QVBoxLayout(inside)
         column.setContentsMargins(3 * GRID_PX, 2 * GRID_PX, 3 * GRID_PX, 2 * GRID_PX)
         column.setSpacing(GRID_PX)
@@ -266,6 +270,7 @@ class TrainingForm(QWidget):
         column.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
+        scroll.setProperty("class", "surface")
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidget(inside)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

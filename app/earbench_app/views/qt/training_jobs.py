@@ -96,7 +96,7 @@ def _rate(row: JobRow) -> str:
 
 
 def _best(row: JobRow) -> str:
-    return "" if row.best is None else f"{row.best.title} {row.best.value:.3g}"
+    return "" if row.best is None else f"{row.best.title} {row.best.value:.2f}"
 
 
 def _progress(row: JobRow) -> str:
@@ -111,7 +111,7 @@ def _made(row: JobRow) -> str:
 
 COLUMNS = (
     Column("run", 19, lambda row: row.name, lambda row: row.name.casefold()),
-    Column("state", 13, lambda row: str(row.state), lambda row: _STATE_ORDER[row.state]),
+    Column("state", 12, lambda row: str(row.state), lambda row: _STATE_ORDER[row.state]),
     Column("progress", 9, _progress, lambda row: row.fraction, tip="Steps done of the recipe's"),
     Column("left", 7, _eta, lambda row: row.eta_s or 0.0, tip="Time to go", right=True),
     Column(
@@ -124,7 +124,7 @@ COLUMNS = (
     ),
     Column(
         "best",
-        12,
+        14,
         _best,
         lambda row: row.best.value if row.best else float("-inf"),
         tip="Best validation figure within the rate",

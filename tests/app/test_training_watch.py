@@ -1,0 +1,364 @@
+"""What the training page shows of jobs: rows, details, curves, numbers, and the thread that looks."""
+
+from __future__ import annotations
+
+import csv
+import json
+import queue
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from unittest.mock import Mock
+
+import numpy as np
+import pytest
+from training_runs import BEGAN_S, N_STEPS, add_job, events, request
+
+from earbench_app.jobs.board import JobBoard
+from earbench_app.jobs.executors import Look
+from earbench_app.jobs.history import History
+from earbench_app.jobs.job import Job, JobError, State
+from earbench_app.notifications import Level
+from earbench_app.presenters.training_curves import N_POINTS, Run, panels, smoothed, thinned
+from earbench_app.presenters.training_numbers import write_numbers
+from earbench_app.presenters.training_rows import (
+    actions_for,
+    best_figure,
+    duration_text,
+    job_row,
+    run_details,
+)
+from earbench_app.presenters.training_watch import Snapshot, Watch, Wish
+from earbench_app.views.training_protocols import CurveOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+def history_of(n_steps: int, **changes: float) -> History:
+    history = History()
+    for event in events(n_steps, **changes):  # type: ignore[arg-type]
+        history.add(event)
+    return history
+
+
+def job_of(state: State = State.RUNNING, **facts: object) -> Job:
+    return replace(Job("j1", Path("/jobs/j1"), request(), state, device="cpu"), **facts)
+
+
+# Rows ------------------------------------------------------------------------------------------------
+
+
+def test_a_row_says_how_a_run_stands() -> None:
+    history = history_of(2000)
+    row = job_row(job_of(tags=("a",)), history, color=3)
+    assert (row.name, row.step, row.n_steps, row.fraction) == ("speech-24", 2000, N_STEPS, 0.5)
+    assert row.eta_s == pytest.approx(2000 * 0.09)
+    assert row.kbps == history.validation["kbps"]
+    assert (row.target_kbps, row.tolerance_kbps) == (24, 0.45)
+    assert row.in_band is False
+    assert (row.color, row.tags) == (3, ("a",))
+
+
+def test_the_best_figure_is_of_the_best_checkpoint_and_the_metric_that_decides() -> None:
+    history = history_of(1000)  # the best was kept at step 900
+    figure = best_figure(history)
+    assert figure is not None
+    assert figure.value == history.best["metrics"]["pesq_wb"]
+    assert history.best["step"] == 900
+    assert figure.title == "PESQ-WB"
+    history.best["metrics"]["pesq_wb"] = None
+    assert best_figure(history) is None
+
+
+def test_a_limit_shortens_what_is_left() -> None:
+    history = history_of(1000)
+    half = job_row(job_of(request=request(max_steps=2000)), history)
+    assert (half.n_steps, half.fraction) == (2000, 0.5)
+    assert half.eta_s == pytest.approx(1000 * 0.09)
+    history.started["time"] = time.time() - 50
+    boxed = job_row(job_of(request=request(max_minutes=1)), history)
+    assert boxed.eta_s == pytest.approx(10, abs=2)
+
+
+def test_a_run_that_has_not_begun_says_what_it_does() -> None:
+    history = History()
+    row = job_row(job_of(), history)
+    assert (row.message, row.step, row.n_steps, row.eta_s) == ("starting", 0, N_STEPS, None)
+    history.add({"event": "decoding", "time": BEGAN_S, "done": 3, "total": 9})
+    assert job_row(job_of(), history).message == "decoding the corpus: 3 of 9 files"
+    assert job_row(job_of(State.QUEUED), History()).message == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "able"),
+    [
+        (State.QUEUED, {"pause", "cancel", "delete"}),
+        (State.RUNNING, {"pause", "cancel"}),
+        (State.PAUSING, {"cancel"}),
+        (State.PAUSED, {"resume", "cancel", "delete"}),
+        (State.CANCELLING, set()),
+        (State.CANCELLED, {"resume", "delete"}),
+        (State.DONE, {"delete"}),
+        (State.FAILED, {"resume", "delete"}),
+    ],
+)
+def test_what_can_be_done_depends_on_the_state(state: State, able: set[str]) -> None:
+    actions = actions_for([job_of(state)])
+    can = {name for name in ("pause", "resume", "cancel", "delete") if getattr(actions, name)}
+    assert can == able
+    assert actions.duplicate
+    assert not actions_for([job_of(state)] * 2).duplicate
+
+
+def test_a_run_that_its_time_box_ended_can_go_on() -> None:
+    assert actions_for([job_of(State.DONE, message="reached its time limit")]).resume
+
+
+def test_details_pick_out_errors() -> None:
+    history = history_of(100)
+    history.add({"event": "notice", "time": BEGAN_S, "message": "compiled without"})
+    failed = job_of(State.FAILED, message="the disk is full")
+    details = run_details(failed, history, ["all is well", "UserWarning: slow", "RuntimeError: no"])
+    assert [(line.text, line.level) for line in details.log] == [
+        ("note: compiled without", Level.WARNING),
+        ("all is well", Level.INFO),
+        ("UserWarning: slow", Level.WARNING),
+        ("RuntimeError: no", Level.ERROR),
+        ("the disk is full", Level.ERROR),
+    ]
+    assert details.is_error
+    facts = dict(details.facts)
+    assert facts["Trains on"] == "5.00 h in 1,400 files"
+    assert facts["Left out"] == "odd/broken.wav: it is no audio file"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(4, "0:04"), (61, "1:01"), (3723, "1:02:03"), (100_000, "1 d 3 h")]
+)
+def test_durations_are_short(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text
+
+
+# Curves ----------------------------------------------------------------------------------------------
+
+
+def test_each_quantity_has_its_panel_and_the_rate_its_band() -> None:
+    runs = [
+        Run("a", 0, history_of(400), 0.45),
+        Run("b", 1, history_of(400, kbps=16), 0.45),
+    ]
+    found = {panel.key: panel for panel in panels(runs, CurveOptions())}
+    assert list(found)[:2] == ["loss", "rate"]
+    assert set(found) == {
+        "loss",
+        "rate",
+        "metrics/sdr_db",
+        "metrics/pesq_wb",
+        "terms/shaped",
+        "terms/mel",
+        "terms/entropy",
+        "learning_rate",
+        "tau",
+        "examples_per_s",
+    }
+    assert found["rate"].bands == ((23.55, 24.45), (15.55, 16.45))
+    assert [(line.run, line.few) for line in found["rate"].lines] == [
+        ("a", False),
+        ("a", True),
+        ("b", False),
+        ("b", True),
+    ]
+    assert found["metrics/sdr_db"].unit == "dB"
+
+
+def test_curves_are_what_was_told() -> None:
+    told = [event for event in events(400) if event["event"] == "progress"]
+    (loss,) = panels([Run("a", 0, history_of(400))], CurveOptions())[0].lines
+    np.testing.assert_array_equal(loss.x, [event["step"] for event in told])
+    np.testing.assert_allclose(loss.y, [event["loss"] for event in told])
+    (timed,) = panels([Run("a", 0, history_of(400))], CurveOptions(x="time"))[0].lines
+    np.testing.assert_allclose(timed.x, [(event["time"] - BEGAN_S) / 3600 for event in told])
+
+
+def test_long_curves_are_thinned_to_means() -> None:
+    x, y = np.arange(6000.0), np.sin(np.arange(6000) / 50)
+    y[100] = np.nan
+    few_x, few_y = thinned(x, y)
+    assert len(few_x) == len(few_y) == N_POINTS
+    np.testing.assert_allclose(np.interp(few_x, x, np.sin(x / 50)), few_y, atol=0.01)
+    assert np.isfinite(few_y).all()
+
+
+def test_smoothing_is_a_weighted_mean_of_what_came_before() -> None:
+    y, share = np.array([3.0, 1.0, 4.0, 1.0, 5.0]), 0.6
+    weights = [np.array([share ** (k - i) for i in range(k + 1)]) for k in range(len(y))]
+    expected = [float(np.average(y[: k + 1], weights=w)) for k, w in enumerate(weights)]
+    np.testing.assert_allclose(smoothed(y, share), expected)
+    (line,) = panels([Run("a", 0, history_of(400))], CurveOptions(smoothing=share))[0].lines
+    assert line.raw_y is not None
+    assert np.ptp(line.y[-20:]) < np.ptp(line.raw_y[-20:])
+
+
+# The thread ------------------------------------------------------------------------------------------
+
+
+class Desk:
+    """Stands for the interface's thread: what is posted is run when it is looked at."""
+
+    def __init__(self) -> None:
+        self._posted: queue.Queue[Callable[[], None]] = queue.Queue()
+        self.snapshots: list[Snapshot] = []
+
+    def post(self, function: Callable[[], None]) -> None:
+        self._posted.put(function)
+
+    def until(self, condition: Callable[[], object], limit_s: float = 60) -> None:
+        end_s = time.monotonic() + limit_s
+        while not condition():
+            assert time.monotonic() < end_s
+            try:
+                self._posted.get(timeout=0.05)()
+            except queue.Empty:
+                continue
+
+    @property
+    def last(self) -> Snapshot:
+        return self.snapshots[-1]
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> JobBoard:
+    executor = Mock()
+    executor.look.return_value = Look("running")
+    executor.start.return_value = []
+    return JobBoard(tmp_path / "jobs", {"local": executor})
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def watch(board: JobBoard, desk: Desk) -> Iterator[Watch]:
+    watch = Watch(board, desk.post)
+    watch.told.connect(desk.snapshots.append)
+    yield watch
+    watch.close()
+
+
+def test_it_tells_of_jobs_and_of_what_they_say_later(board: JobBoard, desk: Desk, watch: Watch) -> None:
+    job = add_job(board, state=State.RUNNING, n_steps=200)
+    done = add_job(board, "older", n_steps=1000)
+    watch.look_at(Wish({job.id: 2}))
+    watch.start()
+    desk.until(lambda: desk.snapshots and desk.last.details)
+    rows = {row.id: row for row in desk.last.rows}
+    assert rows[job.id].step == 200
+    assert rows[job.id].color == 2
+    assert rows[done.id].best is not None
+    assert desk.last.checkpoints[-1].step == 200
+    more = [json.dumps(event) for event in events(300) if event.get("step", 0) > 200]
+    with job.events.open("a") as file:
+        file.write("\n".join(more) + "\n")
+    desk.until(lambda: desk.last.panels and desk.last.panels[0].lines[0].x[-1] == 300)
+    assert next(row for row in desk.last.rows if row.id == job.id).step == 300
+
+
+def test_nothing_is_told_while_nothing_is_new(board: JobBoard, desk: Desk, watch: Watch) -> None:
+    job = add_job(board, n_steps=100)
+    watch.look_at(Wish({job.id: 0}))
+    watch.start()
+    desk.until(lambda: desk.snapshots and desk.last.panels)
+    count = len(desk.snapshots)
+    end_s = time.monotonic() + 1.5
+    desk.until(lambda: time.monotonic() > end_s)
+    assert len(desk.snapshots) == count
+
+
+def test_another_wish_is_answered_with_other_curves(board: JobBoard, desk: Desk, watch: Watch) -> None:
+    one, other = add_job(board, "one", n_steps=100), add_job(board, "other", n_steps=100)
+    watch.look_at(Wish({one.id: 0}))
+    watch.start()
+    desk.until(lambda: desk.snapshots and desk.last.panels)
+    watch.look_at(Wish({other.id: 1, one.id: 0}, CurveOptions(smoothing=0.9)))
+    desk.until(lambda: desk.last.panels and len(desk.last.panels[0].lines) == 2)
+    lines = desk.last.panels[0].lines  # type: ignore[index]
+    assert [(line.run, line.color) for line in lines] == [("other", 1), ("one", 0)]
+    assert desk.last.details is not None
+    assert desk.last.details.name == "other"
+
+
+def test_commands_are_carried_out_beside_the_interface(board: JobBoard, desk: Desk, watch: Watch) -> None:
+    job, failures = add_job(board, state=State.QUEUED, n_steps=0), []
+    watch.start()
+    watch.do(lambda: board.annotate(job.id, notes="a note", tags=("x",)), failures.append)
+    desk.until(lambda: desk.snapshots and desk.last.rows[0].notes == "a note")
+    watch.do(lambda: board.job("no-such-job"), failures.append)
+    desk.until(lambda: failures)
+    assert "no-such-job" in failures[0]
+
+
+def test_a_command_given_last_is_carried_out_before_the_end(board: JobBoard, watch: Watch) -> None:
+    job = add_job(board, state=State.QUEUED, n_steps=0)
+    watch.start()
+    watch.do(lambda: board.annotate(job.id, notes="kept"), lambda _: None)
+    watch.close()
+    assert board.job(job.id).notes == "kept"
+
+
+def test_a_folder_that_fails_is_told_once_and_looked_at_again(
+    board: JobBoard, desk: Desk, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_job(board, n_steps=100)
+    told: list[str] = []
+    watch.failed.connect(told.append)
+    poll, broken = board.poll, [True]
+
+    def sometimes() -> None:
+        if broken:
+            raise JobError("the disk is gone")
+        poll()
+
+    monkeypatch.setattr(board, "poll", sometimes)
+    watch.start()
+    end_s = time.monotonic() + 1.2
+    desk.until(lambda: time.monotonic() > end_s and told)
+    assert told == ["the disk is gone"]
+    broken.clear()
+    desk.until(lambda: desk.snapshots)
+
+
+def test_the_log_is_read_as_it_grows(board: JobBoard, desk: Desk, watch: Watch) -> None:
+    job = add_job(board, state=State.RUNNING, n_steps=100)
+    watch.look_at(Wish({job.id: 0}))
+    watch.start()
+    desk.until(lambda: desk.snapshots and desk.last.details)
+    job.log.write_text("first\n")
+    desk.until(lambda: desk.last.details and desk.last.details.log)
+    with job.log.open("a") as file:
+        file.write("Traceback: second\n")
+    desk.until(lambda: len(desk.last.details.log) == 2)  # type: ignore[union-attr]
+    assert desk.last.details.log[1].level is Level.ERROR  # type: ignore[union-attr]
+
+
+# Numbers ---------------------------------------------------------------------------------------------
+
+
+def test_all_numbers_are_written(board: JobBoard, tmp_path: Path) -> None:
+    jobs = [add_job(board, "a", n_steps=200), add_job(board, "b", n_steps=100, seed=4)]
+    path = tmp_path / "numbers.csv"
+    n_rows = write_numbers(jobs, path)
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    told = [e for e in events(200) if e["event"] == "progress"]
+    mine = [row for row in rows if row["run"] == "a" and row["event"] == "progress"]
+    assert [float(row["loss"]) for row in mine] == [event["loss"] for event in told]
+    assert [float(row["terms/mel"]) for row in mine] == [event["terms"]["mel"] for event in told]
+    measured = [row for row in rows if row["event"] == "validation"]
+    assert len(measured) == 3
+    assert measured[0]["metrics/pesq_wb"]
+    assert measured[0]["loss"] == ""
+    assert n_rows == len(rows) == 40 + 2 + 20 + 1
