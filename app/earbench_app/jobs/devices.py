@@ -57,11 +57,11 @@ class Places:
         numbers = gpu_numbers(wanted) or self._known
         if missing := sorted(set(numbers) - set(self._known)):
             raise JobError(f"there is no GPU {missing[0]} here, or torch cannot use it; choose auto or cpu")
+        if not numbers:
+            raise JobError("there is no GPU here that torch can use; choose auto or cpu")
         if count > len(numbers):
             there = f"{len(numbers)} GPU{'s' * (len(numbers) != 1)}"
             raise JobError(f"{count} processes need a GPU each, and there are {there}; lower their number")
-        if not numbers:
-            raise JobError("there is no GPU here that torch can use; choose auto or cpu")
         return numbers
 
 

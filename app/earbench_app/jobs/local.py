@@ -119,7 +119,8 @@ class LocalExecutor:
 
     def _start(self, job: Job, device: str, gpus: Sequence[Gpu]) -> Started:
         kept = _read_facts(job.folder)
-        if kept is None or not kept.is_there:  # else this program died before it could write that it runs
+        runs = kept is not None and kept.is_there and read_exit(job.folder) is None
+        if not runs:  # else the program that started it died before it could note that
             for name in (keeper.EXIT, keeper.FACTS):
                 (job.folder / name).unlink(missing_ok=True)
             self._run_keeper(job, device, gpus)

@@ -44,9 +44,10 @@ def outcome(job: Job, end: Exit) -> tuple[State, str]:
         return State.CANCELLED, ""
     if said == "stopped" and reason in ("step limit", "time limit"):
         return State.DONE, f"reached its {reason}; resume goes on from there"
-    if job.state is State.PAUSING and (said == "stopped" or signal.SIGKILL in (end.signal, end.code)):
-        return State.PAUSED, "" if said == "stopped" else f"did not end in time; {_resume(job)}"
-    if said == "stopped" or end.signal == signal.SIGTERM:
+    stopped = said == "stopped" or end.signal == signal.SIGTERM
+    if job.state is State.PAUSING and (stopped or end.signal == signal.SIGKILL):
+        return State.PAUSED, "" if stopped else f"did not end in time; {_resume(job)}"
+    if stopped:
         return State.PAUSED, f"was asked to stop by somebody; {_resume(job)}"
     return State.FAILED, f"{_why(end)}; {_resume(job)}"
 

@@ -1,0 +1,178 @@
+"""Events read as they come, and the curves they come to."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from earbench_app.jobs.history import EventTail, History, Series, last_events, read_history
+
+
+def line(event, time=0.0, **data):
+    return json.dumps({"event": event, "time": time, **data}) + "\n"
+
+
+def progress(step, time=0.0, **data):
+    return {"event": "progress", "time": time, "step": step, "loss": 1.0 / (step + 1), "terms": {}} | data
+
+
+def test_only_what_is_new_is_read_and_half_a_line_waits(tmp_path):
+    path = tmp_path / "events.jsonl"
+    tail = EventTail(path)
+    assert tail.read() == []  # not there yet
+    path.write_text(line("a") + line("b")[:9])
+    assert [event["event"] for event in tail.read()] == ["a"]
+    assert tail.read() == []
+    with path.open("a") as file:
+        file.write(line("b")[9:] + line("c"))
+    assert [event["event"] for event in tail.read()] == ["b", "c"]
+
+
+@given(st.lists(st.integers(1, 40), max_size=30), st.integers(0, 2**32))
+def test_however_a_file_grows_each_event_comes_once_and_in_order(tmp_path_factory, sizes, seed):
+    path = tmp_path_factory.mktemp("events") / "events.jsonl"
+    rng = np.random.default_rng(seed)
+    content = "".join(line("a", step=i, text="ü" * int(rng.integers(5))) for i in range(20)).encode()
+    tail, found, place = EventTail(path), [], 0
+    for size in [*sizes, len(content)]:
+        with path.open("ab") as file:
+            file.write(content[place : place + size])
+        place += size
+        found += tail.read()
+    assert [event["step"] for event in found] == list(range(20))
+
+
+def test_lines_that_are_no_events_are_left_out(tmp_path):
+    path = tmp_path / "events.jsonl"
+    rubbish = b'\xff\xfe\n[1]\n{"event": 3}\n\n{"event": "cut", "ti\nnull\n'
+    path.write_bytes(line("a").encode() + rubbish + line("b").encode())
+    assert [event["event"] for event in EventTail(path).read()] == ["a", "b"]
+
+
+def test_a_file_that_is_cut_or_replaced_is_read_again(tmp_path):
+    path = tmp_path / "events.jsonl"
+    tail = EventTail(path)
+    path.write_text(line("a") * 3)
+    tail.read()
+    path.write_text(line("b"))
+    assert [event["event"] for event in tail.read()] == ["b"]
+    assert tail.n_restarts == 1
+    other = tmp_path / "other"
+    other.write_text(line("c") * 9)
+    other.replace(path)
+    assert len(tail.read()) == 9
+    assert tail.n_restarts == 2
+
+
+def test_a_line_without_end_does_not_stop_the_reading(tmp_path, monkeypatch):
+    from earbench_app.jobs import history
+
+    monkeypatch.setattr(history, "_AT_ONCE", 3000)
+    monkeypatch.setattr(history, "_LONGEST_LINE", 2000)
+    path = tmp_path / "events.jsonl"
+    path.write_text("x" * 5000 + "\n" + line("a"))
+    tail = EventTail(path)
+    assert [event["event"] for _ in range(5) for event in tail.read()] == ["a"]
+
+
+def test_sparse_reading_leaves_out_progress_but_the_last(tmp_path):
+    path = tmp_path / "events.jsonl"
+    path.write_text("".join(json.dumps(progress(i)) + "\n" for i in range(9)) + line("validation", step=9))
+    events = EventTail(path, sparse=True).read()
+    assert [(event["event"], event["step"]) for event in events] == [("progress", 8), ("validation", 9)]
+
+
+def test_the_end_of_a_file_is_read_without_its_beginning(tmp_path):
+    path = tmp_path / "events.jsonl"
+    path.write_text("".join(line("a", step=i) for i in range(1000)))
+    steps = [event["step"] for event in last_events(path, 2000)]
+    assert steps == list(range(steps[0], 1000))
+    assert 20 < len(steps) < 100
+    assert last_events(tmp_path / "missing") == []
+
+
+def test_a_curve_of_many_points_keeps_its_shape_in_bounded_memory():
+    series = Series(1000)
+    x = np.arange(20_000)
+    for step in x:
+        series.add(step, step / 10, float(np.sin(step / 1000)))
+    steps, seconds, values = series.points()
+    assert 500 <= len(series) == len(steps) <= 1000
+    assert np.all(np.diff(steps) > 0)
+    assert steps[-1] == 19_999
+    np.testing.assert_allclose(seconds, steps / 10)
+    # each is the mean of the steps up to its own
+    np.testing.assert_allclose(values, np.sin(steps / 1000), atol=0.04)
+    np.testing.assert_allclose(values[:-1].mean(), np.sin(x / 1000).mean(), atol=0.005)
+
+
+def test_means_of_a_full_curve_are_exact():
+    series = Series(4)
+    for step in range(8):
+        series.add(step, step, float(step))
+    steps, _, values = series.points()
+    assert steps.tolist() == [1, 3, 5, 7]
+    assert values.tolist() == [0.5, 2.5, 4.5, 6.5]
+
+
+def test_gaps_stay_gaps():
+    series = Series(8)
+    for step, value in enumerate([1.0, None, float("nan"), 4.0]):
+        series.add(step, step, value)
+    np.testing.assert_array_equal(series.points()[2], [1, np.nan, np.nan, 4])
+
+
+def test_a_run_that_goes_on_from_a_checkpoint_draws_its_steps_once():
+    history = History()
+    history.add({"event": "started", "time": 100.0, "step": 0})
+    for step in range(1, 11):
+        history.add(progress(step, 100.0 + step))
+    history.add({"event": "failed", "time": 111.0, "message": "full"})
+    assert history.ending["message"] == "full"
+    history.add({"event": "started", "time": 5000.0, "step": 6})
+    assert history.ending == {}
+    for step in range(7, 13):
+        history.add(progress(step, 5000.0 + step - 6))
+    steps, seconds, _ = history.series["loss"].points()
+    assert steps.tolist() == list(range(1, 13))
+    assert seconds[-1] == pytest.approx(10 + 6)  # the pause does not count
+    assert history.running_s == pytest.approx(16)
+
+
+def test_what_the_events_of_a_run_come_to(tmp_path):
+    path = tmp_path / "events.jsonl"
+    best = {"step": 10, "kbps": 24.1, "target_kbps": 24, "metrics": {"sdr_db": 3.0, "pesq_wb": 2.5}}
+    worse = {"step": 20, "kbps": 23.9, "target_kbps": 24, "metrics": {"sdr_db": 3.1, "pesq_wb": None}}
+    events = [
+        line("decoding", done=3, total=9),
+        line("started", step=0, n_steps=20, device="cpu"),
+        line("notice", message="no CUDA"),
+        json.dumps(progress(10, terms={"mse": 2.0}, kbps=24.5, tau=None)) + "\n",
+        line("validation", **best),
+        line("checkpoint", step=10, kind="best", path="b"),
+        line("checkpoint", step=10, kind="last", path="l"),
+        line("validation", **worse),
+        line("exported", path="e", name="n", kbps=24.1, measured={}),
+        line("finished", step=20, reason="finished"),
+        line("never heard of", step=1),
+        '{"event": "progress", "time": 1}\n',
+        '{"event": "progress"}\n',
+    ]
+    path.write_text("".join(events))
+    history = read_history(path)
+    assert history.best["step"] == 10
+    assert history.validation["step"] == 20
+    assert history.ending["event"] == "finished"
+    assert list(history.notices) == ["no CUDA"]
+    assert [(c.kind, c.step, c.path) for c in history.checkpoints] == [
+        ("best", 10, "b"), ("last", 10, "l"), ("exported", 10, "e"),
+    ]  # fmt: skip
+    assert set(history.series) == {
+        "loss", "kbps", "terms/mse", "validation/kbps", "metrics/sdr_db", "metrics/pesq_wb",
+    }  # fmt: skip
+    np.testing.assert_array_equal(history.series["metrics/pesq_wb"].points()[2], [2.5, np.nan])
+    assert history.decoding is None
