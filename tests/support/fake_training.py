@@ -65,7 +65,7 @@ def chatter():
     sys.stdout.write("not an event\n")
     for i in range(20):
         sys.stderr.write(f"line {i}\n")
-    sys.stdout.write(f"{os.environ['CUDA_VISIBLE_DEVICES']} {os.getpriority(os.PRIO_PROCESS, 0)}\n")
+    sys.stdout.write(f"{os.environ['CUDA_VISIBLE_DEVICES']} niceness {os.getpriority(os.PRIO_PROCESS, 0)}\n")
     finish()
 
 

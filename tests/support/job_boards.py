@@ -24,9 +24,9 @@ def fake_command(job, device):
     return [sys.executable, "-I", "-S", str(FAKE), str(job.folder), job.request.name]
 
 
-def wait_until(condition, what="it"):
+def wait_until(condition, what="it", patience_s=PATIENCE_S):
     """Wait until a function returns something true, and return that."""
-    ends_at = time.monotonic() + PATIENCE_S
+    ends_at = time.monotonic() + patience_s
     while not (found := condition()):
         assert time.monotonic() < ends_at, f"waited in vain for {what}"
         time.sleep(0.02)

@@ -251,7 +251,7 @@ def test_a_running_job_is_not_deleted(boards, board):
     wait_for_end(job)
     board.delete(job.id)
     assert not job.folder.exists()
-    assert list(boards.root.glob("*")) == []
+    assert [path.name for path in boards.root.iterdir()] == [".lock"]
     assert removed == [job.id]
 
 
