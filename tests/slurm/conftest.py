@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import stand_in_training
 from slurm_cluster import SlurmCluster, why_not
 
 from earbench_app.jobs.board import JobBoard
+from earbench_app.jobs.local import LocalExecutor
+from earbench_app.jobs.slurm import SlurmExecutor
 from earbench_codecs.clip import AudioClip
 from earbench_codecs.clip_files import write_wav
 
@@ -20,6 +25,7 @@ def _slurm():
     with pytest.MonkeyPatch.context() as patch, SlurmCluster() as cluster:
         patch.setenv("SLURM_CONF", str(cluster.config))
         patch.setenv("OMP_NUM_THREADS", "1")
+        patch.setenv("PYTHONPATH", str(Path(stand_in_training.__file__).parent))
         yield cluster
 
 
@@ -44,4 +50,12 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture
 def board(tmp_path):
+    """A board whose jobs on the cluster begin at once and train nothing."""
+    executor = SlurmExecutor(make_command=stand_in_training.command)
+    return JobBoard(tmp_path / "jobs", {"slurm": executor, "local": LocalExecutor()})
+
+
+@pytest.fixture
+def real_board(tmp_path):
+    """A board whose jobs train."""
     return JobBoard(tmp_path / "jobs")

@@ -88,7 +88,7 @@ def train(
     job = Job(read_recipe(recipe), recipe_name(recipe), data, run, cache, device, resume, tensorboard)
     limits = Limits(max_steps, max_minutes)
     if options is not None:
-        _train_on_cluster(job, limits, nproc, options, as_json)
+        _train_on_cluster(recipe, job, limits, nproc, options, as_json)
         return
     with _Display(limits) as display:
         if nproc == 1:
@@ -221,18 +221,19 @@ def _train_together(recipe: str, job: Job, limits: Limits, nproc: int, display: 
     return stop.number
 
 
-def _train_on_cluster(job: Job, limits: Limits, nproc: int, options: SlurmOptions, as_json: bool) -> None:
+def _train_on_cluster(
+    recipe: str, job: Job, limits: Limits, nproc: int, options: SlurmOptions, as_json: bool
+) -> None:
     """Train on a cluster, and say what it came to."""
-    import tomli_w
-
     from earbench_app.cli.train_on_cluster import train_on_cluster
     from earbench_app.jobs.job import State, TrainRequest
+    from earbench_codecs.training.recipe import recipe_text
 
     if not job.tensorboard:
         raise typer.BadParameter("a job on a cluster always writes them", param_hint="--no-tensorboard")
     request = TrainRequest(
         job.name,
-        tomli_w.dumps(job.recipe.model_dump(mode="json", exclude_unset=True)),
+        recipe_text(recipe),
         job.data.resolve(),
         job.device,
         nproc,

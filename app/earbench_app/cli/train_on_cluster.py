@@ -11,7 +11,7 @@ import typer
 from earbench_app.jobs.board import JobBoard
 from earbench_app.jobs.history import EventTail
 from earbench_app.jobs.job import JobError, State
-from earbench_app.settings import data_dir
+from earbench_app.settings import jobs_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ def train_on_cluster(request: TrainRequest, run: Path, resume: bool, display: Ca
     JobError
         It cannot be submitted, or it failed; says why.
     """
-    board = JobBoard(data_dir() / "jobs")
+    board = JobBoard(jobs_dir())
     job = _resumed(board, request, run) if resume else _submitted(board, request, run)
     try:
         ended = _follow(board, job, display)

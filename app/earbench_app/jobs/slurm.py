@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from earbench_app.jobs import keeper
+from earbench_app.jobs.command import command
 from earbench_app.jobs.executors import Exit, Look, Started
 from earbench_app.jobs.job import ACTIVE, JobError, SlurmOptions
 from earbench_app.jobs.local import read_exit
@@ -15,7 +16,7 @@ from earbench_app.jobs.slurm_queue import Queue, call
 from earbench_app.jobs.slurm_submit import submit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from earbench_app.jobs.job import Job
     from earbench_app.jobs.slurm_queue import Entry
@@ -35,10 +36,15 @@ class SlurmExecutor:
     Parameters
     ----------
     queue : Queue, optional
+    make_command : callable
+        Of a job and a device, as its process on the node sees it; can be imported there.
     """
 
-    def __init__(self, queue: Queue | None = None) -> None:
+    def __init__(
+        self, queue: Queue | None = None, make_command: Callable[[Job, str], list[str]] = command
+    ) -> None:
         self._queue = queue or Queue()
+        self._make_command = make_command
         self._insisted_s: dict[str, float] = {}
 
     def start(self, queued: Sequence[Job], active: Sequence[Job]) -> Iterator[tuple[Job, Started | JobError]]:
@@ -49,7 +55,7 @@ class SlurmExecutor:
             jobs = list(group)
             if problem is None:
                 try:
-                    yield from _submitted(jobs)
+                    yield from self._submit(jobs)
                     continue
                 except JobError as error:
                     problem = error  # a cluster that does not answer is not asked once for each job
@@ -81,6 +87,21 @@ class SlurmExecutor:
         signal = f"--signal={JobEnvironment.USR_SIG}"
         call("scancel", "--quiet", "--state=RUNNING", signal, job.executor_id)
 
+    def _submit(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Started]]:
+        from earbench_app.jobs.slurm_node import train
+
+        for job in jobs:
+            for name in (keeper.EXIT, STOP_MARK, USED):
+                (job.folder / name).unlink(missing_ok=True)
+        ids = submit(
+            [partial(train, job, self._make_command) for job in jobs],
+            jobs[0].request.slurm or SlurmOptions(),
+            jobs[0].folder.parent / ".slurm",
+            f"earbench-{jobs[0].request.name}",
+        )
+        for job, executor_id in zip(jobs, ids, strict=True):
+            yield job, Started("waiting", executor_id=executor_id)
+
     def _insist(self, job: Job, entry: Entry) -> None:
         """Cancel one that was put back into the queue as it was stopped, or that does not end."""
         now_s = time.monotonic()
@@ -95,22 +116,6 @@ class SlurmExecutor:
 def _array(job: Job) -> tuple[str, str]:
     """Return what jobs of one array have in common."""
     return (job.sweep or job.id, repr(job.request.slurm))
-
-
-def _submitted(jobs: Sequence[Job]) -> Iterator[tuple[Job, Started]]:
-    from earbench_app.jobs.slurm_node import train
-
-    for job in jobs:
-        for name in (keeper.EXIT, STOP_MARK, USED):
-            (job.folder / name).unlink(missing_ok=True)
-    ids = submit(
-        [partial(train, job) for job in jobs],
-        jobs[0].request.slurm or SlurmOptions(),
-        jobs[0].folder.parent / ".slurm",
-        f"earbench-{jobs[0].request.name}",
-    )
-    for job, executor_id in zip(jobs, ids, strict=True):
-        yield job, Started("waiting", executor_id=executor_id)
 
 
 def _device(job: Job, entry: Entry) -> str:

@@ -20,12 +20,11 @@ from typing import TYPE_CHECKING, Any
 from submitit import JobEnvironment
 
 from earbench_app.jobs import keeper
-from earbench_app.jobs.command import command as training_command
 from earbench_app.jobs.slurm import STOP_MARK, USED
 from earbench_app.jobs.slurm_queue import call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from earbench_app.jobs.job import Job
@@ -55,12 +54,12 @@ class Ended:
         return self.signal in _ASKED_TO_END or self.code in _ASKED_TO_END
 
 
-def train(job: Job) -> None:
+def train(job: Job, make_command: Callable[[Job, str], list[str]]) -> None:
     """Train a job on this node, until it is done or the cluster wants the node back."""
     if (job.folder / STOP_MARK).exists():
         return
     began_s = time.monotonic()
-    ended = keep(training_command(_as_here(job), _device(job)), job.folder)
+    ended = keep(make_command(_as_here(job), _device(job)), job.folder)
     used_min = _used_min(job) + (time.monotonic() - began_s) / 60
     (job.folder / USED).write_text(json.dumps({"minutes": used_min}))
     finish(ended, may_go_on=not (job.folder / STOP_MARK).exists())

@@ -126,8 +126,9 @@ def call(*command: str) -> str:
         raise JobError(no_slurm(command[0])) from None
     except subprocess.TimeoutExpired:
         raise JobError(f"the cluster did not answer {command[0]} within {ANSWER_S:g} s") from None
-    if done.returncode:
-        raise JobError(refusal(done.stderr) or f"{command[0]} ended with exit code {done.returncode}")
+    said = refusal(done.stderr)
+    if done.returncode and (said or "--quiet" not in command):  # scancel: no job is as it was asked for
+        raise JobError(said or f"{command[0]} ended with exit code {done.returncode}")
     return done.stdout
 
 
