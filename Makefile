@@ -16,8 +16,8 @@ test: ## every fast test, with a virtual screen and a sound card of its own
 	$(PYTEST) -m "not slow and not bench and not ($(ALONE))" -n auto --maxprocesses 4 --dist loadfile
 	$(PYTEST) -m "not slow and not bench and ($(ALONE))"
 
-test-all: ## the slow ones too
-	@tools/setup.sh test
+test-all: ## the slow ones too, and those on a Slurm cluster of their own, which need root
+	@tools/setup.sh test-all
 	$(PYTEST) -m "not bench and not ($(ALONE))" -n auto --maxprocesses 4 --dist loadfile
 	$(PYTEST) -m "not bench and ($(ALONE))"
 

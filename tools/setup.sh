@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up a bare Debian machine: system packages through apt when root (else it prints the command),
 # then a virtual environment in .venv with the pinned dependencies. Running it again costs a second.
-#   tools/setup.sh run | test
+#   tools/setup.sh run | test | test-all
 set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:-run}
@@ -11,8 +11,12 @@ run_packages="python3-venv python3-dev g++ libportaudio2 libvo-amrwbenc0 libegl1
   libxcb-xinerama0 libxcb-xkb1 libdbus-1-3 libfontconfig1 libasound2-plugins"
 test_packages="xvfb xauth xdotool x11-utils pulseaudio pulseaudio-utils fonts-dejavu-core"
 
+slurm_packages="slurm-wlm munge"
+
 wanted=$run_packages
 [ "$what" = run ] || wanted="$wanted $test_packages"
+# A Slurm of the tests' own needs root to run as well: without it they are skipped, and say what to do.
+if [ "$what" = test-all ] && [ "$(id -u)" = 0 ]; then wanted="$wanted $slurm_packages"; fi
 
 install_system_packages() {
   local missing="" package
