@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -150,6 +151,17 @@ def test_a_step_limit_and_then_resume(capsys, folder, tmp_path):
     assert re.search(r"epoch 2: \d+\.\d of 12 kbps \(τ 0\.5\), sdr_db ", err)
     assert "best so far" in err
     assert "finished at step 20 of 20" in out
+
+
+def test_files_left_out_are_named_once_with_the_reason(capsys, folder, tmp_path):
+    shutil.copytree(folder / "data", tmp_path / "data")
+    (tmp_path / "data" / "sub").mkdir()
+    (tmp_path / "data" / "sub" / "broken.wav").write_bytes(b"no sound")
+    code, _, err = trained(capsys, folder, tmp_path / "run", "--data", tmp_path / "data", "--max-steps", "2")
+    assert code == 0
+    lines = [line for line in err.splitlines() if "broken.wav" in line]
+    assert len(lines) == 1
+    assert re.search(r"left out: sub/broken\.wav: \w+", lines[0])
 
 
 @pytest.mark.parametrize(

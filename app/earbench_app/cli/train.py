@@ -131,6 +131,8 @@ class _Display:
         if event == "decoding":
             self._show("decoding the corpus", facts["done"], facts["total"])
         elif event == "started":
+            for path, reason in facts["corpus"]["skipped"]:
+                self._print(f"left out: {path}: {reason}")
             self._ends_at = time.monotonic() + 60 * (self._limits.max_minutes or math.inf)
             self._show("training", facts["step"], facts["n_steps"])
         elif event == "progress":
