@@ -21,7 +21,10 @@ def tell(event, **data):
     sys.stdout.flush()
 
 
-def stop(*_):
+asked = []  # a handler must not write while something else is being written
+
+
+def stop():
     with open(f"{folder}/last.safetensors", "w") as file:
         file.write("a checkpoint")
     tell("checkpoint", step=3, kind="last", path=f"{folder}/last.safetensors")
@@ -30,8 +33,9 @@ def stop(*_):
 
 
 def wait():
-    while True:
+    while not asked:
         time.sleep(0.01)
+    stop()
 
 
 def finish():
@@ -78,7 +82,7 @@ MODES = {
     "chatter": chatter, "limit": limit,
 }  # fmt: skip
 
-signal.signal(signal.SIGTERM, stop)
+signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
 if mode != "deaf":
     tell("started", step=0)
 MODES[mode]()

@@ -7,10 +7,11 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from earbench_app.jobs.board import JobBoard
-from earbench_app.jobs.job import State, TrainRequest
+from earbench_app.jobs.job import ACTIVE, State, TrainRequest
 from earbench_app.jobs.keeper import process_start
 from earbench_app.jobs.local import LocalExecutor
 
@@ -52,6 +53,7 @@ class Boards:
         def look():
             board.poll()
             job = board.job(job_id)
+            assert job.state in (*states, State.QUEUED, *ACTIVE), f"{job.state}: {job.message}"
             return job if job.state in states else None
 
         return wait_until(look, f"{states}")
@@ -68,5 +70,6 @@ class Boards:
             kept = json.loads(path.read_text())
             for who in ("child", "pid"):
                 start = kept["child_start" if who == "child" else "start"]
-                if process_start(kept[who]) == start:
-                    os.kill(kept[who], signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    if process_start(kept[who]) == start:
+                        os.kill(kept[who], signal.SIGKILL)

@@ -144,6 +144,7 @@ class JobBoard:
             It is waiting, running or finished, or its files are damaged.
         """
         with self._changing(job_id) as job:
+            self._must_be_ours(job)
             check_transition(job.state, State.QUEUED)
             if job.state is State.DONE and not job.message:
                 raise JobError(f"{job.id} is finished; nothing is left to train")
@@ -159,6 +160,7 @@ class JobBoard:
             It is running or on a cluster's queue, or its files cannot be deleted.
         """
         with self._changing(job_id) as job:
+            self._must_be_ours(job)
             if job.state in ACTIVE or _is_waiting(job) or self._is_alive(job):
                 raise JobError(f"{job.id} is {job.state}; cancel it, and delete it when it has ended")
             self.store.delete(job)
@@ -178,7 +180,13 @@ class JobBoard:
             return self._save(replace(job, notes=job.notes if notes is None else notes, tags=kept))
 
     def poll(self) -> None:
-        """Look once at all processes and clusters: note what ended, start what there is room for."""
+        """Look once at all processes and clusters: note what ended, start what there is room for.
+
+        Raises
+        ------
+        JobError
+            The jobs cannot be changed now; the next look may.
+        """
         jobs = self.jobs()
         for job in jobs:
             if job.state in ACTIVE or _is_waiting(job):
@@ -203,6 +211,7 @@ class JobBoard:
 
     def _stop(self, job_id: str, stopping: State, stopped: State) -> Job:
         with self._changing(job_id) as job:
+            self._must_be_ours(job)
             if job.state not in ACTIVE and not _is_waiting(job):
                 check_transition(job.state, stopped)
                 return self._save(replace(job, state=stopped, message=""))
@@ -216,13 +225,13 @@ class JobBoard:
         look = self._executor(job.request.executor).look(job)
         if _looked(job, look) == job:
             return
-        with self.store.lock:
+        with self.store.locked():
             now = self.job(job.id)
             if now.state in ACTIVE or _is_waiting(now):
                 self._note(_looked(now, look))
 
     def _start(self) -> None:
-        with self.store.lock:
+        with self.store.locked():
             jobs = [job for job in self.jobs() if self._is_ours(job)]
             for name, executor in self._executors.items():
                 own = [job for job in jobs if job.request.executor == name]
@@ -237,8 +246,13 @@ class JobBoard:
         return self._executors[name]
 
     def _is_ours(self, job: Job) -> bool:
-        """Return whether this machine can see a job's process."""
-        return job.request.executor != "local" or job.host in ("", self.host)
+        """Return whether this board can see a job's process."""
+        name = job.request.executor
+        return name in self._executors and (name != "local" or job.host in ("", self.host))
+
+    def _must_be_ours(self, job: Job) -> None:
+        if job.state in ACTIVE and not self._is_ours(job):
+            raise JobError(f"{job.id} is on {job.host}; do it there")
 
     def _is_alive(self, job: Job) -> bool:
         return self._is_ours(job) and self._executor(job.request.executor).look(job).phase != "ended"
@@ -246,11 +260,8 @@ class JobBoard:
     @contextmanager
     def _changing(self, job_id: str) -> Iterator[Job]:
         """Lend a job, locked, to something that a user asked for; tell all afterwards."""
-        with self.store.lock:
-            job = self.job(job_id)
-            if not self._is_ours(job) and job.state in ACTIVE:
-                raise JobError(f"{job.id} is on {job.host}; do it there")
-            yield job
+        with self.store.locked():
+            yield self.job(job_id)
         self._tell()
 
     def _save(self, job: Job) -> Job:

@@ -6,6 +6,7 @@ import json
 import secrets
 import shutil
 import time
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from earbench_app.jobs.job import Job, JobError, State, TrainRequest
 from earbench_codecs.files import write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 REQUEST, STATE = "request.json", "state.json"
@@ -45,19 +47,41 @@ class JobStore:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise JobError(f"{root}: cannot be made: {error.strerror}; choose another folder") from error
-        self.lock = FileLock(root / ".lock", timeout=_LOCK_PATIENCE_S)
-        """Held while jobs are changed, by threads and programs alike; it ends with its holder."""
+        self._lock = FileLock(root / ".lock", timeout=_LOCK_PATIENCE_S)
         self._requests: dict[str, TrainRequest] = {}
         self._jobs: dict[str, tuple[tuple[int, int], Job]] = {}
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other threads and programs from changing jobs; it ends with its holder.
+
+        Raises
+        ------
+        JobError
+            Another program holds it for too long, or the folder is read-only.
+        """
+        try:
+            self._lock.acquire()
+        except OSError as error:
+            reason = "another program is changing it" if isinstance(error, TimeoutError) else error.strerror
+            raise JobError(f"{self.root}: its jobs cannot be changed: {reason}; try again") from error
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def ids(self) -> list[str]:
-        """Return the jobs' names, oldest first."""
+        """Return the jobs' names."""
         found = {path.parent.name for name in (REQUEST, STATE) for path in self.root.glob(f"[!.]*/{name}")}
-        return sorted(found)
+        return list(found)
 
     def jobs(self) -> list[Job]:
         """Return all jobs, oldest first; a damaged one is failed and says so."""
-        return [self.read(job_id) for job_id in self.ids()]
+        found = []
+        for job_id in self.ids():
+            with suppress(JobError):  # it was deleted just now
+                found.append(self.read(job_id))
+        return sorted(found, key=lambda job: (job.created_s, job.id))
 
     def read(self, job_id: str) -> Job:
         """Return a job as its folder has it.
