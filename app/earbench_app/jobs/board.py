@@ -72,7 +72,7 @@ class JobBoard:
                 "slurm": SlurmExecutor(),
             }
         )
-        self._unsaved: dict[str, Job] = {}  # what a full disk did not take
+        self._unsaved: dict[str, tuple[Job, Job]] = {}  # what a full disk did not take, and what it has
         self._told: dict[str, Job] = {}
         self._telling = threading.Lock()
 
@@ -83,7 +83,7 @@ class JobBoard:
 
     def jobs(self) -> tuple[Job, ...]:
         """Return all jobs, oldest first; one whose files are damaged is failed, and says so."""
-        return tuple(self._unsaved.get(job.id, job) for job in self.store.jobs())
+        return tuple(map(self._as_seen, self.store.jobs()))
 
     def job(self, job_id: str) -> Job:
         """Return a job.
@@ -93,7 +93,7 @@ class JobBoard:
         JobError
             There is none of that name.
         """
-        return self._unsaved.get(job_id) or self.store.read(job_id)
+        return self._as_seen(self.store.read(job_id))
 
     def submit(self, request: TrainRequest) -> Job:
         """Queue a job; `poll` starts it.
@@ -187,7 +187,7 @@ class JobBoard:
         JobError
             The jobs cannot be changed now; the next look may.
         """
-        jobs = self.jobs()
+        jobs = self.store.jobs()
         for job in jobs:
             if job.state in ACTIVE or _is_waiting(job):
                 self._look(job)
@@ -226,9 +226,9 @@ class JobBoard:
         if _looked(job, look) == job:
             return
         with self.store.locked():
-            now = self.job(job.id)
+            now = self.store.read(job.id)
             if now.state in ACTIVE or _is_waiting(now):
-                self._note(_looked(now, look))
+                self._note(now, _looked(now, look))
 
     def _start(self) -> None:
         with self.store.locked():
@@ -238,7 +238,7 @@ class JobBoard:
                 queued = [job for job in own if job.state is State.QUEUED and not job.executor_id]
                 active = [job for job in own if job.state in ACTIVE]
                 for job, start in executor.start(queued, active):
-                    self._note(_started(job, start))
+                    self._note(job, _started(job, start))
 
     def _executor(self, name: str) -> Executor:
         if name not in self._executors:
@@ -273,14 +273,18 @@ class JobBoard:
         self._unsaved.pop(job.id, None)
         return job
 
-    def _note(self, job: Job) -> None:
-        """Write what was seen; on a full disk, keep it in mind until there is room."""
+    def _note(self, before: Job, job: Job) -> None:
+        """Write what was seen; on a full disk, keep it in mind until there is room or others change it."""
         try:
             self.store.write(job)
         except OSError:
-            self._unsaved[job.id] = job
+            self._unsaved[job.id] = (before, job)
         else:
             self._unsaved.pop(job.id, None)
+
+    def _as_seen(self, stored: Job) -> Job:
+        before, job = self._unsaved.get(stored.id, (None, stored))
+        return job if before == stored else stored
 
     def _tell(self) -> None:
         with self._telling:

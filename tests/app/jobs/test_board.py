@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -312,3 +313,23 @@ def test_a_folder_that_cannot_be_made_is_an_error_that_says_so(boards):
     boards.root.write_text("a file")
     with pytest.raises(JobError, match=r"jobs: cannot be made: .*choose another folder"):
         boards.new()
+
+
+def test_what_a_full_disk_does_not_take_is_shown_all_the_same(boards, board, monkeypatch):
+    job = boards.started(board, "wait")
+    os.kill(facts(job)["child"], signal.SIGKILL)
+    wait_for_end(job)
+    write = board.store.write
+
+    def full(_job):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(board.store, "write", full)
+    assert "SIGKILL" in boards.settle(board, job.id, State.FAILED).message
+    assert boards.new().job(job.id).state is State.RUNNING  # what is on disk
+    with pytest.raises(JobError, match="No space left on device; make room"):
+        board.resume(job.id)
+    monkeypatch.setattr(board.store, "write", write)
+    board.poll()
+    assert boards.new().job(job.id).state is State.FAILED
+    assert board.resume(job.id).state is State.QUEUED
