@@ -64,16 +64,16 @@ class TensorBoards:
                 process.kill()
 
     def _start(self, key: tuple[str, ...], jobs: Sequence[Job]) -> None:
-        process = subprocess.Popen(
-            command(jobs), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
-        )
         last = "it said nothing"
-        for line in process.stderr or ():  # to its end, that it never waits for us
-            last = line.strip() or last
-            found = _ADDRESS.search(line)
-            if found and key not in self._running:
-                self._running[key] = process, found[0]
-                self._post(partial(self._opened, found[0]))
+        with subprocess.Popen(
+            command(jobs), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
+        ) as process:
+            for line in process.stderr or ():  # to its end, that it never waits for us
+                last = line.strip() or last
+                found = _ADDRESS.search(line)
+                if found and key not in self._running:
+                    self._running[key] = process, found[0]
+                    self._post(partial(self._opened, found[0]))
         if self._running.pop(key, None) is None:
             self._post(lambda: self._failed(f"TensorBoard did not start: {last}"))
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 N_LOG_LINES = 500
 _ERROR = re.compile(
-    r"error|exception|traceback|killed|failed|out of memory|not finite|diverged", re.IGNORECASE
+    r"^earbench: |error|exception|traceback|killed|failed|out of memory|not finite|diverged", re.IGNORECASE
 )
 _WARNING = re.compile(r"warn", re.IGNORECASE)
 

@@ -59,7 +59,8 @@ class TrainingForm(QWidget):
         super().__init__(parent)
         self.setObjectName("training_form")
         self.notice_bar = NoticeBar()
-        self.recipes, self._losses = QComboBox(), QComboBox()
+        self.recipes = QComboBox()
+        self._losses: list[tuple[str, str]] = [("", "Take the terms of…")]
         self._about = _text("muted")
         self._scan = _text("muted")
         self._general, self._summary, self._estimate = _text("error"), _text(""), _text("muted")
@@ -89,9 +90,7 @@ class TrainingForm(QWidget):
             self.recipes.addItem(f"{choice.name}  –  {choice.title}", choice.name)
             row = self.recipes.count() - 1
             self.recipes.setItemData(row, choice.note, Qt.ItemDataRole.ToolTipRole)
-        self._losses.addItem("Take the terms of…", "")
-        for name, terms in losses:
-            self._losses.addItem(f"{terms}  ({name})", name)
+        self._losses += [(name, f"{terms}  ({name})") for name, terms in losses]
 
     def show_recipe(self, name: str, title: str, note: str) -> None:
         """Say with what the form was filled; a file's name is in no list."""
@@ -166,7 +165,7 @@ class TrainingForm(QWidget):
         """Add to a table's fields what only some tables have."""
         path = body.section.path
         if path == "objective":
-            body.column.insertWidget(1, self._losses)
+            body.column.insertWidget(1, self._loss_box())
         if path.startswith("stages."):
             remove = QPushButton("Remove this stage")
             remove.clicked.connect(lambda: self.table_switched.emit(path, False))
@@ -208,7 +207,6 @@ class TrainingForm(QWidget):
             relay(rows.changed, self.value_changed)
             relay(rows.settled, self.value_settled)
         self.recipes.activated.connect(lambda _: self.recipe_chosen.emit(self.recipes.currentData()))
-        self._losses.activated.connect(lambda _: self._loss_chosen())
         self.open_file.clicked.connect(lambda: self._choose_file())
         self.save.clicked.connect(lambda: self._choose_target())
         self.try_out.clicked.connect(lambda: self.estimate_requested.emit())
@@ -226,19 +224,25 @@ class TrainingForm(QWidget):
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(button.click)
 
-    def _loss_chosen(self) -> None:
-        name = self._losses.currentData()
-        self._losses.setCurrentIndex(0)
-        if name:
-            self.loss_chosen.emit(name)
+    def _loss_box(self) -> QComboBox:
+        box = QComboBox()
+        box.setAccessibleName("Take the terms of another recipe's objective")
+        for name, text in self._losses:
+            box.addItem(text, name)
+        _let_shrink(box)
+
+        def choose(row: int) -> None:
+            box.setCurrentIndex(0)
+            if row:
+                self.loss_chosen.emit(self._losses[row][0])
+
+        box.activated.connect(choose)
+        return box
 
     def _dress(self) -> None:
         self.recipes.setAccessibleName("Recipe")
         self.recipes.setToolTip("A recipe that comes with the program; it fills the form")
-        self._losses.setAccessibleName("Take the terms of another recipe's objective")
-        for box in (self.recipes, self._losses):
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(24)
+        _let_shrink(self.recipes)
         self.open_file.setToolTip("A recipe's TOML file; or drop one on this form")
         self.try_out.setToolTip("Try a few steps, to know time and memory of the run (Ctrl+E)")
         self.save.setToolTip("Save what stands here as a TOML file (Ctrl+S)")
@@ -300,6 +304,12 @@ def _text(kind: str) -> QLabel:
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
+
+
+def _let_shrink(box: QComboBox) -> None:
+    """Let a box be narrower than its longest text."""
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(24)
 
 
 def _say(label: QLabel, text: str, level: Level) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 from PySide6.QtCore import QItemSelectionModel, QPoint, QSize, Qt
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -242,9 +242,10 @@ class ConfirmBar(QFrame):
         self._text.setProperty("class", "warning")
         self.yes, self.no = QPushButton("Delete"), QPushButton("Keep")
         self.no.setToolTip("Keep them (Esc)")
-        self.no.setShortcut(QKeySequence("Esc"))
         self.yes.clicked.connect(self._confirm)
         self.no.clicked.connect(self._leave)
+        escape = QShortcut(QKeySequence("Esc"), self)
+        escape.activated.connect(self._leave)
         row = QHBoxLayout(self)
         row.setContentsMargins(2 * GRID_PX, GRID_PX // 2, GRID_PX, GRID_PX // 2)
         row.addWidget(self._text, 1)

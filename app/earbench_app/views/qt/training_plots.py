@@ -224,8 +224,9 @@ class RunLegend(QWidget):
 
     def _place(self) -> None:
         items = [LegendItem(_shortened(name), "", version_pen(color)) for name, color in self._runs]
-        height = self._legend.place(items, self.fontMetrics(), 0, self.width())
-        self.setFixedHeight(int(height) + 1)
+        height = int(self._legend.place(items, self.fontMetrics(), 0, self.width())) + 1
+        if height != self.height():
+            self.setFixedHeight(height)
         self.update()
 
 

@@ -288,5 +288,6 @@ def _wrapped(text: str) -> QLabel:
     label = QLabel(text[:1].upper() + text[1:] if text[:1] != "τ" else text)
     label.setProperty("class", "muted")
     label.setWordWrap(True)
-    label.setVisible(bool(text))
+    if not text:
+        label.hide()
     return label

@@ -1,0 +1,87 @@
+"""Scans and dry runs beside the form: what is told of them, and what a newer one does to an older."""
+
+from __future__ import annotations
+
+import queue
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from earbench_app.jobs.estimate import Estimate
+from earbench_app.jobs.scan import Scan
+from earbench_app.notifications import Level
+from earbench_app.presenters.training_trials import Trials, estimate_text, scan_text
+from earbench_codecs.clip import AudioClip
+from earbench_codecs.clip_files import write_wav
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Desk:
+    """Stands for the interface's thread."""
+
+    def __init__(self) -> None:
+        self.posted: queue.Queue[Callable[[], None]] = queue.Queue()
+
+    def until(self, condition: Callable[[], object], limit_s: float = 100) -> None:
+        end_s = time.monotonic() + limit_s
+        while not condition():
+            assert time.monotonic() < end_s
+            try:
+                self.posted.get(timeout=0.05)()
+            except queue.Empty:
+                continue
+
+
+def test_a_folder_is_read_beside_the_interface(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        write_wav(tmp_path / f"{name}.wav", AudioClip(0.1 * rng.standard_normal((1, 16_000)), 16_000))
+    (tmp_path / "c.wav").write_bytes(b"no audio")
+    desk, told = Desk(), []
+    trials = Trials(desk.posted.put)
+    trials.scanned.connect(lambda *args: told.append(args))
+    trials.scan(tmp_path, None)
+    desk.until(lambda: any("kHz" in text and not text.startswith("Reading") for text, *_ in told))
+    text, level, details = told[-1]
+    assert text.startswith("3 files  ·  0:02  ·  16 kHz  ·  mono  ·  left out: c.wav (")
+    assert level is Level.WARNING
+    assert details.startswith("c.wav: ")
+
+
+def test_no_folder_is_said_nothing_of_and_an_empty_one_fails(tmp_path: Path) -> None:
+    desk, told = Desk(), []
+    trials = Trials(desk.posted.put)
+    trials.scanned.connect(lambda *args: told.append(args))
+    trials.scan(None, None)
+    assert told == [("", Level.INFO, "")]
+    trials.scan(tmp_path, None)
+    desk.until(lambda: told[-1][1] is Level.ERROR)
+    assert str(tmp_path) in told[-1][0]
+
+
+@pytest.mark.parametrize(
+    ("scan", "text"),
+    [
+        (Scan(Path("x"), 9, 9, 4), "Reading 4 of 9 files…"),
+        (
+            Scan(Path("x"), 9, 8, 8, 7260.0, {16_000: 6, 44_100: 2}, {1: 8}, 3),
+            "8 of 9 files  ·  2 h 1 min  ·  16 kHz, 44.1 kHz  ·  mono  ·  3 speakers",
+        ),
+    ],
+)
+def test_a_scan_is_one_line(scan: Scan, text: str) -> None:
+    assert scan_text(scan) == text
+
+
+def test_an_estimate_names_time_memory_and_what_it_leaves_out() -> None:
+    found = Estimate("cpu", 0.1, 400.0, 20.0, 0.0, 400.0, 500.0, 2048.0, None, 60, ("decoding is on top",))
+    text = estimate_text(found, 3)
+    assert text == (
+        "About 7:00 on cpu (6:40 to 8:20), 21:00 for 3 runs one after another, 2.0 GiB of memory."
+        " Measured on 60 steps; decoding is on top."
+    )

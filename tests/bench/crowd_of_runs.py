@@ -1,0 +1,154 @@
+"""50 past and 8 running jobs in the training page; run by `bench_training_panel.py` in a process of its own.
+
+`python crowd_of_runs.py SECONDS` measures for so long. The window is on a screen of its own (offscreen). A
+process beside it writes 20 events a second for each running job. Frame time: from asking for a repaint of
+what changed until it is painted, and what the event loop did in between, at each sixtieth of a second, less
+what this thread waited for a processor that other programs had.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from unittest.mock import Mock
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+os.environ["EARBENCH_HOME"] = tempfile.mkdtemp(prefix="earbench-bench-")
+
+from training_runs import add_job, progress
+
+from earbench_app.jobs.board import JobBoard
+from earbench_app.jobs.executors import Look
+from earbench_app.jobs.job import State
+
+N_PAST, N_RUNNING, EVENTS_PER_S = 50, 8, 20
+FRAME_S = 1 / 60
+
+
+def say(what: str, value: str, target: str = "") -> None:
+    print(f"  {what:<66} {value:>16}   {target}", flush=True)  # noqa: T201
+
+
+def write_events(paths: list[Path]) -> None:
+    """Be the running jobs."""
+    rng, step = random.Random(0), 400
+    began_s = time.monotonic()
+    while True:
+        step += 1
+        for path in paths:
+            event = progress(min(step, 3999), 24, time.time(), rng) | {"step": step, "n_steps": 10**6}
+            with path.open("a") as file:
+                file.write(json.dumps(event) + "\n")
+        time.sleep(max(0.0, began_s + (step - 400) / EVENTS_PER_S - time.monotonic()))
+
+
+def memory_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+def run_delay_s() -> float:
+    """Return how long this thread has been ready to run while the machine did something else."""
+    task = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
+    return int(task.read_text().split()[1]) / 1e9 if task.exists() else 0.0
+
+
+def measure(seconds: float) -> None:
+    """Watch, and print what was seen."""
+    from PySide6.QtWidgets import QApplication
+
+    from earbench_app.presenters.training import TrainingPresenter
+    from earbench_app.presenters.training_new import TrainingFormPresenter
+    from earbench_app.presenters.training_trials import Trials
+    from earbench_app.presenters.training_watch import Watch
+    from earbench_app.views.qt.thread_bridge import MainThread
+    from earbench_app.views.qt.training_page import TrainingPage
+
+    app = QApplication([])
+    executor = Mock()
+    executor.look.return_value = Look("running")
+    executor.start.return_value = []
+    board = JobBoard(Path(tempfile.mkdtemp()) / "jobs", {"local": executor})
+    for number in range(N_PAST):
+        add_job(board, f"past-{number}", seed=number, every=2)
+    running = [add_job(board, f"run-{n}", State.RUNNING, 400, seed=n) for n in range(N_RUNNING)]
+    page, bridge = TrainingPage(), MainThread()
+    watch = Watch(board, bridge.post)
+    snapshots = []
+    watch.told.connect(lambda _: snapshots.append(time.monotonic()))
+    form = TrainingFormPresenter(page.form, Trials(bridge.post))
+    presenter = TrainingPresenter(page, form, watch, bridge.post)
+    page.resize(1280, 760)
+    page.show()
+    watch.start()
+    ids = tuple(job.id for job in running)
+    end_s = time.monotonic() + 300
+    while len(page.jobs.model.rows) < len(ids) + N_PAST or not page.run.curves.grid.views:
+        assert time.monotonic() < end_s
+        app.processEvents()
+        time.sleep(0.01)
+    page.choose(ids)
+    paths = [str(job.events) for job in running]
+    writer = subprocess.Popen([sys.executable, __file__, "--write", *paths])
+    try:
+        report(page, app, seconds, snapshots)
+    finally:
+        writer.kill()
+        writer.wait()
+        presenter.close()
+        watch.close()
+
+
+def report(page: object, app: object, seconds: float, snapshots: list[float]) -> None:
+    frames_ms: list[float] = []
+    memory: list[tuple[float, float]] = []
+    began_s = time.monotonic()
+    warm_s = min(20.0, seconds / 4)
+    while (now := time.monotonic()) < began_s + seconds:
+        began, delay = time.perf_counter(), run_delay_s()
+        app.processEvents()  # type: ignore[attr-defined]  # snapshots are shown, and what changed is painted
+        spent = time.perf_counter() - began - (run_delay_s() - delay)
+        if now > began_s + warm_s:
+            frames_ms.append(1000 * spent)
+        if not memory or now > memory[-1][0] + 5:
+            memory.append((now, memory_mib()))
+        time.sleep(max(0.0, FRAME_S - (time.perf_counter() - began)))
+    jobs = f"{N_PAST} past and {N_RUNNING} running jobs"
+    print(f"\n{jobs}, these drawn, {EVENTS_PER_S} events a second each:")  # noqa: T201
+    busy = np.array(frames_ms)
+    drawn = busy[busy > 2]
+    say("frames", f"{len(busy)} in {seconds - warm_s:.0f} s")
+    say(
+        "frame time, median (95 %, 99 %)",
+        "{:.1f} ({:.1f}, {:.1f}) ms".format(*np.percentile(busy, [50, 95, 99])),
+        "<= 16 ms",
+    )
+    if len(drawn):
+        say(f"  of the {len(drawn)} that drew something, median", f"{np.median(drawn):.1f} ms")
+    told = [at for at in snapshots if at > began_s + warm_s]
+    say("snapshots a second", f"{len(told) / (seconds - warm_s):.1f}", "<= 4")
+    late = [(at - began_s, mib) for at, mib in memory if at > began_s + warm_s]
+    times, sizes = np.array(late).T
+    slope = np.polyfit(times, sizes, 1)[0] * 600 if len(times) > 2 else 0.0
+    say("memory after the start, and at the end", f"{sizes[0]:.0f}, {sizes[-1]:.0f} MiB")
+    say("  its trend", f"{slope:+.1f} MiB in 10 min", "flat")
+    curve = next(iter(page.run.curves.grid.views.values())).plot._lines  # type: ignore[attr-defined]
+    say("points of a curve", f"{max(len(line.getData()[0]) for line in curve.values())}")
+    assert np.median(busy) <= 16
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--write":
+        write_events([Path(name) for name in sys.argv[2:]])
+    else:
+        measure(float(sys.argv[1]))

@@ -1,0 +1,536 @@
+"""The training page under real mouse and keys: the list, the form, the curves, the run in front."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from dropping import drop
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QImage
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QComboBox,
+    QLineEdit,
+    QPlainTextEdit,
+    QSlider,
+    QTableView,
+    QWidget,
+)
+from training_runs import request
+
+from earbench_app.jobs.job import State
+from earbench_app.notifications import Level
+from earbench_app.presenters.training_new import TrainingFormPresenter
+from earbench_app.presenters.training_trials import Trials
+from earbench_app.views.qt.notice_bar import NoticeBar
+from earbench_app.views.qt.training_jobs import STATE_ICONS
+from earbench_app.views.qt.training_page import TrainingPage
+from earbench_app.views.training_protocols import (
+    Actions,
+    CurveLine,
+    CurveOptions,
+    CurvePanel,
+    Figure,
+    JobRow,
+    LogLine,
+    RunDetails,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+ALL = Actions(True, True, True, True, True, True)
+ROWS = [
+    JobRow("j1", "alpha", State.DONE, step=40, n_steps=40, kbps=24.2, target_kbps=24, tolerance_kbps=0.45,
+           best=Figure("PESQ-WB", 3.4), created_s=100, tags=("speech",)),
+    JobRow("j2", "beta", State.RUNNING, step=10, n_steps=40, eta_s=75, kbps=30, target_kbps=24,
+           tolerance_kbps=0.45, best=Figure("PESQ-WB", 2.1), created_s=200, device="cuda:0"),
+    JobRow("j3", "gamma", State.FAILED, message="the disk is full", created_s=300, notes="for the paper"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def page(qtbot: QtBot) -> TrainingPage:
+    page = TrainingPage()
+    qtbot.addWidget(page)
+    page.resize(1280, 800)
+    with qtbot.waitActive(page):  # keys go to the window that is active
+        page.show()
+    return page
+
+
+@pytest.fixture
+def listed(page: TrainingPage) -> TrainingPage:
+    page.show_jobs(ROWS)
+    page.show_details(RunDetails("j3", "gamma"))
+    page.show_actions(ALL)
+    page.jobs.table.setFocus()
+    return page
+
+
+def names(page: TrainingPage) -> list[str]:
+    model = page.jobs.filtered
+    return [model.index(row, 0).data() for row in range(model.rowCount())]
+
+
+def cell(page: TrainingPage, name: str, column: int = 0) -> QPoint:
+    row = names(page).index(name)
+    return page.jobs.table.visualRect(page.jobs.filtered.index(row, column)).center()
+
+
+def click(widget: QWidget, place: QPoint | None = None, keys: Any = Qt.KeyboardModifier.NoModifier) -> None:
+    at = widget.rect().center() if place is None else place
+    QTest.mouseClick(widget, Qt.MouseButton.LeftButton, keys, at)
+
+
+# The list --------------------------------------------------------------------------------------------
+
+
+def test_without_runs_it_says_how_to_begin(page: TrainingPage, qtbot: QtBot) -> None:
+    asked: list[bool] = []
+    page.new_requested.connect(lambda: asked.append(True))
+    page.show_jobs([])
+    button = next(one for one in page.findChildren(QAbstractButton) if one.isVisible())
+    assert button.text() == "New run…"
+    click(button)
+    QTest.keyClick(page, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: len(asked) == 2)
+
+
+def test_the_newest_comes_first_and_is_in_front(listed: TrainingPage) -> None:
+    assert names(listed) == ["gamma", "beta", "alpha"]
+    assert listed.jobs.chosen_ids() == ("j3",)
+
+
+def test_states_are_told_by_word_and_picture(listed: TrainingPage) -> None:
+    assert set(STATE_ICONS) == set(State)
+    model = listed.jobs.filtered
+    assert [model.index(row, 1).data() for row in range(3)] == ["failed", "running", "done"]
+    assert not model.index(0, 1).data(Qt.ItemDataRole.DecorationRole).isNull()
+    assert "the disk is full" in model.index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
+
+
+def test_a_click_on_a_heading_sorts_by_value(listed: TrainingPage) -> None:
+    header = listed.jobs.table.horizontalHeader()
+    best = [column.title for column in __columns()].index("best")
+    place = QPoint(header.sectionViewportPosition(best) + 10, header.height() // 2)
+    click(header.viewport(), place)
+    assert names(listed) == ["gamma", "beta", "alpha"]
+    click(header.viewport(), place)
+    assert names(listed) == ["alpha", "beta", "gamma"]
+
+
+def __columns() -> Any:
+    from earbench_app.views.qt.training_jobs import COLUMNS
+
+    return COLUMNS
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("SPEECH", ["alpha"]), ("paper", ["gamma"]), ("cuda run", ["beta"]), ("disk", ["gamma"]), ("no", [])],
+)
+def test_runs_are_found_by_words(listed: TrainingPage, text: str, found: list[str]) -> None:
+    QTest.keyClick(listed.jobs.table, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    assert listed.jobs.search.hasFocus()
+    QTest.keyClicks(listed.jobs.search, text)
+    assert names(listed) == found
+
+
+def test_runs_are_found_by_state(listed: TrainingPage) -> None:
+    listed.jobs.states.setFocus()
+    while listed.jobs.states.currentText() != "failed":
+        QTest.keyClick(listed.jobs.states, Qt.Key.Key_Down)
+    assert names(listed) == ["gamma"]
+
+
+def test_several_are_selected_to_be_compared(listed: TrainingPage) -> None:
+    chosen: list[tuple[str, ...]] = []
+    listed.jobs_chosen.connect(chosen.append)
+    viewport = listed.jobs.table.viewport()
+    click(viewport, cell(listed, "alpha"))
+    click(viewport, cell(listed, "beta"), Qt.KeyboardModifier.ControlModifier)
+    assert chosen[-1] == ("j2", "j1")
+
+
+@pytest.mark.parametrize(
+    ("key", "signal", "given"),
+    [
+        (Qt.Key.Key_P, "pause_requested", ("j3",)),
+        (Qt.Key.Key_R, "resume_requested", ("j3",)),
+        (Qt.Key.Key_X, "cancel_requested", ("j3",)),
+        (Qt.Key.Key_B, "tensorboard_requested", ("j3",)),
+        (Qt.Key.Key_D, "duplicate_requested", "j3"),
+        (Qt.Key.Key_O, "folder_requested", "j3"),
+    ],
+)
+def test_keys_act_on_what_is_selected(listed: TrainingPage, key: Qt.Key, signal: str, given: object) -> None:
+    told: list[object] = []
+    getattr(listed, signal).connect(told.append)
+    QTest.keyClick(listed.jobs.table, key)
+    assert told == [given]
+
+
+def test_what_cannot_be_done_is_not(listed: TrainingPage) -> None:
+    told: list[object] = []
+    listed.pause_requested.connect(told.append)
+    listed.show_actions(Actions(resume=True))
+    QTest.keyClick(listed.jobs.table, Qt.Key.Key_P)
+    assert told == []
+
+
+def test_deleting_asks_first_and_begins_at_no(listed: TrainingPage) -> None:
+    deleted: list[tuple[str, ...]] = []
+    listed.delete_confirmed.connect(deleted.append)
+    table, bar = listed.jobs.table, listed.jobs.confirm
+    QTest.keyClick(table, Qt.Key.Key_Delete)
+    assert "gamma" in bar.text
+    assert bar.no.hasFocus()
+    QTest.keyClick(bar.no, Qt.Key.Key_Space)
+    assert (bar.text, deleted) == ("", [])
+    QTest.keyClick(table, Qt.Key.Key_Delete)
+    QTest.keyClick(bar.no, Qt.Key.Key_Escape)
+    assert (bar.text, deleted) == ("", [])
+    QTest.keyClick(table, Qt.Key.Key_Delete)
+    click(bar.yes)
+    assert deleted == [("j3",)]
+
+
+def test_rows_change_in_place_and_the_selection_stays(listed: TrainingPage) -> None:
+    click(listed.jobs.table.viewport(), cell(listed, "beta"))
+    new = JobRow("j4", "delta", State.QUEUED, created_s=400)
+    told: list[object] = []
+    listed.jobs.model.modelReset.connect(lambda: told.append("reset"))
+    listed.show_jobs([ROWS[1], ROWS[2], new])
+    assert names(listed) == ["delta", "gamma", "beta"]
+    assert listed.jobs.chosen_ids() == ("j2",)
+    assert told == []
+
+
+def test_a_run_that_a_filter_hides_can_be_chosen(listed: TrainingPage) -> None:
+    QTest.keyClicks(listed.jobs.search, "alpha")
+    listed.choose(("j2", "j3"))
+    assert listed.jobs.chosen_ids() == ("j2", "j3")
+    assert listed.jobs.search.text() == ""
+
+
+# The run in front ------------------------------------------------------------------------------------
+
+
+def details(**facts: Any) -> RunDetails:
+    return RunDetails("j3", "gamma", **facts)
+
+
+def test_a_failure_is_said_and_errors_are_counted(listed: TrainingPage) -> None:
+    log = (LogLine("all is well", Level.INFO), LogLine("RuntimeError: no", Level.ERROR))
+    listed.show_details(details(message="the disk is full", is_error=True, log=log))
+    assert listed.run.tabs.tabText(1) == "Log (1 !)"
+    QTest.keyClick(listed.jobs.table, Qt.Key.Key_L)
+    assert listed.run.log.text.isVisible()
+    assert listed.run.log.text.toPlainText() == "all is well\nRuntimeError: no"
+    click(listed.run.log.only_errors, QPoint(8, listed.run.log.only_errors.height() // 2))
+    assert listed.run.log.text.toPlainText() == "RuntimeError: no"
+
+
+def test_the_log_grows_at_its_end(listed: TrainingPage) -> None:
+    first = tuple(LogLine(f"line {i}", Level.INFO) for i in range(3))
+    listed.show_details(details(log=first))
+    listed.show_details(details(log=(*first, LogLine("line 3", Level.WARNING))))
+    assert listed.run.log.text.toPlainText().splitlines() == [f"line {i}" for i in range(4)]
+    listed.show_details(details(log=(LogLine("another", Level.INFO),)))
+    assert listed.run.log.text.toPlainText() == "another"
+
+
+def test_tags_and_notes_are_written_when_the_field_is_left(listed: TrainingPage) -> None:
+    told: list[tuple[object, ...]] = []
+    listed.annotated.connect(lambda *args: told.append(args))
+    listed.show_details(details(notes="old"))
+    assert listed.run.notes.text() == "old"
+    click(listed.run.tags)
+    QTest.keyClicks(listed.run.tags, "speech, good, speech")
+    listed.show_details(details(notes="old", headline="running"))  # comes while it is typed
+    QTest.keyClick(listed.run.tags, Qt.Key.Key_Return)
+    assert told == [("j3", "old", ("speech", "good"))]
+
+
+def test_there_is_room_to_listen_below_the_curves(listed: TrainingPage) -> None:
+    area = QWidget()
+    area.setMinimumHeight(80)
+    listed.run.set_listen_area(area)
+    assert area.isVisible()
+    below = area.mapTo(listed, QPoint()).y()
+    assert below > listed.run.curves.mapTo(listed, QPoint()).y() + 100
+
+
+# Curves ----------------------------------------------------------------------------------------------
+
+
+def panel(key: str = "loss", bands: tuple[tuple[float, float], ...] = (), n: int = 50) -> CurvePanel:
+    x = np.arange(n, dtype=float)
+    lines = tuple(CurveLine(f"run {i}", i, x, 5 + i + np.sin(x / 9)) for i in range(2))
+    return CurvePanel(key, key.title(), "", lines, bands)
+
+
+def test_curves_are_drawn_and_followed(listed: TrainingPage, qtbot: QtBot) -> None:
+    listed.show_curves([panel(), panel("rate", ((4.0, 6.0),))], "step")
+    grid = listed.run.curves.grid
+    assert list(grid.views) == ["loss", "rate"]
+    plot = grid.views["loss"].plot
+    before = grid.views["loss"]
+    listed.show_curves([panel(n=90), panel("rate", ((4.0, 6.0),), 90)], "step")
+    assert grid.views["loss"] is before
+    qtbot.waitUntil(lambda: plot.viewRange()[0][1] >= 89)
+    assert len(plot._lines) == 2
+    assert grid.views["rate"].plot._bands[0].getRegion() == (4.0, 6.0)
+
+
+def test_keys_and_slider_change_how_curves_are_drawn(listed: TrainingPage) -> None:
+    told: list[CurveOptions] = []
+    listed.options_changed.connect(told.append)
+    QTest.keyClick(listed.jobs.table, Qt.Key.Key_T)
+    assert told[-1] == CurveOptions("time")
+    QTest.keyClick(listed.jobs.table, Qt.Key.Key_Y)
+    assert told[-1] == CurveOptions("time", log_y=True)
+    QTest.keyClick(listed.jobs.table, Qt.Key.Key_Y, Qt.KeyboardModifier.ShiftModifier)
+    assert told[-1].log_x
+    listed.run.curves.smoothing.setFocus()
+    QTest.keyClick(listed.run.curves.smoothing, Qt.Key.Key_Right)
+    assert 0 < told[-1].smoothing < 1
+
+
+def test_logarithmic_axes_leave_out_what_they_cannot_show(listed: TrainingPage) -> None:
+    curves = listed.run.curves
+    curves.log_y.setChecked(True)
+    x = np.arange(4.0)
+    line = CurveLine("a", 0, x, np.array([-1.0, 0.0, 10.0, 100.0]))
+    listed.show_curves([CurvePanel("tau", "τ", "", (line,), ((1.0, 10.0),))], "step")
+    plot = curves.grid.views["tau"].plot
+    (item,) = plot._lines.values()
+    np.testing.assert_allclose(item.getData()[1], [1.0, 2.0])
+    assert plot._bands[0].getRegion() == (0.0, 1.0)
+
+
+def test_a_plot_can_be_hidden(listed: TrainingPage) -> None:
+    listed.show_curves([panel(), panel("rate")], "step")
+    curves = listed.run.curves
+    action = next(one for one in curves._panel_menu.actions() if one.text() == "Loss")
+    action.trigger()
+    assert not curves.grid.views["loss"].isVisible()
+    assert curves.grid.views["rate"].isVisible()
+
+
+def test_the_pointer_reads_all_curves(listed: TrainingPage) -> None:
+    listed.show_curves([panel(), panel("rate")], "step")
+    grid = listed.run.curves.grid
+    grid.views["loss"].plot.hovered.emit(20.2)
+    expected = f"{5 + np.sin(20 / 9):.4g}"
+    assert expected in grid.views["loss"]._values.text()
+    assert expected in grid.views["rate"]._values.text()
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_plots_are_exported(listed: TrainingPage, qtbot: QtBot, tmp_path: Path, suffix: str) -> None:
+    listed.show_curves([panel(), panel("rate")], "step")
+    plot = listed.run.curves.grid.views["loss"].plot
+    grid = listed.run.curves.grid
+    qtbot.waitUntil(lambda: plot.width() > 200 and grid.height() >= grid.sizeHint().height())
+    path = tmp_path / f"curves.{suffix}"
+    size = grid.size()
+    listed.run.curves.exporter.save(path)
+    content = path.read_bytes()
+    if suffix == "png":
+        image = QImage(str(path))
+        assert image.size() == size * 2
+        colors = {image.pixelColor(x, y).name() for x in range(0, image.width(), 3) for y in range(0, 600, 3)}
+        assert "#e69f00" in colors  # the first run's line
+    elif suffix == "svg":
+        assert b"#e69f00" in content.lower()
+        assert content.count(b"<polyline") + content.count(b"<path") > 10
+    else:
+        assert content.startswith(b"%PDF-")
+        assert content.count(b"/Type /Page\n") == 1
+
+
+def test_a_table_asks_for_all_numbers(listed: TrainingPage, tmp_path: Path) -> None:
+    told: list[Path] = []
+    listed.numbers_requested.connect(told.append)
+    listed.run.curves.exporter.save(tmp_path / "numbers.csv")
+    assert told == [tmp_path / "numbers.csv"]
+
+
+def test_an_export_that_fails_is_told(listed: TrainingPage, tmp_path: Path) -> None:
+    listed.run.curves.exporter.save(tmp_path / "no" / "folder.pdf")
+    assert "folder.pdf" in listed.notice_bar.text
+
+
+# The form --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def form(page: TrainingPage) -> TrainingFormPresenter:
+    presenter = TrainingFormPresenter(page.form, Trials(lambda function: None))
+    page.paths_given.connect(presenter.take_dropped)
+    presenter.open()
+    page.show_form(True)
+    return presenter
+
+
+def field(page: TrainingPage, path: str) -> QLineEdit:
+    found = page.form.findChild(QLineEdit, path)
+    assert found is not None
+    return found
+
+
+def type_into(line: QLineEdit, text: str) -> None:
+    line.setFocus()
+    line.selectAll()
+    QTest.keyClicks(line, text)
+
+
+def test_a_run_is_begun_with_the_keyboard(
+    form: TrainingFormPresenter, page: TrainingPage, tmp_path: Path
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+    form.submitted.connect(asked.append)
+    assert not page.form.start.isEnabled()
+    type_into(field(page, "run.name"), "first")
+    type_into(field(page, "run.data"), str(tmp_path))
+    type_into(field(page, "rate.target_kbps"), "18")
+    assert page.form.start.isEnabled()
+    QTest.keyClick(field(page, "rate.target_kbps"), Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    ((one,),) = asked
+    assert (one.name, one.data) == ("first", tmp_path)
+    assert "target_kbps = 18" in one.recipe_toml
+
+
+def test_a_mistake_is_said_at_its_field_while_it_is_typed(
+    form: TrainingFormPresenter, page: TrainingPage
+) -> None:
+    del form
+    target = page.form._editors["rate.target_kbps"]
+    type_into(field(page, "rate.target_kbps"), "2x")
+    assert "number" in target.problem
+    assert target.isVisible()
+    assert "number" in field(page, "rate.target_kbps").accessibleDescription()
+    type_into(field(page, "rate.target_kbps"), "20")
+    assert target.problem == ""
+
+
+def test_a_folded_table_says_that_something_in_it_is_wrong(
+    form: TrainingFormPresenter, page: TrainingPage
+) -> None:
+    page.form.value_changed.emit("optimiser.batch", "x")
+    fold = page.form._sections["optimiser"]
+    assert fold.body is None
+    assert fold._note.text() == "1 to mend"
+    click(fold.button)
+    assert fold.body is not None
+    assert "whole number" in fold.body.editors["optimiser.batch"].problem
+
+
+def test_a_term_is_switched_on_and_weighed(form: TrainingFormPresenter, page: TrainingPage) -> None:
+    switch = page.form.findChild(QAbstractButton, "objective.rmse")
+    assert switch is not None
+    assert not field(page, "objective.rmse.weight").isVisible()
+    click(switch, QPoint(8, switch.height() // 2))
+    assert field(page, "objective.rmse.weight").isVisible()
+    type_into(field(page, "objective.rmse.weight"), "3")
+    assert form._values["objective.rmse.weight"] == "3"
+
+
+def test_a_sweep_says_how_many_runs_it_is(
+    form: TrainingFormPresenter, page: TrainingPage, tmp_path: Path
+) -> None:
+    del form
+    type_into(field(page, "run.data"), str(tmp_path))
+    box = page.form.findChild(QComboBox, "sweep.0.path")
+    assert box is not None
+    assert not field(page, "sweep.0.values").isVisible()
+    box.setCurrentIndex(box.findData("rate.target_kbps"))
+    box.activated.emit(box.currentIndex())
+    type_into(field(page, "sweep.0.values"), "9, 16, 24")
+    assert page.form.start.text() == "Start 3 runs"
+
+
+def test_recipes_and_folders_are_dropped(
+    form: TrainingFormPresenter, page: TrainingPage, tmp_path: Path
+) -> None:
+    del form
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(request(kbps=17).recipe_toml)
+    drop(page, [recipe])
+    assert field(page, "rate.target_kbps").text() == "17"
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    drop(page, [folder])
+    assert field(page, "run.data").text() == str(folder)
+
+
+def test_the_wheel_changes_no_value(form: TrainingFormPresenter, page: TrainingPage, qtbot: QtBot) -> None:
+    from PySide6.QtCore import QPointF
+    from PySide6.QtGui import QWheelEvent
+    from PySide6.QtWidgets import QApplication
+
+    del form, qtbot
+    box = page.form.findChild(QComboBox, "run.device")
+    assert box is not None
+    page.form.show_choices("run.device", ("auto", "cpu", "cuda:0"))
+    at = QPointF(5, 5)
+    wheel = QWheelEvent(
+        at,
+        box.mapToGlobal(at),
+        QPoint(),
+        QPoint(0, -120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(box, wheel)
+    assert box.currentData() == "auto"
+
+
+def test_keys_of_the_list_do_nothing_in_the_form(form: TrainingFormPresenter, page: TrainingPage) -> None:
+    told: list[object] = []
+    page.pause_requested.connect(told.append)
+    page.show_jobs(ROWS)
+    page.show_actions(ALL)
+    switch = page.form.findChild(QAbstractButton, "objective.rmse")
+    assert switch is not None
+    switch.setFocus()
+    QTest.keyClick(switch, Qt.Key.Key_P)
+    assert told == []
+    left: list[bool] = []
+    form.left.connect(lambda: left.append(True))
+    QTest.keyClick(switch, Qt.Key.Key_Escape)
+    assert left == [True]
+
+
+# For all ---------------------------------------------------------------------------------------------
+
+
+def test_every_control_has_a_name_and_is_reached_by_keys(
+    form: TrainingFormPresenter, page: TrainingPage
+) -> None:
+    del form
+    page.show_jobs(ROWS)
+    for fold in page.form._sections.values():
+        fold.button.setChecked(True)
+    kinds = (QLineEdit, QComboBox, QAbstractButton, QSlider, QTableView, QPlainTextEdit)
+    controls = [one for kind in kinds for one in page.findChildren(kind)]
+    own = [one for one in controls if not one.objectName().startswith(("qt_", "_q_", "ScrollLeft"))]
+    own = [one for one in own if not isinstance(one.parent(), QComboBox | QTableView | QLineEdit | NoticeBar)]
+    nameless = [one for one in own if not (one.accessibleName() or getattr(one, "text", str)())]
+    assert nameless == []
+    assert len(own) > 80
+    out_of_reach = [
+        one
+        for one in own
+        if one.focusPolicy() == Qt.FocusPolicy.NoFocus and one.metaObject().className() != "CloseButton"
+    ]
+    assert [one.accessibleName() for one in out_of_reach] == []
