@@ -39,18 +39,25 @@ def run_on_cluster(
 
     evaluation = ClusterEvaluation(table, tasks, metrics)
     queue = Queue()
-    if evaluation.array is not None:
-        typer.echo(f"cluster job {evaluation.array.id} is under way; following it", err=True)
-        _follow(evaluation, queue, table, tasks)
-    if table.missing(tasks):
-        evaluation.submit(options, timeout_s, at_a_time)
-        _follow(evaluation, queue, table, tasks)
+    try:
+        if evaluation.array is not None:
+            typer.echo(f"cluster job {evaluation.array.id} is under way; following it", err=True)
+            _follow(evaluation, queue, table, tasks)
+        if table.missing(tasks):
+            evaluation.submit(options, timeout_s, at_a_time)
+            _follow(evaluation, queue, table, tasks)
+    except KeyboardInterrupt:
+        if evaluation.array is not None:
+            array_id = evaluation.array.id
+            goes_on = "goes on: the same command follows it again"
+            typer.echo(f"cluster job {array_id} {goes_on}, `scancel {array_id}` ends it", err=True)
+        raise
 
 
 def _follow(
     evaluation: ClusterEvaluation, queue: Queue, table: EvaluationTable, tasks: Sequence[Task]
 ) -> None:
-    """Gather rows until the jobs have ended; they go on where this is stopped."""
+    """Gather rows until the jobs have ended."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -67,13 +74,6 @@ def _follow(
                 progress.update(bar, description=text, completed=len(tasks) - len(table.missing(tasks)))
                 if stand.n_ended < stand.n_parts:
                     time.sleep(LOOK_EVERY_S)
-    except KeyboardInterrupt:
-        typer.echo(
-            f"cluster job {array_id} goes on: the same command follows it again, "
-            f"`scancel {array_id}` ends it",
-            err=True,
-        )
-        raise
     finally:
         table.save(tasks)
     for complaint in evaluation.close(queue):

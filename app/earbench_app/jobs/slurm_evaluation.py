@@ -256,6 +256,8 @@ class ClusterEvaluation:
     def _reason(self, i: int) -> str:
         """Return the last word of a job that could say why it failed."""
         end = read_exit(self._part_folder(i))
+        if end is not None and end.said.get("event") == "failed":
+            return str(end.said.get("message"))
         lines = end.log_tail.strip().splitlines() if end is not None and end.code else []
         return lines[-1].removeprefix("earbench: ") if lines else ""
 

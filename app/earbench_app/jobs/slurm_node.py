@@ -2,7 +2,8 @@
 
 SIGUSR2, which Slurm sends some time before a job's time is over and `scancel --signal` on request, asks the
 command to end in good order. The job is then put back into the queue and goes on from what it has saved,
-unless the mark in its folder says that it was stopped for good.
+unless the mark in its folder says that it was stopped for good, or it has saved nothing: it would get no
+further the next time either.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from submitit import JobEnvironment
 from earbench_app.jobs import keeper
 from earbench_app.jobs.slurm import STOP_MARK, USED
 from earbench_app.jobs.slurm_queue import call
+from earbench_codecs.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -58,11 +60,13 @@ def train(job: Job, make_command: Callable[[Job, str], list[str]]) -> None:
     """Train a job on this node, until it is done or the cluster wants the node back."""
     if (job.folder / STOP_MARK).exists():
         return
-    began_s = time.monotonic()
+    began_s, before = time.monotonic(), _digest(job.last_checkpoint)
     ended = keep(make_command(_as_here(job), _device(job)), job.folder)
     used_min = _used_min(job) + (time.monotonic() - began_s) / 60
     (job.folder / USED).write_text(json.dumps({"minutes": used_min}))
-    finish(ended, may_go_on=not (job.folder / STOP_MARK).exists())
+    if not (job.folder / STOP_MARK).exists():
+        put_back(ended, job.folder, got_on=_digest(job.last_checkpoint) != before)
+    finish(ended)
 
 
 def evaluate(command: Sequence[str], folder: Path, rows: Path) -> None:
@@ -74,12 +78,12 @@ def evaluate(command: Sequence[str], folder: Path, rows: Path) -> None:
     folder : Path
         For its log and how it ended.
     rows : Path
-        The file it adds rows to. Without a new one it is not put back into the queue: it would get no
-        further the next time either.
+        The file it adds rows to.
     """
     before = _digest(rows)
     ended = keep(command, folder)
-    finish(ended, may_go_on=_digest(rows) != before)
+    put_back(ended, folder, got_on=_digest(rows) != before)
+    finish(ended)
 
 
 def keep(command: Sequence[str], folder: Path) -> Ended:
@@ -107,14 +111,23 @@ def keep(command: Sequence[str], folder: Path) -> Ended:
     return Ended(facts["code"], facts["signal"], bool(asked))
 
 
-def finish(ended: Ended, *, may_go_on: bool) -> None:
-    """Put this job back into the queue where it has to go on, or end as its command did."""
+def put_back(ended: Ended, folder: Path, *, got_on: bool) -> None:
+    """Put this job back into the queue, where it ended because the cluster wants its node."""
     if not ended.in_good_order:
-        if ended.code != 0:
-            raise SystemExit(ended.code or 1)
-    elif may_go_on and (ended.was_asked or _is_preempted()):
-        call("scontrol", "requeue", JobEnvironment().job_id)
-        time.sleep(_GRACE_S)  # till the cluster ends this process: its own end would be the job's
+        return
+    if _is_preempted() or (ended.was_asked and got_on):
+        call("scontrol", "requeue", JobEnvironment().job_id)  # how this process ends no longer matters
+    elif ended.was_asked:
+        facts = json.loads((folder / keeper.EXIT).read_bytes())
+        message = "the cluster's time for it was over before it had anything to save; ask for more time"
+        facts["said"] = {"event": "failed", "message": message}
+        write_atomically(folder / keeper.EXIT, [json.dumps(facts).encode()])
+
+
+def finish(ended: Ended) -> None:
+    """End as the command did; what was asked to end has not failed."""
+    if ended.code != 0 and not ended.in_good_order:
+        raise SystemExit(ended.code or 1)
 
 
 def _as_here(job: Job) -> Job:

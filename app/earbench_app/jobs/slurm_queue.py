@@ -35,7 +35,7 @@ _ENDED = {
     "PREEMPTED": "the cluster needed its node for a job that goes first, and did not put it back",
     "DEADLINE": "its deadline on the cluster was over",
     "REVOKED": "another cluster has taken it",
-    "GONE": "the cluster no longer knows it",
+    "GONE": "the cluster no longer lists it: it was cancelled before it began, or ended long ago",
 }
 """How a job ends, and what a user should know where it could not say so itself."""
 _REASONS = {
