@@ -77,7 +77,7 @@ def plot(
     out: Annotated[Path, typer.Option(help="A .png, .svg or .pdf to write.")],
     metric: Metrics = None,
 ) -> None:
-    """Draw rate-distortion curves with 95 % confidence bands over the files."""
+    """Draw rate-distortion curves with 95 % confidence bands over files; each counts alike, however long."""
     from earbench_codecs.metrics import rate_distortion
 
     if out.suffix.lower() not in rate_distortion.FIGURE_SUFFIXES:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from earbench_codecs.metrics.evaluation_csv import Row
 
@@ -37,7 +38,7 @@ class RatePoint:
     ----------
     codec, setting : str
     bitrate_kbps : float
-        Mean measured bitrate of the files that have a figure.
+        Mean measured bitrate of the files that have a figure; each counts alike, however long it is.
     mean : float
         Of the metric.
     ci95 : float, optional
@@ -163,7 +164,7 @@ def _draw(curves: dict[str, list[RatePoint]], out: Path) -> None:
         zip(codecs, zip(cycle(OKABE_ITO), cycle(LINES), cycle(MARKERS), strict=False), strict=False)
     )
     with rc_context({"svg.hashsalt": "earbench", "svg.fonttype": "none", "pdf.fonttype": 42}):
-        figure = Figure(figsize=(4.2 * n_columns, 3.2 * n_rows + 0.5), layout="constrained")
+        figure = Figure(figsize=(4.2 * n_columns, 3.2 * n_rows), layout="constrained")
         FigureCanvasAgg(figure)
         panels = figure.subplots(n_rows, n_columns, squeeze=False).flatten()
         for axes in panels[len(curves) :]:
@@ -171,10 +172,22 @@ def _draw(curves: dict[str, list[RatePoint]], out: Path) -> None:
         named: dict[str, Artist] = {}
         for (metric, points), axes in zip(curves.items(), panels, strict=False):
             named |= _draw_panel(axes, metric, points, styles)
-        figure.legend(
-            named.values(), named, loc="outside upper center", ncols=min(6, len(named)), frameon=False
-        )
+        _add_legend(figure, named)
         figure.savefig(out, dpi=200, metadata={"Date": None} if out.suffix.lower() == ".svg" else None)
+
+
+def _add_legend(figure: Figure, named: dict[str, Artist]) -> None:
+    """Name the curves below the panels, in as many columns as fit; one too long for any widens the figure."""
+    for n_columns in range(min(6, len(named)), 0, -1):
+        legend = figure.legend(
+            named.values(), named, loc="outside lower center", ncols=n_columns, frameon=False
+        )
+        box = legend.get_window_extent()
+        if box.width <= figure.bbox.width or n_columns == 1:
+            break
+        legend.remove()
+    width_px, height_px = max(figure.bbox.width, box.width), figure.bbox.height + box.height
+    figure.set_size_inches(width_px / figure.dpi, height_px / figure.dpi)
 
 
 def _draw_panel(
@@ -185,7 +198,7 @@ def _draw_panel(
     better = "higher" if about.higher_is_better else "lower"
     axes.set_xlabel("bitrate (kbps, measured)")
     axes.set_ylabel(f"{about.title} ({about.unit})" if about.unit else about.title)
-    axes.set_title(f"{better} is better; mean over files, 95 % CI", fontsize=8)
+    axes.set_title(f"{better} is better; unweighted mean over files, 95 % CI", fontsize=8)
     axes.grid(alpha=0.3)
     codecs = dict.fromkeys(point.codec for point in points)
     return {

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy import stats
 
 from earbench_codecs.metrics.evaluation_csv import LEADING
@@ -80,3 +81,30 @@ def test_what_cannot_be_plotted_is_said(tmp_path: Path) -> None:
         plot(source, tmp_path / "f.png", ["stoi"])
     with pytest.raises(MetricError, match=r"\.png, \.svg, \.pdf"):
         plot(source, tmp_path / "f.bmp")
+
+
+NAMES = ["kankanahalli-small-24", "kankanahalli-small-9-1a2b3c4d", "koishekenov-small-64", "opus"]
+
+
+@pytest.mark.parametrize("names", [NAMES, ["a" * 90, "opus"]], ids=["several", "one too long"])
+def test_the_whole_legend_is_within_the_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str]
+) -> None:
+    drawn: list[Figure] = []
+    save = Figure.savefig
+
+    def keep(figure: Figure, *args: Any, **kwargs: Any) -> None:
+        save(figure, *args, **kwargs)
+        drawn.append(figure)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    rows = [row(file, name, "64", "64.0", pesq) for name in names for file, pesq in (("a", "3"), ("b", "4"))]
+    source = tmp_path / "long.csv"
+    source.write_text("\n".join([",".join(rows[0]), *(",".join(row.values()) for row in rows)]) + "\n")
+    plot(source, tmp_path / "f.png")
+    (legend,) = drawn[0].legends
+    assert [text.get_text() for text in legend.get_texts()] == names
+    inside = legend.get_window_extent()
+    assert inside.x0 >= -1e-6
+    assert inside.x1 <= drawn[0].bbox.x1 + 1e-6
+    assert inside.y1 <= drawn[0].axes[0].get_window_extent().y0
