@@ -46,18 +46,25 @@ class EntropyTables:
         Frequencies of symbols, integers that sum to 2^16.
     contexts : ContextTables, optional
         Of the context model; a coder without has the static table alone.
+    own : EntropyModel, optional
+        The coder's, where it has one.
     """
 
     static: Integers
     contexts: ContextTables | None = None
+    own: EntropyModel | None = None
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """Ways to code that there are, the better one first."""
+        if self.own is not None:
+            return ("network", "static")
         return ("static",) if self.contexts is None else ("context", "static")
 
     def model(self, kind: str) -> EntropyModel:
         """Return the model of a kind."""
+        if kind == "network" and self.own is not None:
+            return self.own
         if kind == "context" and self.contexts is not None:
             return ContextModel(self.static, self.contexts)
         return StaticModel(self.static)
@@ -91,7 +98,9 @@ def entropy_tables(coder: Coder, segments: Iterable[Tensor]) -> EntropyTables:
     clips = [_symbols(coder, frames) for frames in segments]
     by_stream = np.concatenate(clips).swapaxes(0, 1).reshape(streams, -1)
     static = frequencies(np.stack([np.bincount(stream, minlength=n_symbols) for stream in by_stream]))
-    return EntropyTables(static, context_tables(static, clips))
+    coder.learn_codes(clips)
+    own = coder.entropy_model()
+    return EntropyTables(static, context_tables(static, clips) if own is None else None, own)
 
 
 def checkpoint_bytes(
@@ -172,7 +181,7 @@ def _tables(path: Path, tensors: Mapping[str, Tensor], coder: Coder, has_context
     static = _array(path, tensors, _STATIC, (streams, n_symbols)).astype(np.int64)
     _require_frequencies(path, _STATIC, static)
     if coder.sends_raw_codes or not has_contexts:
-        return EntropyTables(static)
+        return EntropyTables(static, own=coder.entropy_model())
     shapes = ContextTables.shapes(streams, n_symbols)
     arrays = {name: _array(path, tensors, _CONTEXT + name, shape) for name, shape in shapes.items()}
     contexts = ContextTables(arrays.pop("frequencies").astype(np.int64), **arrays)

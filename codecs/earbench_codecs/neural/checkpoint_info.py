@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from earbench_codecs.errors import CheckpointError
+from earbench_codecs.errors import CheckpointError, TrainingStateError
 from earbench_codecs.files import write_atomically
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ FORMAT = 1
 SUFFIX = ".safetensors"
 META = "earbench"
 """Key of the metadata that holds the JSON."""
+RUN_CODEC = "checkpoint.safetensors"
+"""What a training run calls the codec it makes."""
+STATE_VERSION_KEY = "state_version"
+"""Only what a training run goes on from has it among its facts."""
 HOME_VARIABLE = "EARBENCH_HOME"
 _HEADER_LENGTH = struct.Struct("<Q")
 _LONGEST_HEADER = 100_000_000
@@ -125,6 +129,9 @@ class CheckpointInfo(_Table):
     n_parameters : int
     kbps : float
         The rate it is offered at: what was measured of its files, or the one it was trained for.
+    knob : list of (kbps, gain)
+        Usual rates at gains before the coder, both ascending: of a coder that is made for any rate between
+        the first and the last. Empty for one that has the rate it was trained for.
     context_model : bool
         Whether it has tables for the context model beside the static one.
     step : int
@@ -158,6 +165,7 @@ class CheckpointInfo(_Table):
     sample_rate_hz: Annotated[int, Field(gt=0)]
     n_parameters: Annotated[int, Field(gt=0)]
     kbps: Annotated[float, Field(gt=0)]
+    knob: list[tuple[float, float]] = []
     context_model: bool = True
     step: Annotated[int, Field(ge=0)] = 0
     trained_s: Annotated[float, Field(ge=0)] = 0.0
@@ -178,6 +186,8 @@ def read_info(path: Path) -> CheckpointInfo:
     ------
     CheckpointError
         The file cannot be read, is a pickle, is damaged, is none of Earbench's, or of a later version.
+    TrainingStateError
+        It is what a training run goes on from.
     """
     try:
         with path.open("rb") as file:
@@ -284,6 +294,9 @@ def _refuse_pickle(path: Path, start: bytes) -> None:
 
 
 def _info(path: Path, facts: Facts) -> CheckpointInfo:
+    if isinstance(facts, dict) and STATE_VERSION_KEY in facts:
+        codec = path.with_name(RUN_CODEC)
+        raise TrainingStateError(path, codec if codec.is_file() else None)
     version = facts.get("format") if isinstance(facts, dict) else None
     if not isinstance(version, int) or not {*range(version, FORMAT)} <= {*MIGRATIONS} or version > FORMAT:
         raise CheckpointError(

@@ -11,8 +11,9 @@ import numpy as np
 
 from earbench_codecs.base import Codec, CodecInfo, EncodedAudio, OptionInfo, Setting
 from earbench_codecs.codes import CodeTable
-from earbench_codecs.errors import BitstreamError, CodecUnavailableError
+from earbench_codecs.errors import BitstreamError, CheckpointError, CodecUnavailableError
 from earbench_codecs.neural.checkpoint_info import file_sha256, read_info
+from earbench_codecs.neural.rate_search import gain_for
 from earbench_codecs.resampling import resampled_length
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ RECIPES = {
 }
 """What trains each at the paper's size."""
 _ON_MDCT = "-mdct"
+_USUAL_KBPS = (6, 7, 8, 9, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128)
 _ENTROPY = OptionInfo(
     "entropy",
     ("context", "static"),
@@ -96,14 +98,44 @@ class NeuralCodec(Codec):
 
         return cls(read_info(path), file_sha256(path), load, name)
 
+    @classmethod
+    def called(cls, name: str, path: Path) -> NeuralCodec:
+        """Return the codec of a checkpoint's file, asked for by a name that fits it.
+
+        Parameters
+        ----------
+        name : str
+            The checkpoint's own, its recipe's, its architecture's, or that of the paper's network.
+        path : Path
+
+        Raises
+        ------
+        CheckpointError
+            As `from_file`, or the name does not fit.
+        """
+        made = cls.from_file(path)
+        if not is_called(made.description, name):
+            about = made.description
+            raise CheckpointError(
+                path,
+                f"it holds the codec {about.name!r} ({network_title(about.architecture)}), which does not "
+                f"go by the name {name!r}; write --codec {about.name}",
+            )
+        return made
+
     @property
     def info(self) -> CodecInfo:
         """From the checkpoint's metadata."""
         return self._info
 
     def with_checkpoint(self, path: Path) -> Codec:
-        """Return the codec of another checkpoint."""
-        return NeuralCodec.from_file(path)
+        """Return the codec of another checkpoint, which this one's name has to fit."""
+        is_own = file_sha256(path) == self.info.sha256
+        return NeuralCodec.from_file(path) if is_own else NeuralCodec.called(self.info.name, path)
+
+    def prepare(self) -> None:
+        """Load torch and the checkpoint."""
+        self._loaded()
 
     def encode(self, clip: AudioClip, setting: Setting | None = None) -> EncodedAudio:
         """Encode a clip to real bytes; the model's own estimate of the rate comes with them."""
@@ -132,7 +164,9 @@ class NeuralCodec(Codec):
 
     def _encode(self, clip: AudioClip, setting: Setting) -> Sequence[bytes]:
         segments = []
-        for coded in self._coder(setting).encode(clip.samples[0]):
+        coder = self._coder(setting)
+        gain = self._gain(coder, clip, setting)
+        for coded in coder.encode(clip.samples[0], gain):
             self._bits += coded.bits
             segments.append(coded.data)
         return segments
@@ -147,13 +181,20 @@ class NeuralCodec(Codec):
         return AudioClip.mono(self._coder(setting).decode(segments, shape[1]), sample_rate_hz)
 
     def _require_own(self, encoded: EncodedAudio) -> None:
-        """Hold to the checkpoint; a copy of it under another name decodes as well."""
-        if encoded.checkpoint_sha256 == self.info.sha256 and encoded.codec in (
-            self.info.name,
-            self.description.name,
-        ):
-            return
-        super()._require_own(encoded)
+        """Hold to the checkpoint; what it is called, here and where it encoded, makes no difference."""
+        if encoded.checkpoint_sha256 != self.info.sha256:
+            super()._require_own(encoded)
+
+    def _gain(self, coder: SegmentCoder, clip: AudioClip, setting: Setting) -> float:
+        """Return the gain that has the rate asked for, of a coder that has the choice."""
+        if not self.description.knob or setting.kbps is None:
+            return 1.0
+        signals = [clip.samples[0]]
+        return gain_for(
+            setting.kbps,
+            lambda gain: coder.bits(signals, gain) / clip.duration_s / 1000,
+            self.description.knob,
+        )
 
     def _coder(self, setting: Setting) -> SegmentCoder:
         from earbench_codecs.neural.segments import SegmentCoder
@@ -181,7 +222,7 @@ class UntrainedCodec(Codec):
     def __init__(self, name: str) -> None:
         reason = (
             "there is no checkpoint of it at the paper's size; train one with "
-            f"`earbench train {RECIPES[name]} --data DIR --run DIR`, or name one with --checkpoint"
+            f"`earbench train {RECIPES[name]} --data DIR --run DIR`"
         )
         self._info = CodecInfo(
             name, ARCHITECTURES[name], "neural", version="", available=False, reason=reason
@@ -193,8 +234,8 @@ class UntrainedCodec(Codec):
         return self._info
 
     def with_checkpoint(self, path: Path) -> Codec:
-        """Return the codec of a checkpoint."""
-        return NeuralCodec.from_file(path)
+        """Return the codec of a checkpoint of this network."""
+        return NeuralCodec.called(self.info.name, path)
 
     def _encode(self, clip: AudioClip, setting: Setting) -> Sequence[bytes]:
         raise CodecUnavailableError(self.info.name, self.info.reason)
@@ -205,6 +246,15 @@ class UntrainedCodec(Codec):
         raise CodecUnavailableError(self.info.name, self.info.reason)
 
 
+def is_called(description: CheckpointInfo, name: str) -> bool:
+    """Whether a checkpoint is meant by a name: its own, its recipe's, its network's, or the paper's."""
+    architecture = description.architecture
+    return (
+        name in (description.name, description.recipe_name, architecture)
+        or architecture.removesuffix(_ON_MDCT) == name
+    )
+
+
 def network_title(architecture: str) -> str:
     """Return whose network an architecture is, for people; its own name where it is none of the papers'."""
     paper = ARCHITECTURES.get(architecture.removesuffix(_ON_MDCT))
@@ -213,7 +263,15 @@ def network_title(architecture: str) -> str:
     return f"{paper} on an MDCT" if architecture.endswith(_ON_MDCT) else paper
 
 
+def _offered_kbps(description: CheckpointInfo) -> tuple[float, ...]:
+    if not description.knob:
+        return (description.kbps,)
+    lowest, highest = description.knob[0][0], description.knob[-1][0]
+    return tuple(kbps for kbps in _USUAL_KBPS if lowest <= kbps <= highest)
+
+
 def _info(description: CheckpointInfo, sha256: str, name: str) -> CodecInfo:
+    rates = _offered_kbps(description)
     return CodecInfo(
         name,
         description.title,
@@ -221,10 +279,11 @@ def _info(description: CheckpointInfo, sha256: str, name: str) -> CodecInfo:
         version=BITSTREAM_VERSION,
         sample_rates_hz=(description.sample_rate_hz,),
         max_channels=1,
-        bitrates_kbps=(description.kbps,),
-        default=Setting(description.kbps),
+        bitrates_kbps=rates,
+        continuous=bool(description.knob),
+        default=Setting(min(rates, key=lambda rate: abs(rate - description.kbps))),
         options=(_ENTROPY,) if description.context_model else (),
-        constant_rate=False,
+        constant_rate=bool(description.knob),
         parameters=description.n_parameters,
         sha256=sha256,
         description=description.card,

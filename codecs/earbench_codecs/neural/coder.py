@@ -25,9 +25,11 @@ from earbench_codecs.errors import SettingError
 from earbench_codecs.neural.framing import Framing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from torch import Tensor
+
+    from earbench_codecs.neural.entropy_coding import EntropyModel, Integers
 
 Level = Literal["peak", "std", "none"]
 
@@ -125,6 +127,9 @@ class Coder(nn.Module, ABC):
     sends_raw_codes: bool = False
     """Whether codes are sent as they are, with even tables and no context model."""
 
+    takes_any_rate: bool = False
+    """Whether it codes a louder signal with more bits, so that a gain before it is a knob for the rate."""
+
     def __init__(self, config: CoderConfig) -> None:
         super().__init__()
         self.config = config
@@ -185,6 +190,13 @@ class Coder(nn.Module, ABC):
 
     def prepare_stage(self, stage: str, frames: Tensor) -> None:
         """Look at frames [B, 1, L] of the corpus just before a stage begins."""
+
+    def entropy_model(self) -> EntropyModel | None:
+        """Return the coder's own model of its codes; None for the one that fits any codes."""
+        return None
+
+    def learn_codes(self, clips: Iterable[Integers]) -> None:
+        """Make tables of that model follow the symbols [F, S, P] of training clips."""
 
     def kbps(self, bits_per_frame: float) -> float:
         """Turn bits a frame into kbit/s."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earbench_codecs.neural.entropy_coding import FREQUENCY_BITS, frequencies
+from earbench_codecs.neural.entropy_coding import FREQUENCY_BITS, bits_by_passes, frequencies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -109,6 +109,10 @@ class ContextModel:
         """Yield frame by frame, four passes each; of N segments at once if symbols are [N, F, S, P]."""
         for place, contexts in self.contexts(symbols):
             yield place, self._tables[self._streams, contexts]
+
+    def bits(self, symbols: Integers) -> float:
+        """Return what symbols [N, F, S, P] cost."""
+        return bits_by_passes(self, symbols)
 
     def contexts(self, symbols: Integers) -> Iterator[tuple[Place, Integers]]:
         """Yield the places of each pass over each frame, and their contexts [..., S, n]."""

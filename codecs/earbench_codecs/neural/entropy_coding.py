@@ -49,6 +49,9 @@ class EntropyModel(Protocol):
         Between yields it may look at symbols of the places yielded so far, and at no others.
         """
 
+    def bits(self, symbols: Integers) -> float:
+        """Return what symbols [N, F, S, P] of N segments cost, escapes at their own price."""
+
 
 def frequencies(counts: Integers, total_bits: int = FREQUENCY_BITS) -> Integers:
     """Return integers in proportion to counts [..., K], each at least 1, summing to 2^total_bits.
@@ -82,6 +85,15 @@ class StaticModel:
         del symbols  # what they are does not matter
         for stream, table in enumerate(self._tables):
             yield np.s_[..., stream, :], table
+
+    def bits(self, symbols: Integers) -> float:
+        """Return what symbols cost."""
+        return bits_by_passes(self, symbols)
+
+
+def bits_by_passes(model: EntropyModel, symbols: Integers) -> float:
+    """Return what symbols [N, F, S, P] cost by the frequencies a model gives pass by pass."""
+    return float(sum(_table_bits(symbols[place], tables).sum() for place, tables in model.passes(symbols)))
 
 
 class Coded(NamedTuple):
@@ -123,7 +135,7 @@ def code_bits(codes: Integers, alphabet: Alphabet, model: EntropyModel) -> float
     The sum of the `bits` that `encode_codes` gives for each segment.
     """
     symbols = _symbols(codes, alphabet)
-    bits = float(sum(_table_bits(symbols[place], tables).sum() for place, tables in model.passes(symbols)))
+    bits = model.bits(symbols)
     if alphabet.escape:
         bits += _escaped_bits(_excess(codes[symbols == alphabet.n_symbols - 1], alphabet)[1])
     return bits

@@ -61,17 +61,21 @@ class SegmentCoder:
         self._device = next(coder.parameters()).device
         self.n_frames = segment_frames(coder)
 
-    def encode(self, signal: Samples) -> Iterator[Coded]:
-        """Yield the segments of a signal [T], with their estimates in bits."""
-        number = _level_number(self._level(signal))
+    def encode(self, signal: Samples, gain: float = 1.0) -> Iterator[Coded]:
+        """Yield the segments of a signal [T], with their estimates in bits.
+
+        The coder sees the signal amplified by `gain`; more bits are spent on a louder one.
+        """
+        number = _level_number(self._level(signal) / gain)
         head = _LEVEL.pack(number)
         for some in _together(self._codes_of(signal, number), len):
             for coded in encode_segments(np.stack(some), self._coder.alphabet, self._model):
                 yield coded._replace(data=head + coded.data, bits=8 * len(head) + coded.bits)
 
-    def bits(self, signals: Sequence[Samples]) -> float:
+    def bits(self, signals: Sequence[Samples], gain: float = 1.0) -> float:
         """Return the sum of the estimates in bits of the segments of signals, without writing them."""
-        codes = [c for signal in signals for c in self._codes_of(signal, _level_number(self._level(signal)))]
+        levels = [_level_number(self._level(signal) / gain) for signal in signals]
+        codes = [c for pair in zip(signals, levels, strict=True) for c in self._codes_of(*pair)]
         heads = 8 * _LEVEL.size * len(codes)
         return heads + sum(code_bits(many, self._coder.alphabet, self._model) for many in stacked(codes))
 

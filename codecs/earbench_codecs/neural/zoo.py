@@ -20,6 +20,7 @@ from earbench_codecs.errors import PluginError, SettingError
 from earbench_codecs.neural.framing import Framing
 from earbench_codecs.neural.kankanahalli import Kankanahalli, KankanahalliConfig
 from earbench_codecs.neural.koishekenov import Koishekenov, KoishekenovConfig
+from earbench_codecs.neural.mdct_hyper import MdctHyper, MdctHyperConfig
 from earbench_codecs.neural.pam_nac import PamNac, PamNacConfig
 from earbench_codecs.neural.resglu import ResGlu, ResGluConfig
 from earbench_codecs.neural.spectral import SpectralConfig
@@ -132,6 +133,14 @@ add_architecture(
     },
 )
 add_architecture(VredAdaptive, {"vred-small": VredAdaptiveConfig()})
+add_architecture(
+    MdctHyper,
+    {
+        "mdct-hyper-16k": MdctHyperConfig(
+            sample_rate_hz=16_000, framing=Framing(96 * 256, 64, "half-sine", "both"), level="std"
+        ),
+    },
+)
 
 
 def coders_folder() -> Path:

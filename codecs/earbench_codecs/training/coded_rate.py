@@ -64,7 +64,7 @@ def context_kbps(
     table: ValidationTable,
     tables: Iterator[Tensor],
 ) -> float:
-    """Return the rate of excerpts, those that validation measures, coded by the adaptive context model.
+    """Return the rate of excerpts, those that validation measures, coded as files are.
 
     Side information is in it; what the range coder's last word leaves unused, some 20 bits a second, is not.
 
@@ -77,7 +77,8 @@ def context_kbps(
     tables : iterator of Tensor
         Segments of training audio, [n, 1, L], for the model's tables.
     """
-    model = entropy_tables(coder, tables).model("context")
+    fitted = entropy_tables(coder, tables)
+    model = fitted.model(fitted.kinds[0])
     signals = list(excerpts(corpus, chosen_recordings(recordings, table), table))
     bits = SegmentCoder(coder, model).bits(signals)
     return bits * corpus.sample_rate_hz / sum(map(len, signals)) / 1000

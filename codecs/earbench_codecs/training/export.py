@@ -20,12 +20,13 @@ from earbench_codecs.neural.checkpoint import (
 )
 from earbench_codecs.neural.checkpoint_info import CheckpointInfo
 from earbench_codecs.neural.codec import NeuralCodec
+from earbench_codecs.neural.segments import SegmentCoder
 from earbench_codecs.neural.zoo import config_to_json
 from earbench_codecs.training.card import machine_line, measured_means, offered_kbps, with_card
 from earbench_codecs.training.coded_rate import table_segments
 from earbench_codecs.training.comparison import compare, held_out_of
 from earbench_codecs.training.run_folder import load_snapshot
-from earbench_codecs.training.validation import chosen_metrics
+from earbench_codecs.training.validation import chosen_metrics, chosen_recordings, excerpts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
     from earbench_codecs.neural.coder import Coder
     from earbench_codecs.training.loop import Setup
     from earbench_codecs.training.run_folder import Snapshot
+
+
+_KNOB_OCTAVES = range(-5, 8)
+"""Gains tried, as powers of two."""
+_LEAST_KNOB = 1.01
+"""A gain that makes a rate less than so much higher than the one before is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ def export(setup: Setup, name: str) -> Exported | None:
     coder.eval().requires_grad_(False)
     segments = table_segments(coder, setup.corpus, setup.training, setup.recipe.data.seed)
     tables = entropy_tables(coder, segments)
-    facts = _info(setup, name)
+    facts = _info(setup, name).model_copy(update={"knob": _knob(setup, tables)})
     comparison = measure_files(setup, tables, facts)
     measured = measured_means(comparison)
     info = with_card(
@@ -88,6 +95,23 @@ def measure_files(setup: Setup, tables: EntropyTables, info: CheckpointInfo) -> 
     return compare(codec, held_out, chosen_metrics(validation, corpus.sample_rate_hz), setup.worker)
 
 
+def _knob(setup: Setup, tables: EntropyTables) -> list[tuple[float, float]]:
+    """Return usual rates and the gains that have them, both ascending, of a coder for any rate."""
+    if not setup.coder.takes_any_rate:
+        return []
+    table, corpus = setup.recipe.validation, setup.corpus
+    held_out = setup.validation or setup.training
+    signals = list(excerpts(corpus, chosen_recordings(held_out, table), table))
+    seconds = sum(map(len, signals)) / corpus.sample_rate_hz
+    coder = SegmentCoder(setup.coder, tables.model(tables.kinds[0]))
+    knob: list[tuple[float, float]] = []
+    for octaves in _KNOB_OCTAVES:
+        kbps = coder.bits(signals, 2.0**octaves) / seconds / 1000
+        if kbps > _LEAST_KNOB * (knob[-1][0] if knob else 0):
+            knob.append((round(kbps, 2), 2.0**octaves))
+    return knob
+
+
 @torch.no_grad()
 def _round_to_half(coder: Coder) -> None:
     for tensor in (*coder.parameters(), *coder.buffers()):
@@ -105,7 +129,7 @@ def _info(setup: Setup, name: str) -> CheckpointInfo:
         sample_rate_hz=coder.config.sample_rate_hz,
         n_parameters=sum(parameter.numel() for parameter in coder.parameters()),
         kbps=recipe.rate.target_kbps if recipe.rate is not None else 1.0,
-        context_model=not coder.sends_raw_codes,
+        context_model=not coder.sends_raw_codes and coder.entropy_model() is None,
         machine=_machine(setup),
         recipe=recipe.model_dump(mode="json"),
         recipe_name=name,

@@ -302,7 +302,8 @@ class Trainer:
             return math.nan, None
         n_windows = table.windows if table is not None else 2000
         as_files = coder.stage == coder.stages[-1] and not coder.sends_raw_codes
-        if table is None or table.measure == "static" or not as_files:
+        measure = table.measure if table is not None else "static"
+        if (coder.entropy_model() is None and measure == "static") or not as_files:
             return measured_kbps(coder, self._frames(_RATE + self.step, n_windows).to(setup.device)), "static"
         segments = table_segments(coder, setup.corpus, setup.training, self._recipe.data.seed)
         held_out = setup.validation or setup.training

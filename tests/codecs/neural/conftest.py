@@ -11,6 +11,10 @@ SMALL = {
     "pam-nac": ("pam-nac-32k", {"channels": 6, "narrow": 4, "n_modules": 2}),
     "resglu": ("resglu", {"channels": 6, "narrow": 4, "dilations": [1]}),
     "vred": ("vred", {"hidden": 8, "n_latents": 16}),
+    "mdct-hyper": (
+        "mdct-hyper-16k",
+        {"transform": 128, "framing": {"length": 15_872, "overlap": 32}, "width": 8, "hyper_width": 12},
+    ),
 }
 """Architecture → size and options."""
 
@@ -73,6 +77,7 @@ def small_checkpoint(tmp_path_factory, signal_of):
                 sample_rate_hz=coder.config.sample_rate_hz,
                 n_parameters=sum(p.numel() for p in coder.parameters()),
                 kbps=16,
+                context_model=coder.entropy_model() is None,
             )
             save_checkpoint(path, info, coder, tables_of(coder), half=half)
         return path
