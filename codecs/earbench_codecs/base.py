@@ -118,6 +118,9 @@ class Codec(ABC):
         """
         raise SettingError(f"{self.info.name} has no trained parameters, so {path} has no use; leave it out")
 
+    def prepare(self) -> None:  # noqa: B027 - most have nothing to load
+        """Load what coding takes, which else happens when it first codes: to tell its time from coding's."""
+
     def native_rate_hz(self, sample_rate_hz: int, setting: Setting) -> int:
         """Return the rate to code at: the lowest that loses no bandwidth, else the highest."""
         del setting  # for codecs whose rates depend on it
@@ -191,13 +194,11 @@ class Codec(ABC):
         self._require_available()
 
     def _require_own(self, encoded: EncodedAudio) -> None:
-        if encoded.codec != self.info.name:
+        if encoded.codec != self.info.name and encoded.checkpoint_sha256 is None:
             raise BitstreamError(f"made by the codec {encoded.codec!r}, not {self.info.name!r}")
         if encoded.checkpoint_sha256 != self.info.sha256:
-            raise BitstreamError(
-                f"made with the checkpoint {encoded.checkpoint_sha256}, "
-                f"but {self.info.name!r} has {self.info.sha256} loaded"
-            )
+            made, own = (_checkpoint_name(sha256) for sha256 in (encoded.checkpoint_sha256, self.info.sha256))
+            raise BitstreamError(f"made by {encoded.codec!r} with {made}, and {self.info.name!r} is {own}")
 
     def _encode_groups(self, clip: AudioClip, setting: Setting) -> list[bytes]:
         groups = [list(self._encode(group, setting)) for group in self._channel_groups(clip)]
@@ -231,8 +232,14 @@ class Codec(ABC):
             notes.append(f"resampled from {clip.sample_rate_hz} to {rate_hz} Hz and back (soxr VHQ)")
         groups = _group_sizes(clip.n_channels, self.info.max_channels)
         if len(groups) > 1:
-            notes.append(f"{clip.n_channels} channels coded as {len(groups)} streams, each at the rate asked")
+            notes.append(
+                f"{clip.n_channels} channels coded as {len(groups)} streams; the measured rate is that of all"
+            )
         return tuple(notes)
+
+
+def _checkpoint_name(sha256: str | None) -> str:
+    return "no checkpoint" if sha256 is None else f"the checkpoint {sha256[:8]}"
 
 
 def _group_sizes(n_channels: int, max_channels: int) -> list[int]:

@@ -30,6 +30,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAGIC = b"EBC1"
+_OTHER_KINDS = {
+    b"RIFF": "a WAV file",
+    b"fLaC": "a FLAC file",
+    b"OggS": "an Ogg file",
+    b"FORM": "an AIFF file",
+    b"ID3": "an MP3 file",
+    b"\xff\xfb": "an MP3 file",
+    b"PK\x03\x04": "a ZIP file",
+}
 _U32 = struct.Struct("<I")
 _PAIR = struct.Struct("<II")
 _Count = Annotated[int, Field(gt=0, strict=True)]
@@ -203,8 +212,10 @@ def _check_magic(magic: bytes) -> None:
     if magic == MAGIC:
         return
     if len(magic) == len(MAGIC) and magic[:3] == MAGIC[:3]:
-        raise BitstreamError(f"version {magic[3:]!r} of the .ebc format; this program reads version 1")
-    raise BitstreamError(f"not an .ebc file: it begins with {magic!r}, not {MAGIC!r}")
+        version = magic[3:].decode("ascii", "replace")
+        raise BitstreamError(f"version {version} of the .ebc format; this program reads version 1")
+    kind = next((kind for start, kind in _OTHER_KINDS.items() if magic.startswith(start)), None)
+    raise BitstreamError("not an .ebc file" + (f": it begins like {kind}" if kind else ""))
 
 
 def _segments(data: bytes, position: int, header: EbcHeader) -> Iterator[bytes]:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a question that names what is spelt most like `name`, empty where nothing is."""
+    near = get_close_matches(name, known, n=3)
+    return f"did you mean {' or '.join(near)}?" if near else ""
 
 
 class CodecError(Exception):
@@ -47,7 +54,9 @@ class UnknownCodecError(CodecError, KeyError):
         self.known = tuple(known)
 
     def __str__(self) -> str:
-        return f"no codec named {self.name!r}; there are: {', '.join(self.known)}"
+        question = did_you_mean(self.name, self.known)
+        there = f"{question} There are" if question else "there are"
+        return f"no codec named {self.name!r}; {there}: {', '.join(self.known)}"
 
 
 class CodecUnavailableError(CodecError):
@@ -78,6 +87,27 @@ class CheckpointError(CodecError):
         super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason
+
+
+class TrainingStateError(CheckpointError):
+    """What a training run goes on from, given where a codec is wanted.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    codec : Path, optional
+        That of the same run; None while there is none.
+    """
+
+    def __init__(self, path: Path, codec: Path | None) -> None:
+        where = f"the run's codec is {codec}" if codec else "the run has no codec yet"
+        super().__init__(
+            path,
+            "it is the state of a training run, which goes on from it with `earbench train … --resume`; "
+            + where,
+        )
+        self.codec = codec
 
 
 class CommandFailedError(CodecError):

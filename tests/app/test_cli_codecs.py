@@ -90,7 +90,10 @@ def test_integer_output_is_on_request(capsys, clip_wav, tmp_path, bits):
     ("argv", "words"),
     [
         (("encode", "gone.wav", "x.ebc", "--codec", "mp3"), "gone.wav: there is no such file"),
-        (("encode", "clip.wav", "x.ebc", "--codec", "mp4"), "no codec named 'mp4'; there are: mp3"),
+        (
+            ("encode", "clip.wav", "x.ebc", "--codec", "mp4"),
+            "no codec named 'mp4'; did you mean mp3? There are: mp3",
+        ),
         (("encode", "clip.wav", "x.ebc", "--codec", "amr-wb", "--kbps", "7"), "no mode at 7 kbps"),
         (("encode", "clip.wav", "x.ebc", "--codec", "mp3", "--option", "vbr=12"), "vbr='12' is not one of"),
         (

@@ -131,7 +131,7 @@ def test_the_measured_figures_are_those_of_real_files(capsys, folder, tmp_path):
         samples, _ = soundfile.read(folder / "data" / f"{i}.wav")
         middle, ebc, wav = tmp_path / "m.wav", tmp_path / "m.ebc", tmp_path / "d.wav"
         soundfile.write(middle, samples[4_000:12_000], 16_000, subtype="FLOAT")
-        shell(capsys, "encode", middle, ebc, "--codec", "vred", "--checkpoint", report["checkpoint"])
+        shell(capsys, "encode", middle, ebc, "--codec", "kankanahalli", "--checkpoint", report["checkpoint"])
         shell(capsys, "decode", ebc, wav, "--checkpoint", report["checkpoint"])
         original, decoded = soundfile.read(middle)[0], soundfile.read(wav)[0]
         figures.append(10 * np.log10((original**2).sum() / ((original - decoded) ** 2).sum()))
@@ -195,7 +195,8 @@ folder, home, recipe = sys.argv[1:]
 run_folder = home + "/run"
 assert run(["train", recipe, "--data", folder, "--run", run_folder, "--device", "cpu"]) == 0
 checkpoint = run_folder + "/checkpoint.safetensors"
-assert run(["encode", folder + "/0.wav", home + "/a.ebc", "--codec", "vred", "--checkpoint", checkpoint]) == 0
+codec = ["--codec", "matrices", "--checkpoint", checkpoint]
+assert run(["encode", folder + "/0.wav", home + "/a.ebc", *codec]) == 0
 assert run(["decode", home + "/a.ebc", home + "/a.wav", "--checkpoint", checkpoint]) == 0
 """
 

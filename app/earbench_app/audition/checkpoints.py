@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from earbench_codecs.errors import CheckpointError
+from earbench_codecs.errors import CheckpointError, TrainingStateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 SUFFIXES = frozenset({".safetensors", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
 """Of what is taken for a checkpoint; all but the first are refused, with the reason."""
-_RUN_STATES = ("last.safetensors", "best.safetensors")
 _REMOVED = ".removed"  # after the suffix, so that it is no checkpoint any more
 
 
@@ -48,16 +47,19 @@ def add_checkpoint(path: Path) -> Added:
     CodecError
         It is none, is damaged, needs a network there is none of, or cannot be copied.
     """
-    from earbench_codecs.neural.checkpoint_info import file_sha256
+    from earbench_codecs.neural.checkpoint_info import RUN_CODEC, file_sha256
     from earbench_codecs.registry import default_registry, install_checkpoint
 
     if path.is_dir():
-        raise CheckpointError(path, "it is a folder; drop the checkpoint.safetensors in it")
-    if path.name in _RUN_STATES:
-        raise CheckpointError(
-            path, "a training run goes on from it; drop the checkpoint.safetensors beside it"
+        instead = (
+            f"drop the {RUN_CODEC} in it" if (path / RUN_CODEC).is_file() else "drop a checkpoint's file"
         )
-    _check_loads(path)
+        raise CheckpointError(path, f"it is a folder; {instead}")
+    try:
+        _check_loads(path)
+    except TrainingStateError as error:
+        instead = f"drop the {error.codec.name} beside it" if error.codec else "the run has no codec yet"
+        raise CheckpointError(path, f"it is what a training run goes on from; {instead}") from error
     sha256, registry = file_sha256(path), default_registry()
     registry.refresh_checkpoints()
     there = next((name for name in registry.checkpoints if registry.info(name).sha256 == sha256), None)

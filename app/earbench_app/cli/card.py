@@ -78,12 +78,19 @@ def card(
 
 
 def _file(checkpoint: Path) -> Path:
-    """Return the file of a codec that is named; else what was given."""
+    """Return the file that was given, or that of the codec that was named."""
+    from earbench_codecs.errors import CheckpointError, did_you_mean
     from earbench_codecs.registry import default_registry
 
     if checkpoint.exists():
         return checkpoint
-    return default_registry().checkpoints.get(str(checkpoint), checkpoint)
+    named = default_registry().checkpoints
+    if str(checkpoint) not in named:
+        question = did_you_mean(str(checkpoint), named)
+        reason = "there is no such file, and no checkpoint of that name"
+        names = ", ".join(named)
+        raise CheckpointError(checkpoint, f"{reason}{question and '; ' + question} ({names})")
+    return named[str(checkpoint)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 CodecName = Annotated[str, typer.Option("--codec", help="Its name in `earbench codecs`.")]
 Kbps = Annotated[float | None, typer.Option(help="Bitrate of all channels; its default without.")]
 Checkpoint = Annotated[
-    Path | None, typer.Option(help="Trained parameters of a neural codec.", exists=True, dir_okay=False)
+    Path | None, typer.Option(metavar="FILE", help="Trained parameters of a neural codec.")
 ]
 Options = Annotated[
     list[str] | None, typer.Option("--option", help="Another setting of the codec, as name=value.")
@@ -27,6 +27,7 @@ Options = Annotated[
 SampleFormat = Annotated[
     Literal["float", "24", "16"], typer.Option("--format", help="Bits of a sample; float has 32.")
 ]
+_NOT_HERE = "which is not among the codecs here; give it with --checkpoint FILE"
 INFO_FIELDS = ("name", "title", "kind", "sample_rates_hz", "bitrates_kbps", "available", "reason")
 
 
@@ -64,16 +65,19 @@ def encode(
     coder = _coder(codec, checkpoint)
     setting = _setting(coder, kbps, option or [])
     clip = read_clip(source)
+    coder.prepare()
     _tell(f"encoding {source} with {codec} …")
     start_s = perf_counter()
     encoded = coder.encode(clip, setting)
     spent_s = perf_counter() - start_s
     n_file_bytes = write_ebc(target, encoded)
-    report = _encode_json(encoded, spent_s) | {"file": str(target), "file_bytes": n_file_bytes}
+    file_kbps = 8 * n_file_bytes / encoded.duration_s / 1000
+    report = _encode_json(encoded, spent_s)
+    report |= {"file": str(target), "file_bytes": n_file_bytes, "file_kbps": file_kbps}
     if as_json:
         _print_json(report)
     else:
-        typer.echo(_encode_text(target, coder.info, encoded, spent_s))
+        typer.echo(_encode_text(coder.info, encoded, report))
 
 
 def decode(
@@ -89,14 +93,19 @@ def decode(
     """Decode a bitstream to the original's length, rate and channels, aligned to the sample."""
     from earbench_codecs.clip_files import write_wav
     from earbench_codecs.container import read_ebc
+    from earbench_codecs.errors import BitstreamError
 
     if target.suffix.lower() not in (".wav", ".wave"):
         raise typer.BadParameter("what is written is a WAV file; end its name in .wav", param_hint="OUT.wav")
     encoded = read_ebc(source, conceal=conceal)
-    coder = _decoder(encoded, checkpoint)
+    coder = _decoder(source, encoded, checkpoint)
+    coder.prepare()
     _tell(f"decoding {source} with {encoded.codec} …")
     start_s = perf_counter()
-    clip = coder.decode(encoded)
+    try:
+        clip = coder.decode(encoded)
+    except BitstreamError as error:
+        raise BitstreamError(f"{source}: {error}") from error
     spent_s = perf_counter() - start_s
     write_wav(target, clip, sample_format)
     report = {"codec": encoded.codec, "file": str(target), "notes": list(encoded.notes)}
@@ -111,25 +120,54 @@ def decode(
 
 
 def _coder(name: str, checkpoint: Path | None) -> Codec:
-    from earbench_codecs.neural.checkpoint_info import read_info
+    from earbench_codecs.errors import CodecUnavailableError
     from earbench_codecs.neural.codec import NeuralCodec
-    from earbench_codecs.registry import codec, codecs
+    from earbench_codecs.registry import codec, default_registry
 
-    listed = name in {info.name for info in codecs()}
-    if checkpoint is not None and not listed and name == read_info(checkpoint).name:
-        return NeuralCodec.from_file(checkpoint)
+    if checkpoint is not None and name not in default_registry().names:  # such as a coder of one's own
+        return NeuralCodec.called(name, checkpoint)
     coder = codec(name)
-    return coder if checkpoint is None else coder.with_checkpoint(checkpoint)
+    if checkpoint is not None:
+        return coder.with_checkpoint(checkpoint)
+    if coder.info.kind == "neural" and not coder.info.available:
+        raise CodecUnavailableError(name, f"{coder.info.reason}, or name one with --checkpoint FILE")
+    return coder
 
 
-def _decoder(encoded: EncodedAudio, checkpoint: Path | None) -> Codec:
-    from earbench_codecs.neural.codec import NeuralCodec
+def _decoder(source: Path, encoded: EncodedAudio, checkpoint: Path | None) -> Codec:
+    """Return the codec that decodes a file; of a neural one, no other than made it."""
+    from earbench_codecs.errors import BitstreamError, UnknownCodecError
     from earbench_codecs.registry import decoder
 
-    if checkpoint is not None and encoded.checkpoint_sha256 is not None:
-        return NeuralCodec.from_file(checkpoint)
-    coder = decoder(encoded.codec, encoded.checkpoint_sha256)
+    sha256 = encoded.checkpoint_sha256
+    if sha256 is not None and checkpoint is not None:
+        return _given_decoder(source, encoded, checkpoint)
+    try:
+        coder = decoder(encoded.codec, sha256)
+    except UnknownCodecError as error:
+        wanting = f"and {error}" if sha256 is None else _NOT_HERE
+        raise BitstreamError(f"{source}: {_made_by(encoded)}, {wanting}") from error
+    if coder.info.sha256 != sha256:
+        raise BitstreamError(f"{source}: {_made_by(encoded)}, {_NOT_HERE}")
     return coder if checkpoint is None else coder.with_checkpoint(checkpoint)
+
+
+def _given_decoder(source: Path, encoded: EncodedAudio, checkpoint: Path) -> Codec:
+    from earbench_codecs.errors import BitstreamError
+    from earbench_codecs.neural.codec import NeuralCodec
+
+    coder = NeuralCodec.from_file(checkpoint)
+    if coder.info.sha256 != encoded.checkpoint_sha256:
+        other = f"but {checkpoint} is {coder.info.name!r}, {str(coder.info.sha256)[:8]}"
+        raise BitstreamError(
+            f"{source}: {_made_by(encoded)}, {other}; give the one that made it with --checkpoint FILE"
+        )
+    return coder
+
+
+def _made_by(encoded: EncodedAudio) -> str:
+    sha256 = encoded.checkpoint_sha256
+    return f"made by {encoded.codec!r}" + (f" with the checkpoint {sha256[:8]}" if sha256 else "")
 
 
 def _setting(coder: Codec, kbps: float | None, options: list[str]) -> Setting:
@@ -193,14 +231,18 @@ def _clip_json(clip: AudioClip, spent_s: float) -> dict[str, Any]:
     }
 
 
-def _encode_text(target: Path, info: CodecInfo, encoded: EncodedAudio, spent_s: float) -> str:
-    setting = info.label(encoded.setting)
+def _encode_text(info: CodecInfo, encoded: EncodedAudio, report: dict[str, Any]) -> str:
+    setting, factor = info.label(encoded.setting), report["realtime_factor"]
     line = (
-        f"{target}: {' '.join(filter(None, (encoded.codec, setting)))}, "
+        f"{report['file']}: {' '.join(filter(None, (encoded.codec, setting)))}, "
         f"{encoded.bitrate_kbps:.2f} kbps measured, {encoded.n_bytes} bytes, {encoded.duration_s:.3f} s, "
-        f"encoded in {spent_s:.2f} s ({spent_s / encoded.duration_s:.3f} of real time)"
+        f"encoded in {factor * encoded.duration_s:.2f} s ({factor:.3f} of real time)"
     )
-    return "\n".join([line, *(f"  note: {note}" for note in encoded.notes)])
+    whole = (
+        f"  the whole file, with header and checksums: {report['file_kbps']:.2f} kbps, "
+        f"{report['file_bytes']} bytes"
+    )
+    return "\n".join([line, whole, *(f"  note: {note}" for note in encoded.notes)])
 
 
 def _print_json(document: object) -> None:

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from earbench_codecs.errors import did_you_mean
 from earbench_codecs.training.errors import RecipeError
 from earbench_codecs.training.recipe_tables import (
     Count,
@@ -281,9 +282,11 @@ def recipe_text(name_or_file: str | Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        known = ", ".join(recipe_names()) or "none"
+        question = did_you_mean(str(name_or_file), recipe_names())
         raise RecipeError(
-            path, f"there is no such file, and no bundled recipe of that name ({known})"
+            path,
+            f"there is no such file, and no bundled recipe of that name{question and '; ' + question} "
+            f"({', '.join(recipe_names())})",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(path, f"it cannot be read: {error}") from error

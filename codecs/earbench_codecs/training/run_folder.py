@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from earbench_codecs.files import write_atomically
+from earbench_codecs.neural.checkpoint_info import META, RUN_CODEC, STATE_VERSION_KEY
 from earbench_codecs.training.errors import RunFolderError
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 STATE_VERSION = 1
-_META = "earbench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class RunFolder:
     @property
     def checkpoint(self) -> Path:
         """The best coder as a codec: with the tables of its entropy coder and measured figures."""
-        return self.path / "checkpoint.safetensors"
+        return self.path / RUN_CODEC
 
     @property
     def tensorboard(self) -> Path:
@@ -120,8 +120,8 @@ class RunFolder:
             As `write`.
         """
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in snapshot.tensors.items()}
-        facts = {"state_version": STATE_VERSION, **snapshot.facts}
-        self.write(path, save(tensors, {_META: json.dumps(facts)}))
+        facts = {STATE_VERSION_KEY: STATE_VERSION, **snapshot.facts}
+        self.write(path, save(tensors, {META: json.dumps(facts)}))
 
 
 def load_snapshot(path: Path) -> Snapshot:
@@ -134,13 +134,14 @@ def load_snapshot(path: Path) -> Snapshot:
     """
     try:
         with safe_open(path, "pt") as file:
-            facts = json.loads((file.metadata() or {}).get(_META, "{}"))
+            facts = json.loads((file.metadata() or {}).get(META, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise RunFolderError(f"{path}: cannot be read: {error}; begin a new run") from error
-    if facts.get("state_version") != STATE_VERSION:
+    version = facts.get(STATE_VERSION_KEY)
+    if version != STATE_VERSION:
         raise RunFolderError(
-            f"{path}: has state version {facts.get('state_version')}, and this program reads "
+            f"{path}: has state version {version}, and this program reads "
             f"{STATE_VERSION}; use the version of Earbench that wrote it"
         )
     return Snapshot(tensors, facts)
