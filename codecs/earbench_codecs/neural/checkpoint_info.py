@@ -151,6 +151,8 @@ class CheckpointInfo(_Table):
         estimate) and metrics by name.
     comparison : Comparison, optional
         The same figures with their confidence, and those of other codecs.
+    comparisons : list of Comparison
+        At chosen rates, ascending, of a coder that is made for any; each codec at the setting nearest to it.
     versions : dict
         Of the programs that wrote it.
     card : str
@@ -175,6 +177,7 @@ class CheckpointInfo(_Table):
     corpus: dict[str, JsonValue] = {}
     measured: dict[str, float | None] = {}
     comparison: Comparison | None = None
+    comparisons: list[Comparison] = []
     versions: dict[str, str] = {}
     card: str = ""
 

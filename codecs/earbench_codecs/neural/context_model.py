@@ -105,8 +105,9 @@ class ContextModel:
         self._tables = contexts.frequencies.astype(np.float64)
         self._streams = np.arange(len(table))[:, np.newaxis]
 
-    def passes(self, symbols: Integers) -> Iterator[tuple[Place, Tables]]:
+    def passes(self, symbols: Integers, *, known: bool = False) -> Iterator[tuple[Place, Tables]]:
         """Yield frame by frame, four passes each; of N segments at once if symbols are [N, F, S, P]."""
+        del known  # a frame at a time is quick enough
         for place, contexts in self.contexts(symbols):
             yield place, self._tables[self._streams, contexts]
 

@@ -43,10 +43,11 @@ _UNIFORM = constriction.stream.model.Uniform
 class EntropyModel(Protocol):
     """What symbols are coded with."""
 
-    def passes(self, symbols: Integers) -> Iterator[tuple[Place, Tables]]:
+    def passes(self, symbols: Integers, *, known: bool = False) -> Iterator[tuple[Place, Tables]]:
         """Yield places in symbols [..., F, S, P] and their frequencies, one table [K] or one each [..., K].
 
-        Between yields it may look at symbols of the places yielded so far, and at no others.
+        They depend on symbols of the places yielded before, and on no others. Where all symbols are `known`
+        already, it may work them out in another order.
         """
 
     def bits(self, symbols: Integers) -> float:
@@ -80,9 +81,9 @@ class StaticModel:
     def __init__(self, table: Integers) -> None:
         self._tables = table.astype(np.float64)
 
-    def passes(self, symbols: Integers) -> Iterator[tuple[Place, Tables]]:
+    def passes(self, symbols: Integers, *, known: bool = False) -> Iterator[tuple[Place, Tables]]:
         """Yield one stream after the other."""
-        del symbols  # what they are does not matter
+        del symbols, known  # what they are does not matter
         for stream, table in enumerate(self._tables):
             yield np.s_[..., stream, :], table
 
@@ -93,7 +94,9 @@ class StaticModel:
 
 def bits_by_passes(model: EntropyModel, symbols: Integers) -> float:
     """Return what symbols [N, F, S, P] cost by the frequencies a model gives pass by pass."""
-    return float(sum(_table_bits(symbols[place], tables).sum() for place, tables in model.passes(symbols)))
+    return float(
+        sum(_table_bits(symbols[place], tables).sum() for place, tables in model.passes(symbols, known=True))
+    )
 
 
 class Coded(NamedTuple):
@@ -113,7 +116,7 @@ def encode_segments(codes: Integers, alphabet: Alphabet, model: EntropyModel) ->
     symbols = _symbols(codes, alphabet)
     encoders = [constriction.stream.queue.RangeEncoder() for _ in codes]
     bits = np.zeros(len(codes))
-    for place, tables in model.passes(symbols):
+    for place, tables in model.passes(symbols, known=True):
         now = symbols[place]
         for encoder, values, own in zip(encoders, now.astype(np.int32), _each(tables, len(now)), strict=True):
             encoder.encode(values.ravel(), *own)

@@ -43,28 +43,44 @@ class HyperModel:
         tables = (prior.get_buffer("latent_table"), prior.get_buffer("coefficient_table"))
         self._tables = [table.cpu().numpy().astype(np.float64) for table in tables]
 
-    def passes(self, symbols: Integers) -> Iterator[tuple[Place, Tables]]:
+    def passes(self, symbols: Integers, *, known: bool = False) -> Iterator[tuple[Place, Tables]]:
         """Yield block by block: latents, then four passes of coefficients."""
-        for place, kind, numbers in self.places(symbols):
-            yield place, self._tables[kind][numbers.cpu().numpy()]
+        for place, kind, numbers in self.known_places(symbols) if known else self.places(symbols):
+            yield place, self._tables[kind][numbers]
+
+    def bits(self, symbols: Integers) -> float:
+        """Return what symbols [N, F, S, 16] cost."""
+        latents, coefficients = self._rows(symbols)
+        return self._bits(0, latents, symbols[:, :, 0]) + self._bits(
+            1, coefficients, symbols[:, :, 1:].reshape(coefficients.shape)
+        )
+
+    def known_places(self, symbols: Integers) -> Iterator[tuple[Place, int, Integers]]:
+        """Yield what `places` yields, worked out at once, as nothing is left to find out."""
+        latents, coefficients = self._rows(symbols)
+        coefficients = coefficients.reshape(*coefficients.shape[:2], -1, 16)
+        for t in range(symbols.shape[1]):
+            yield np.s_[:, t, 0, :], 0, latents[:, t]
+            for first in PASSES:
+                yield np.s_[:, t, 1:, first::4], 1, coefficients[:, t, :, first::4]
 
     @torch.inference_mode()
-    def bits(self, symbols: Integers) -> float:
-        """Return what symbols [N, F, S, 16] cost; all blocks at once, as nothing is left to find out."""
+    def _rows(self, symbols: Integers) -> tuple[Integers, Integers]:
+        """Return rows of the tables for all latents [N, F, 16] and coefficients [N, F, M]."""
         prior = self._prior
         codes = torch.from_numpy(symbols - LIMIT).to(prior.get_buffer("spread").device).float()
         latents, numbers = codes[:, :, 0], codes[:, :, 1:].flatten(2)
         places = prior.all_places(latents, numbers, *prior.steps(latents, earlier(latents, 1)))
-        return self._bits(0, latent_numbers(places.means, places.spreads), latents) + self._bits(
-            1, coefficient_numbers(places.scales, places.shapes), numbers
+        return (
+            latent_numbers(places.means, places.spreads).cpu().numpy(),
+            coefficient_numbers(places.scales, places.shapes).cpu().numpy(),
         )
 
-    def _bits(self, kind: int, rows: Tensor, codes: Tensor) -> float:
-        found = self._tables[kind][rows.cpu().numpy(), codes.long().cpu().numpy() + LIMIT]
-        return float((FREQUENCY_BITS - np.log2(found)).sum())
+    def _bits(self, kind: int, rows: Integers, symbols: Integers) -> float:
+        return float((FREQUENCY_BITS - np.log2(self._tables[kind][rows, symbols])).sum())
 
     @torch.inference_mode()
-    def places(self, symbols: Integers) -> Iterator[tuple[Place, int, Tensor]]:
+    def places(self, symbols: Integers) -> Iterator[tuple[Place, int, Integers]]:
         """Yield places in symbols [N, F, S, 16], which table they take (0: of latents), and its rows."""
         prior = self._prior
         device = prior.get_buffer("spread").device
@@ -74,7 +90,7 @@ class HyperModel:
             return torch.from_numpy(symbols[place] - LIMIT).to(device).flatten(1).float()
 
         for t in range(symbols.shape[1]):
-            yield np.s_[:, t, 0, :], 0, latent_numbers(*prior.latent_places(state))
+            yield np.s_[:, t, 0, :], 0, latent_numbers(*prior.latent_places(state)).cpu().numpy()
             latents = codes(np.s_[:, t, 0, :])
             steps, features = prior.steps(latents, state.latents)
             known = prior.known(state, steps, features)
@@ -83,7 +99,7 @@ class HyperModel:
                 near = prior.near(levels, steps)
                 rows = coefficient_numbers(*prior.places(number, known, near))
                 place = np.s_[:, t, 1:, first::4]
-                yield place, 1, rows.view(len(rows), -1, 4)
+                yield place, 1, rows.view(len(rows), -1, 4).cpu().numpy()
                 levels[:, first::4] = prior.levels(codes(place), steps[:, first::4])
             state = prior.after(state, latents, levels)
 
@@ -93,7 +109,7 @@ def fit_tables(prior: HyperPrior, clips: Iterable[Integers]) -> None:
     expected = {"latent_table": latent_table(), "coefficient_table": coefficient_table()}
     counts = [np.zeros(table.shape, np.int64) for table in expected.values()]
     for symbols in stacked(clips):
-        for place, kind, numbers in HyperModel(prior).places(symbols):
-            np.add.at(counts[kind], (numbers.cpu().numpy(), symbols[place]), 1)
+        for place, kind, numbers in HyperModel(prior).known_places(symbols):
+            np.add.at(counts[kind], (numbers, symbols[place]), 1)
     for (name, table), count in zip(expected.items(), counts, strict=True):
         prior.get_buffer(name).copy_(fitted(table, torch.from_numpy(count)))

@@ -58,14 +58,27 @@ def card_text(info: CheckpointInfo) -> str:
     recipe = stored_recipe(info)
     sections = [
         f"# {info.title}",
-        f"`{info.name}`: {info.kbps:g} kbps, {info.sample_rate_hz / 1000:g} kHz.",
+        f"`{info.name}`: {_rates(info)} kbps, {info.sample_rate_hz / 1000:g} kHz.",
         recipe.note.strip(),
         "\n".join(_facts(info, recipe)),
     ]
     if info.comparison is not None:
         sections += ["## Measured", *_measured(info, info.comparison)]
+    for comparison in info.comparisons:
+        verdicts = [*(_verdict(comparison, metric) for metric in comparison.metrics), *_unequal(comparison)]
+        sections += [
+            f"### At {comparison.codecs[0].setting} kbps",
+            *_measured(info, comparison),
+            "\n".join(f"- {verdict}" for verdict in verdicts if verdict),
+        ]
     sections += ["## Good for, and not", "\n".join(_limits(info)), "## Make it again", *_commands(info)]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _rates(info: CheckpointInfo) -> str:
+    if not info.knob:
+        return f"{info.kbps:g}"
+    return f"any rate from {info.knob[0][0]:g} to {info.knob[-1][0]:g}"
 
 
 def stored_recipe(info: CheckpointInfo) -> Recipe:

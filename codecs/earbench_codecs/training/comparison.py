@@ -174,6 +174,7 @@ def compare(
     worker: Worker,
     others: Sequence[Codec] = (),
     tell: Tell = lambda _what, _done, _total: None,
+    setting: Setting | None = None,
 ) -> Comparison:
     """Code excerpts to real bytes and back with a coder, and with others near its rate.
 
@@ -187,17 +188,19 @@ def compare(
     others : sequence of Codec
         One that is not available is left out, with a note.
     tell : callable
+    setting : Setting, optional
+        Of the coder; its default without.
     """
-    own, notes = _values(coder, None, held_out, metrics, worker, tell)
-    codecs = [_compared(coder, None, own)]
+    own, notes = _values(coder, setting, held_out, metrics, worker, tell)
+    codecs = [_compared(coder, setting, own)]
     for other in others:
         if not other.info.available:
             notes.append(f"{other.info.title} is not compared: {other.info.reason}")
             continue
-        setting = _setting_near(fmean(_present(own["kbps"])), other, held_out, tell)
-        values, more = _values(other, setting, held_out, metrics, worker, tell)
+        near = _setting_near(fmean(_present(own["kbps"])), other, held_out, tell)
+        values, more = _values(other, near, held_out, metrics, worker, tell)
         advantage = {name: _figure(_differences(own[name], values[name])) for name in metrics}
-        codecs.append(_compared(other, setting, values, advantage))
+        codecs.append(_compared(other, near, values, advantage))
         notes += more
     return Comparison(
         n_excerpts=len(held_out.excerpts),
