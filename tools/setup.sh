@@ -28,10 +28,24 @@ install_system_packages() {
     printf 'These system packages are missing. Install them, then run this again:\n\n  sudo apt-get update && sudo apt-get install -y%s\n\n' "$missing" >&2
     exit 1
   fi
-  echo "installing system packages:$missing"
+  echo "[1/2] system packages:$missing"
   apt-get update -qq
   # shellcheck disable=SC2086 # one word a package
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing | stages
+}
+
+# On a terminal all that a program says, with its progress bars; in a log a line for each thing it fetches or installs.
+stages() {
+  if [ -t 1 ]; then cat; return; fi
+  local line
+  while IFS= read -r line; do
+    case $line in
+      *.metadata*) ;; # of a package that is named again when it is fetched
+      Get:* | "Setting up "* | *"Downloading "* | *"Using cached "* | "Building "* | "Installing "*)
+        echo "  ${line#  }"
+        ;;
+    esac
+  done
 }
 
 find_python() {
@@ -43,13 +57,21 @@ find_python() {
   exit 1
 }
 
+install_with_pip() {
+  if [ -t 1 ]; then
+    .venv/bin/pip install --disable-pip-version-check "$@" # straight to the terminal, else it draws no bars
+  else
+    .venv/bin/pip install --disable-pip-version-check --progress-bar off "$@" | stages
+  fi
+}
+
 install_python_packages() {
   local stamp=.venv/.installed wanted_stamp
   wanted_stamp=$(cat pyproject.toml requirements/lock.txt "$0" | sha256sum)
   [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted_stamp" ] && return 0
   [ -x .venv/bin/python ] || "$(find_python)" -m venv .venv
-  echo "installing Python packages into .venv: some 2 GB, several minutes the first time"
-  .venv/bin/pip install --quiet --disable-pip-version-check -c requirements/lock.txt -e '.[dev]'
+  echo "[2/2] Python packages into .venv: some 2 GB to fetch, 10 to 30 minutes the first time"
+  install_with_pip -c requirements/lock.txt -e '.[dev]'
   echo "$wanted_stamp" >"$stamp"
 }
 
