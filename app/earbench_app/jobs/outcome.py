@@ -26,7 +26,7 @@ _IN_LOG = (
     (r"No space left on device|[Dd]isk quota exceeded", _DISK),
 )
 """What a process' last words tell, where it could not say it in good order."""
-_SIGNALS = {
+_SIGNALS: dict[int, str] = {
     signal.SIGKILL: "ended by SIGKILL, which somebody or another program sent",
     signal.SIGBUS: "ended by SIGBUS: a file that it reads was cut, as its decoded corpus in the cache, or a "
     "disk failed",
@@ -66,9 +66,12 @@ def _why(end: Exit) -> str:
         if re.search(pattern, end.log_tail):
             return words
     if end.signal is not None:
-        return _SIGNALS.get(signal.Signals(end.signal), f"ended by signal {end.signal}")
-    last = (end.log_tail.strip().splitlines() or ["nothing in its log"])[-1]
-    return f"ended with exit code {end.code}: {last}"
+        return _SIGNALS.get(end.signal, f"ended by signal {end.signal}")
+    one = re.search(r"Signal (\d+) \(SIG\w+\) received by PID", end.log_tail)  # as torchrun tells of it
+    if one is not None:
+        return "one of its processes was " + _SIGNALS.get(int(one[1]), f"ended by signal {one[1]}")
+    lines = [line for line in end.log_tail.splitlines() if re.search(r"\w", line)]
+    return f"ended with exit code {end.code}: {(lines or ['nothing in its log'])[-1]}"
 
 
 def _for_a_window(message: str) -> str:

@@ -56,6 +56,14 @@ def test_the_state_it_ends_in(end, state, becomes):
         (Exit(1, log_tail="torch.OutOfMemoryError: CUDA out of memory.\n"), "the GPU's memory ran out"),
         (Exit(1, log_tail="a\nKeyError: 'x'\n\n"), "ended with exit code 1: KeyError: 'x'"),
         (Exit(1, log_tail="x\nearbench: no such data\ny\n"), "no such data"),
+        (
+            Exit(
+                1,
+                log_tail="  exitcode  : -9 (pid: 7)\n  traceback : Signal 9 (SIGKILL) received by PID 7\n====\n",
+            ),
+            "one of its processes was ended by SIGKILL",
+        ),
+        (Exit(1, log_tail="ValueError: 3\n=====\n"), "exit code 1: ValueError: 3;"),
         (Exit(3), "exit code 3: nothing in its log"),
         # it said why: that counts more than a counter of the whole machine
         (Exit(1, cause="memory", said={"event": "failed", "message": "no corpus"}), "no corpus"),
