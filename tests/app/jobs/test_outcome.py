@@ -59,7 +59,7 @@ def test_the_state_it_ends_in(end, state, becomes):
         (
             Exit(
                 1,
-                log_tail="  exitcode  : -9 (pid: 7)\n  traceback : Signal 9 (SIGKILL) received by PID 7\n====\n",
+                log_tail="exitcode  : -9\n  traceback : Signal 9 (SIGKILL) received by PID 7\n====\n",
             ),
             "one of its processes was ended by SIGKILL",
         ),
