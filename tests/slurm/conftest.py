@@ -50,9 +50,10 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture
 def board(tmp_path):
-    """A board whose jobs on the cluster begin at once and train nothing."""
-    executor = SlurmExecutor(make_command=stand_in_training.command)
-    return JobBoard(tmp_path / "jobs", {"slurm": executor, "local": LocalExecutor()})
+    """A board whose jobs begin at once and train nothing."""
+    command = stand_in_training.command
+    executors = {"slurm": SlurmExecutor(make_command=command), "local": LocalExecutor(make_command=command)}
+    return JobBoard(tmp_path / "jobs", executors)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from earbench_app.jobs.history import EventTail
 from earbench_app.jobs.job import ACTIVE, SlurmOptions, State, TrainRequest
 from earbench_app.jobs.slurm import SlurmExecutor
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 LONG = 100_000
 ENDED = frozenset({State.DONE, State.FAILED, State.CANCELLED, State.PAUSED})
@@ -146,19 +146,30 @@ def test_a_node_that_fails_puts_its_job_back_and_it_goes_on(cluster, board, ask)
     watched(board, job, ended)
 
 
-@pytest.mark.timeout(900)
-def test_at_the_time_limit_it_goes_back_into_the_queue_and_on_from_its_checkpoint(cluster, real_board, ask):
-    """Of two minutes, as on a busy machine it takes one to begin; Slurm's notice comes up to 30 s early."""
-    job, _ = watched(real_board, real_board.submit(ask(LONG, time_min=2)), is_training)
-    _, seen = watched(real_board, job, lambda j: is_training(j) and len(starts(j)) == 2, patience_s=400)
+def test_at_the_time_limit_it_goes_back_into_the_queue_and_on_from_its_checkpoint(cluster, board, ask):
+    """Of two minutes: Slurm's notice of half a minute comes up to another half a minute early."""
+    job, _ = watched(board, board.submit(ask(LONG, time_min=2)), is_training)
+    _, seen = watched(board, job, lambda j: is_training(j) and len(starts(j)) == 2, patience_s=240)
     assert State.QUEUED in [state for state, _ in seen]
     assert starts(job)[1] == events(job, "stopped")[0]["step"] > 0
     assert events(job, "stopped")[0]["reason"] == "asked to stop"
     assert steps_without_a_gap(job)
-    losses = [e["loss"] for e in events(job, "progress")]
-    assert max(losses[-3:]) < losses[0]
-    real_board.cancel(job.id)
-    assert watched(real_board, job, ended)[0].state is State.CANCELLED
+    board.cancel(job.id)
+    assert watched(board, job, ended)[0].state is State.CANCELLED
+
+
+def test_at_the_notice_of_its_time_limit_training_saves_and_its_curve_goes_on(cluster, real_board, ask):
+    """The notice is sent by hand: on a busy machine training begins after a minute, the shortest limit."""
+    job, _ = watched(real_board, real_board.submit(ask(40)), is_training)
+    cluster.run("scancel", "--signal=USR2", job.executor_id)
+    done, _ = watched(real_board, job, ended, patience_s=400)
+    assert (done.state, done.message) == (State.DONE, "")
+    assert events(done)[-1]["step"] == 400
+    assert len(starts(done)) == 2
+    assert starts(done)[1] == events(done, "stopped")[0]["step"] > 0
+    assert steps_without_a_gap(done)
+    losses = [e["loss"] for e in events(done, "progress")]
+    assert losses[-1] < losses[0]
 
 
 @pytest.mark.parametrize("partition", ["normal", "lent"])
@@ -252,8 +263,8 @@ def test_while_the_controller_is_down_nothing_is_lost_and_other_jobs_go_on(clust
         refused, _ = watched(board, board.submit(ask()), ended)
         assert refused.state is State.FAILED
         assert "Unable to contact slurm controller" in refused.message
-        local = board.submit(replace(ask(), executor="local", slurm=None, device="nowhere"))
-        assert "'nowhere' cannot be used" in watched(board, local, ended)[0].message
+        local = board.submit(replace(ask(), executor="local", slurm=None, device="cpu"))
+        assert watched(board, local, ended)[0].state is State.DONE
         assert len(events(job)) > before, "the run itself goes on"
     finally:
         cluster.start_controller()

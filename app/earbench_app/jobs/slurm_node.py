@@ -120,7 +120,7 @@ def put_back(ended: Ended, folder: Path, *, got_on: bool) -> None:
     elif ended.was_asked:
         facts = json.loads((folder / keeper.EXIT).read_bytes())
         message = "the cluster's time for it was over before it had anything to save; ask for more time"
-        facts["said"] = {"event": "failed", "message": message}
+        facts |= {"code": 1, "signal": None, "said": {"event": "failed", "message": message}}
         write_atomically(folder / keeper.EXIT, [json.dumps(facts).encode()])
 
 
