@@ -21,6 +21,8 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
+from PySide6.QtCore import QEventLoop
+from PySide6.QtWidgets import QApplication
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 os.environ["EARBENCH_HOME"] = tempfile.mkdtemp(prefix="earbench-bench-")
@@ -30,6 +32,7 @@ from training_runs import add_job, progress
 from earbench_app.jobs.board import JobBoard
 from earbench_app.jobs.executors import Look
 from earbench_app.jobs.job import State
+from earbench_app.views.qt.training_page import TrainingPage
 
 N_PAST, N_RUNNING, EVENTS_PER_S = 50, 8, 20
 FRAME_S = 1 / 60
@@ -65,14 +68,11 @@ def run_delay_s() -> float:
 
 def measure(seconds: float) -> None:
     """Watch, and print what was seen."""
-    from PySide6.QtWidgets import QApplication
-
     from earbench_app.presenters.training import TrainingPresenter
     from earbench_app.presenters.training_new import TrainingFormPresenter
     from earbench_app.presenters.training_trials import Trials
     from earbench_app.presenters.training_watch import Watch
     from earbench_app.views.qt.thread_bridge import MainThread
-    from earbench_app.views.qt.training_page import TrainingPage
 
     app = QApplication([])
     executor = Mock()
@@ -109,14 +109,14 @@ def measure(seconds: float) -> None:
         watch.close()
 
 
-def report(page: object, app: object, seconds: float, snapshots: list[float]) -> None:
+def report(page: TrainingPage, app: QApplication, seconds: float, snapshots: list[float]) -> None:
     frames_ms: list[float] = []
     memory: list[tuple[float, float]] = []
     began_s = time.monotonic()
     warm_s = min(20.0, seconds / 4)
     while (now := time.monotonic()) < began_s + seconds:
         began, delay = time.perf_counter(), run_delay_s()
-        app.processEvents()  # type: ignore[attr-defined]  # snapshots are shown, and what changed is painted
+        app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 1000)  # shows, paints
         spent = time.perf_counter() - began - (run_delay_s() - delay)
         if now > began_s + warm_s:
             frames_ms.append(1000 * spent)
@@ -142,8 +142,8 @@ def report(page: object, app: object, seconds: float, snapshots: list[float]) ->
     slope = np.polyfit(times, sizes, 1)[0] * 600 if len(times) > 2 else 0.0
     say("memory after the start, and at the end", f"{sizes[0]:.0f}, {sizes[-1]:.0f} MiB")
     say("  its trend", f"{slope:+.1f} MiB in 10 min", "flat")
-    curve = next(iter(page.run.curves.grid.views.values())).plot._lines  # type: ignore[attr-defined]
-    say("points of a curve", f"{max(len(line.getData()[0]) for line in curve.values())}")
+    shown = next(iter(page.run.curves.grid.views.values())).panel
+    say("points of a curve", f"{max(len(line.x) for line in shown.lines)}" if shown else "none")
     assert np.median(busy) <= 16
 
 

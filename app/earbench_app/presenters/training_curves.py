@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from earbench_app.jobs.history import History
     from earbench_app.views.training_protocols import CurveOptions
 
-N_POINTS = 600
-"""Drawn of each curve at most; a plot is not wider."""
+N_POINTS = 400
+"""Drawn of each curve at most; a plot is hardly wider."""
 _FEW = ("validation/kbps", "metrics/")
 _TITLES = {
     "loss": ("Loss", ""),

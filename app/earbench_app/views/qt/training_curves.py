@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
-from PySide6.QtCore import QBuffer, QIODevice, QMarginsF, QPoint, QRectF, QSize, Qt
+from PySide6.QtCore import QBuffer, QIODevice, QMarginsF, QPoint, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QPageSize, QPainter, QPdfWriter
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -43,6 +43,7 @@ _WIDTH_PX = 40 * GRID_PX  # of a plot, at least
 _NOTHING = "The curves come with the first steps."
 _SHARES = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99)
 _PDF_DPI = 96
+_FRAME_MS = 16
 
 
 class CurveGrid(QWidget):
@@ -56,7 +57,10 @@ class CurveGrid(QWidget):
         self.legend = RunLegend()
         self.views: dict[str, PanelView] = {}
         self.hidden: set[str] = set()
-        self._log = (False, False)
+        self._due: dict[str, CurvePanel] = {}
+        self._timer = QTimer(self)
+        self._timer.setInterval(_FRAME_MS)
+        self._timer.timeout.connect(self._show_next)
         self._note = QLabel(_NOTHING)
         self._note.setProperty("class", "muted")
         self._note.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -81,13 +85,26 @@ class CurveGrid(QWidget):
         self._x_title.setText(x_title)
         self._x_title.setVisible(bool(panels))
         keys = [panel.key for panel in panels]
+        new = set(keys) - set(self.views)
         if keys != list(self.views):
             self._fit(keys)
-        for panel in panels:
-            view = self.views[panel.key]
+        for view in self.views.values():
             view.plot.show_log(*log)
-            if panel.key not in self.hidden:
-                view.show_panel(panel)
+        self._due = {panel.key: panel for panel in panels if panel.key not in self.hidden}
+        for key in new & self._due.keys():
+            self.views[key].show_panel(self._due.pop(key))
+        if self._due:
+            self._timer.start()
+
+    def _show_next(self) -> None:
+        """Draw the next plot that is due: one a frame, that no frame takes long."""
+        if not self._due:
+            self._timer.stop()
+            return
+        key = next(iter(self._due))
+        panel = self._due.pop(key)
+        if key in self.views:
+            self.views[key].show_panel(panel)
 
     def show_hidden(self, key: str, hidden: bool) -> None:
         """Take a plot away, or put it back."""
@@ -121,8 +138,10 @@ class CurveGrid(QWidget):
                 continue
             for label in view.findChildren(QLabel):
                 label.render(painter, label.mapTo(self, QPoint()), renderFlags=flags)
-            place = view.plot.mapTo(self, QPoint())
-            view.plot.render(painter, QRectF(place, view.plot.size()), view.plot.rect())
+            painter.save()
+            painter.translate(view.plot.mapTo(self, QPoint()))
+            view.plot.paint_picture(painter)
+            painter.restore()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put as many plots beside each other as fit."""
@@ -139,18 +158,15 @@ class CurveGrid(QWidget):
             self.views[key] = before.pop(key) if key in before else self._new_view(key)
         for view in before.values():
             self._grid.removeWidget(view)
-            view.plot.setXLink(None)
             view.hide()
             view.deleteLater()
-        first, *others = self.views.values() or (None,)
-        for view in others:
-            view.plot.setXLink(first.plot if first else None)
         self._arrange()
 
     def _new_view(self, key: str) -> PanelView:
         view = PanelView(key)
         view.setParent(self)
         view.plot.hovered.connect(self._show_cursor)
+        view.plot.zoomed.connect(self._show_x)
         return view
 
     def _arrange(self) -> None:
@@ -162,6 +178,10 @@ class CurveGrid(QWidget):
             self._grid.addWidget(view, *divmod(place, self._n_columns))
         for number in range(self._grid.columnCount()):
             self._grid.setColumnStretch(number, int(number < self._n_columns))
+
+    def _show_x(self, x_range: tuple[float, float] | None) -> None:
+        for view in self.views.values():
+            view.plot.show_x(x_range)
 
     def _show_cursor(self, x: float | None) -> None:
         for view in self.views.values():
