@@ -27,6 +27,8 @@ _HEAVIEST = 127 / UNIT
 
 def rounded(x: Tensor) -> Tensor:
     """Round to the nearest integer, halves up, with the identity for a gradient."""
+    if not x.requires_grad:
+        return (x + 0.5).floor()
     return x + ((x + 0.5).floor() - x).detach()
 
 

@@ -44,6 +44,7 @@ _N_NOISE = 1 << 16
 _LARGEST_CODE = 2**20 - 1
 _LATENT_SLOPE = 8
 _LEAST_POWER = 1e-6
+_LEAST_NOISE = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,9 @@ class MdctHyperConfig(CoderConfig):
     exponent : float
         Where noise counts in proportion to the signal's power to minus this: 0 makes white noise, 1 noise
         at a constant distance below the signal.
+    saturate : bool
+        Noise grows with the step only up to the power of the signal: what is coded as nothing but zeros is
+        replaced by noise of its own power. Without it, it is a twelfth of the step's square throughout.
     lowest_gain, highest_gain : float
         Training examples are amplified by a random factor between these, which makes them examples of rates
         from low to high.
@@ -79,6 +83,7 @@ class MdctHyperConfig(CoderConfig):
     width: int = 32
     hyper_width: int = 64
     exponent: float = 0.4
+    saturate: bool = True
     lowest_gain: float = 0.15
     highest_gain: float = 12.0
     dead_zone: float = 0.15
@@ -161,8 +166,11 @@ class MdctHyper(Coder):
             soft, coded, back = latents, codes, codes + self._filling(codes, places.scales)
         bits = latent_bits(soft, places.means, places.spreads).sum()
         bits = (bits + coefficient_bits(coded, places.scales, places.shapes).sum()) / len(frames)
+        power = _smoothed(coefficients.square())
         noise = step.square() / 12 if self.training else (codes * step - coefficients).square()
-        terms = {"weighted": (noise * self._weights(coefficients)).mean()}
+        if self.training and self._hyper.saturate:
+            noise = noise * power / (noise + power + _LEAST_NOISE)
+        terms = {"weighted": (noise * (power + _LEAST_NOISE) ** -self._hyper.exponent).mean()}
         return CoderOutput(self.transform.inverse(back * step / gain), bits, terms)
 
     def encode(self, frames: Tensor) -> Tensor:
@@ -206,11 +214,12 @@ class MdctHyper(Coder):
         expected = spread_of_zeros(scales.detach(), 0.5 + self._hyper.dead_zone)
         return noise * expected * (self._hyper.fill * math.sqrt(3) * (codes == 0))
 
-    def _weights(self, coefficients: Tensor) -> Tensor:
-        """Return how much noise counts at each coefficient [B, R, M]: less where there is much around."""
-        power = nn.functional.avg_pool1d(coefficients.square(), 5, 1, 2, count_include_pad=False)
-        later = nn.functional.pad(power[:, 1:], (0, 0, 0, 1))
-        return (power / 2 + (earlier(power, 1) + later) / 4 + 1e-4) ** -self._hyper.exponent
+
+def _smoothed(power: Tensor) -> Tensor:
+    """Return the power at each coefficient [B, R, M] with that around, in frequency and time."""
+    power = nn.functional.avg_pool1d(power, 5, 1, 2, count_include_pad=False)
+    later = nn.functional.pad(power[:, 1:], (0, 0, 0, 1))
+    return power / 2 + (earlier(power, 1) + later) / 4
 
 
 def _step(levels: Tensor) -> Tensor:
