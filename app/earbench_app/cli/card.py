@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,6 +37,10 @@ def card(
     ] = None,
     seconds: Annotated[float, typer.Option(min=1, help="Longest excerpt; longer files make several.")] = 30,
     metric: Metrics = None,
+    kbps: Annotated[
+        list[float] | None,
+        typer.Option(metavar="K", help="Measure at this rate too, of a coder for any; as often as needed."),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="What the codec is called from now on.")] = None,
     sources: Annotated[
         str | None, typer.Option(help='Where the corpus is from, as "LibriSpeech (CC BY 4.0), …".')
@@ -63,12 +68,15 @@ def card(
 
         recipe.write_text(recipe_toml(info), encoding="utf-8")
         return
-    if data is None and (excerpts or metric):
+    if kbps and not info.knob:
+        raise typer.BadParameter(f"{info.name} has one rate, {info.kbps:g} kbps", param_hint="--kbps")
+    if data is None and (excerpts or metric or kbps):
         raise typer.BadParameter("is needed to measure anything", param_hint="--data")
     target = _target(checkpoint, save, out)
     changes = _changes(name, sources, info)
     if data is not None:
-        wish = _Wish(checkpoint, data, excerpts, seconds, checked_metrics(metric) if metric else None)
+        metrics = checked_metrics(metric) if metric else None
+        wish = _Wish(checkpoint, data, excerpts, seconds, metrics, sorted(kbps or ()))
         changes |= _measured(wish, info, changes.get("corpus", info.corpus))
     info = _changed(info, changes)
     if target is not None:
@@ -100,6 +108,7 @@ class _Wish:
     excerpts: int | None
     seconds: float
     metrics: list[str] | None
+    kbps: list[float]
 
 
 def _target(checkpoint: Path, save: bool, out: Path | None) -> Path | None:
@@ -135,6 +144,7 @@ def _changed(info: CheckpointInfo, changes: dict[str, Any]) -> CheckpointInfo:
 def _measured(wish: _Wish, info: CheckpointInfo, corpus_facts: dict[str, Any]) -> dict[str, Any]:
     """Return what the checkpoint's facts become by measuring it."""
     from earbench_app.settings import cache_dir
+    from earbench_codecs.base import Setting
     from earbench_codecs.metrics.worker import Worker
     from earbench_codecs.neural.codec import NeuralCodec
     from earbench_codecs.training import comparison
@@ -142,7 +152,8 @@ def _measured(wish: _Wish, info: CheckpointInfo, corpus_facts: dict[str, Any]) -
 
     with _Bar() as bar, Worker() as worker:
         corpus, training, validation = comparison.open_split(info, wish.data, cache_dir() / "corpora", bar)
-        found = comparison.compare(
+        compare = partial(
+            comparison.compare,
             NeuralCodec.from_file(wish.checkpoint),
             comparison.held_out_of(corpus, validation, wish.seconds, wish.excerpts),
             wish.metrics or comparison.default_metrics(info.sample_rate_hz),
@@ -150,11 +161,13 @@ def _measured(wish: _Wish, info: CheckpointInfo, corpus_facts: dict[str, Any]) -
             comparison.references(info.sample_rate_hz),
             bar,
         )
+        found, *at_rates = (compare(setting=at) for at in (None, *map(Setting, wish.kbps)))
     means = measured_means(found)
     counts = {"training_files": len(training), "validation_files": len(validation)}
     return {
         "corpus": corpus_facts | counts,
         "comparison": found,
+        "comparisons": at_rates,
         "measured": means,
         "kbps": offered_kbps(means, info.kbps),
     }
