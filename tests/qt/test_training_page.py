@@ -311,7 +311,7 @@ def test_logarithmic_axes_leave_out_what_they_cannot_show(listed: TrainingPage) 
     line = CurveLine("a", 0, x, np.array([-1.0, 0.0, 10.0, 100.0]))
     listed.show_curves([CurvePanel("tau", "τ", "", (line,), ((1.0, 10.0),))], "step")
     plot = curves.grid.views["tau"].plot
-    assert plot.x_range == (2, 3)
+    assert plot.x_range == (0, 3)
     np.testing.assert_allclose(plot.y_range, (-0.08, 2.08))  # 1 to 100, and a margin
 
 

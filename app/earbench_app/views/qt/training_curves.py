@@ -74,9 +74,8 @@ class CurveGrid(QWidget):
         column.setContentsMargins(GRID_PX, GRID_PX, GRID_PX, GRID_PX)
         column.addWidget(self.legend)
         column.addWidget(self._note, 1)
-        column.addLayout(self._grid)
+        column.addLayout(self._grid, 1)
         column.addWidget(self._x_title)
-        column.addStretch()
 
     def show_panels(self, panels: Sequence[CurvePanel], x_title: str, log: tuple[bool, bool]) -> None:
         """Draw these; a plot that is there already is given new points."""

@@ -287,6 +287,7 @@ class TrainingForm(QWidget):
 
     def _foot(self) -> QVBoxLayout:
         buttons = QHBoxLayout()
+        buttons.setSpacing(GRID_PX)
         buttons.addWidget(self._summary, 1)
         for button in (self.try_out, self.save, self.close_form, self.start):
             buttons.addWidget(button)

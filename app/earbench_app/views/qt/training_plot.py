@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Range = tuple[float, float]
 
 _LEFT_PX, _BOTTOM_PX, _TOP_PX, _RIGHT_PX = 7 * GRID_PX, 3 * GRID_PX, GRID_PX, 2 * GRID_PX
-_TICK_PX = 5 * GRID_PX  # between two ticks of the y axis, at least; twice that on the x axis
+_TICK_PX, _ACROSS_PX = 3 * GRID_PX, 7 * GRID_PX  # between two ticks of the axes, at least
 _MARGIN = 0.04  # of the range, above and below what is drawn
 _ZOOM = 1.25
 _MARK_PX = 2.5
@@ -90,7 +90,8 @@ class CurvePlot(QWidget):
     @property
     def x_range(self) -> Range:
         """What is seen of the x axis; logarithms where it is logarithmic."""
-        return self._chosen[0] or _span([self._drawn(line)[0] for line in self._lines])
+        low, high = self._chosen[0] or _span([self._drawn(line)[0] for line in self._lines])
+        return (0.0 if not self._log[0] and self._chosen[0] is None else low), high
 
     @property
     def y_range(self) -> Range:
@@ -171,7 +172,7 @@ class CurvePlot(QWidget):
     def _paint_x_axis(self, painter: QPainter, plot: QRectF, x_range: Range) -> None:
         free_px = 0.0
         metrics = painter.fontMetrics()
-        for place, text in ticks(x_range, int(plot.width() / (2 * _TICK_PX)), self._log[0]):
+        for place, text in ticks(x_range, int(plot.width() / _ACROSS_PX), self._log[0]):
             x_px = float(_x_px(np.array(place), x_range, plot))
             width_px = metrics.horizontalAdvance(text)
             left_px = min(x_px - width_px / 2, self.width() - width_px - 1.0)
