@@ -279,5 +279,8 @@ def _text(run: Path, report: dict[str, Any]) -> str:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in report["measured"].items() if value)
         lines.append(f"{report['checkpoint']}: codec {report['codec']}, {figures}")
     else:
-        lines.append("no checkpoint yet: its last stage has not been validated; go on with --resume")
+        lines.append(
+            "no checkpoint yet: it is made when a run whose last stage was validated finishes or reaches a "
+            "limit; go on with --resume"
+        )
     return "\n".join(lines)
