@@ -290,6 +290,15 @@ def test_curves_are_drawn_and_followed(listed: TrainingPage, qtbot: QtBot) -> No
     assert grid.views["rate"].plot.y_range[0] < 4.0
 
 
+def test_no_plot_is_of_the_selection_before(listed: TrainingPage) -> None:
+    listed.show_curves([panel(), panel("rate")], "step")
+    other = CurveLine("another", 0, np.arange(9.0), np.arange(9.0))
+    listed.show_curves([CurvePanel(key, key, "", (other,)) for key in ("loss", "rate")], "step")
+    for view in listed.run.curves.grid.views.values():
+        assert view.panel is not None
+        assert [line.run for line in view.panel.lines] == ["another"]
+
+
 def test_keys_and_slider_change_how_curves_are_drawn(listed: TrainingPage) -> None:
     told: list[CurveOptions] = []
     listed.options_changed.connect(told.append)

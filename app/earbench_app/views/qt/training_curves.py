@@ -57,6 +57,7 @@ class CurveGrid(QWidget):
         self.legend = RunLegend()
         self.views: dict[str, PanelView] = {}
         self.hidden: set[str] = set()
+        self._of: tuple[object, ...] = ()
         self._due: dict[str, CurvePanel] = {}
         self._timer = QTimer(self)
         self._timer.setInterval(_FRAME_MS)
@@ -79,17 +80,21 @@ class CurveGrid(QWidget):
 
     def show_panels(self, panels: Sequence[CurvePanel], x_title: str, log: tuple[bool, bool]) -> None:
         """Draw these; a plot that is there already is given new points."""
-        self.legend.show_runs((line.run, line.color) for panel in panels for line in panel.lines)
+        runs = tuple(dict.fromkeys((line.run, line.color) for panel in panels for line in panel.lines))
+        self.legend.show_runs(runs)
         self._note.setVisible(not panels)
         self._x_title.setText(x_title)
         self._x_title.setVisible(bool(panels))
         keys = [panel.key for panel in panels]
-        new = set(keys) - set(self.views)
+        of = (runs, x_title, log)
+        new = set(keys) if of != self._of else set(keys) - set(self.views)  # no plot is of another selection
+        self._of = of
         if keys != list(self.views):
             self._fit(keys)
         for view in self.views.values():
             view.plot.show_log(*log)
-        self._due = {panel.key: panel for panel in panels if panel.key not in self.hidden}
+        due = {panel.key: panel for panel in panels if panel.key not in self.hidden}
+        self._due = {key: due[key] for key in (*self._due, *due) if key in due}  # who waited comes first
         for key in new & self._due.keys():
             self.views[key].show_panel(self._due.pop(key))
         if self._due:
