@@ -83,7 +83,7 @@ class MdctHyperConfig(CoderConfig):
     width: int = 32
     hyper_width: int = 64
     exponent: float = 0.4
-    saturate: bool = True
+    saturate: bool = False
     lowest_gain: float = 0.15
     highest_gain: float = 12.0
     dead_zone: float = 0.15
