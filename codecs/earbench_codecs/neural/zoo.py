@@ -139,6 +139,13 @@ add_architecture(
         "mdct-hyper-16k": MdctHyperConfig(
             sample_rate_hz=16_000, framing=Framing(96 * 256, 64, "half-sine", "both"), level="std"
         ),
+        "mdct-hyper-44k": MdctHyperConfig(
+            sample_rate_hz=44_100,
+            framing=Framing(48 * 1024, 128, "half-sine", "both"),
+            level="std",
+            transform=1024,
+            nodes=56,
+        ),
     },
 )
 
