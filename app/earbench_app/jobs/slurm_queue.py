@@ -19,7 +19,7 @@ Phase = Literal["waiting", "running", "ended", "unknown"]
 ANSWER_S = 20.0
 """How long a command may take; when its controller is down, Slurm's own wait for it some 10 s."""
 _REFRESH_S = 2.0
-_PATIENCE_S = 0.5
+_FIRST_PATIENCE_S, _PATIENCE_S = 5.0, 0.5
 _FIELDS = "%i|%T|%r|%N|%S"
 _SQUEUE = ("squeue", "--me", "--array", "--noheader", "--states=all", f"--format={_FIELDS}")
 
@@ -164,7 +164,7 @@ class Snapshot:
 
 
 class Queue:
-    """Asks the cluster at most every two seconds, on a thread of its own: who looks never waits for long."""
+    """Asks the cluster at most every two seconds, on a thread of its own: only the first look waits for it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -174,13 +174,14 @@ class Queue:
 
     def find(self, job_id: str) -> Entry:
         """Return how a job stands that was submitted; at once."""
+        now_s = time.monotonic()
         seen = self.look()
         if seen.problem:
             return Entry(job_id, "", seen.problem)
         if job_id in seen.entries:
             return seen.entries[job_id]
-        missed_s = self._missed_s.setdefault(job_id, time.monotonic())
-        return Entry(job_id, "GONE" if seen.asked_s > missed_s else "")  # the list may be older than the job
+        missed_s = self._missed_s.setdefault(job_id, now_s)
+        return Entry(job_id, "GONE" if seen.asked_s >= missed_s else "")  # the list may be older than the job
 
     def look(self) -> Snapshot:
         """Return the cluster as it was last seen, which is some seconds ago at most where it answers."""
@@ -191,7 +192,8 @@ class Queue:
                 self._asking.start()
             asking = self._asking
         if asking is not None:
-            asking.join(_PATIENCE_S)
+            is_first = self._latest.asked_s == float("-inf")  # a command that looks once wants an answer
+            asking.join(_FIRST_PATIENCE_S if is_first else _PATIENCE_S)
         return self._latest
 
     def _ask(self) -> None:
