@@ -92,7 +92,7 @@ def test_a_job_is_submitted_watched_and_done(cluster, real_board, ask):
 
 
 def test_one_that_waits_says_why_and_can_be_cancelled(cluster, board, ask):
-    cluster.run("sbatch", "--ntasks=2", "--wrap=sleep 300")
+    cluster.run("sbatch", "--output=/dev/null", "--ntasks=2", "--wrap=sleep 300")
     job, _ = watched(board, board.submit(ask()), lambda j: "free node" in j.message)
     assert job.state is State.QUEUED
     board.cancel(job.id)
@@ -176,7 +176,9 @@ def test_at_the_notice_of_its_time_limit_training_saves_and_its_curve_goes_on(cl
 def test_preempted_it_makes_room_and_goes_on_afterwards(cluster, board, ask, partition):
     """With and without time to end by itself."""
     job, _ = watched(board, board.submit(ask(LONG, partition=partition)), is_training)
-    urgent = cluster.run("sbatch", "--parsable", "--partition=urgent", "--ntasks=2", "--wrap=sleep 3").strip()
+    urgent = cluster.run(
+        "sbatch", "--output=/dev/null", "--parsable", "--partition=urgent", "--ntasks=2", "--wrap=sleep 3"
+    ).strip()
     watched(board, job, lambda j: is_training(j) and len(starts(j)) == 2)
     assert (
         cluster.run("squeue", "--noheader", "--states=all", "--format=%T", f"--jobs={urgent}")

@@ -164,7 +164,7 @@ class Snapshot:
 
 
 class Queue:
-    """Asks the cluster at most every two seconds, on a thread of its own: only the first look waits for it."""
+    """Asks the cluster every two seconds at most, on a thread of its own: only the first look waits."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
