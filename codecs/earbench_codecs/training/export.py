@@ -67,12 +67,12 @@ def export(setup: Setup, name: str) -> Exported | None:
     best = load_snapshot(setup.folder.best)
     coder = setup.coder
     coder.load_state_dict(best.part("coder"))
-    _round_to_half(coder)
+    round_to_half(coder)
     coder.enter_stage(coder.stages[-1])
     coder.eval().requires_grad_(False)
     segments = table_segments(coder, setup.corpus, setup.training, setup.recipe.data.seed)
     tables = entropy_tables(coder, segments)
-    facts = _info(setup, name).model_copy(update={"knob": _knob(setup, tables)})
+    facts = describe(setup, name).model_copy(update={"knob": _knob(setup, tables)})
     comparison = measure_files(setup, tables, facts)
     measured = measured_means(comparison)
     info = with_card(
@@ -113,13 +113,15 @@ def _knob(setup: Setup, tables: EntropyTables) -> list[tuple[float, float]]:
 
 
 @torch.no_grad()
-def _round_to_half(coder: Coder) -> None:
+def round_to_half(coder: Coder) -> None:
+    """Let a coder be what a file keeps of it."""
     for tensor in (*coder.parameters(), *coder.buffers()):
         if tensor.is_floating_point():
             tensor.copy_(tensor.half())
 
 
-def _info(setup: Setup, name: str) -> CheckpointInfo:
+def describe(setup: Setup, name: str) -> CheckpointInfo:
+    """Return what is known of a run's coder before it is measured."""
     recipe, coder = setup.recipe, setup.coder
     return CheckpointInfo(
         name=_codec_name(name),

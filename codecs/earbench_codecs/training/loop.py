@@ -23,7 +23,14 @@ from earbench_codecs.training.recipe import is_recipe
 from earbench_codecs.training.run_folder import RunFolder, Snapshot, load_snapshot
 from earbench_codecs.training.schedule import learning_rate
 from earbench_codecs.training.step import Stepper, load_optimiser, optimiser_tensors
-from earbench_codecs.training.validation import chosen_metrics, divisor, frames_of, measured_kbps, validate
+from earbench_codecs.training.validation import (
+    Validated,
+    chosen_metrics,
+    divisor,
+    frames_of,
+    measured_kbps,
+    validate,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +46,7 @@ if TYPE_CHECKING:
     from earbench_codecs.training.recipe import Recipe
     from earbench_codecs.training.recipe_tables import StageTable
 
+    Keep = Callable[["Setup", Validated], None]
     Show = Callable[[int, int, NDArray[np.float32]], None]
 
 _PREPARE, _RATE = 2**40, 2**41
@@ -83,6 +91,8 @@ class Setup:
     processes : Processes
     show : callable
         Is told a step, an excerpt's number, and how the excerpt is decoded at that step.
+    keep : callable
+        Is given this, and what was found, after each validation of the last stage.
     report_s, save_s : float
         Seconds between progress events, and between checkpoints inside an epoch.
     """
@@ -98,6 +108,7 @@ class Setup:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     processes: Processes = field(default_factory=Processes)
     show: Show = lambda _step, _number, _decoded: None
+    keep: Keep = lambda _setup, _validated: None
     report_s: float = 2.0
     save_s: float = 600.0
 
@@ -127,11 +138,7 @@ class Trainer:
         self._coder = coder = setup.coder
         config = coder.config
         self._windows = WindowSampler(
-            setup.corpus,
-            setup.training,
-            config.framing.length,
-            recipe.data.seed,
-            lambda recording: divisor(config, recording),
+            setup.corpus, setup.training, config.framing.length, recipe.data.seed, partial(divisor, config)
         )
         self._stepper = Stepper(recipe, coder, setup.device, setup.processes, self._notice)
         decay = recipe.optimiser.ema_decay
@@ -217,8 +224,7 @@ class Trainer:
 
     def _batch(self, step: int) -> Tensor:
         processes = self._setup.processes
-        size = self._recipe.optimiser.batch
-        return self._frames(step, size, processes.rank, processes.count)
+        return self._frames(step, self._recipe.optimiser.batch, processes.rank, processes.count)
 
     def _frames(self, step: int, size: int, rank: int = 0, count: int = 1) -> Tensor:
         frames = frames_of(self._coder.config, self._windows.batch(step, size, rank, count))
@@ -292,7 +298,8 @@ class Trainer:
             metrics=metrics,
         )
         if self._coder.stage == self._coder.stages[-1]:
-            self._keep_if_best(kbps, metrics)
+            is_best = self._keep_if_best(kbps, metrics)
+            setup.keep(setup, Validated(self.step, kbps, metrics, self.trained_s, is_best))
         return kbps
 
     def _measured_rate(self) -> tuple[float, str | None]:
@@ -309,14 +316,14 @@ class Trainer:
         held_out = setup.validation or setup.training
         return context_kbps(coder, setup.corpus, held_out, self._recipe.validation, segments), "context"
 
-    def _keep_if_best(self, kbps: float, metrics: dict[str, float | None]) -> None:
-        """Keep the best figure within the rate; until one is within, the lowest rate."""
+    def _keep_if_best(self, kbps: float, metrics: dict[str, float | None]) -> bool:
+        """Keep the best figure within the rate; until one is within, the lowest rate; tell whether it is."""
         value = metrics[self._metric.name]
         within = self._rate is None or kbps <= self._rate.highest_kbps
         figure = (value if self._metric.higher_is_better else -value) if value is not None else -math.inf
         rank = (within, figure if within else -kbps)
         if self.best is not None and rank <= self.best:
-            return
+            return False
         self.best = rank
         facts = {
             "architecture": self._coder.architecture,
@@ -329,6 +336,7 @@ class Trainer:
         }
         tensors = {f"coder/{name}": tensor for name, tensor in self._coder.state_dict().items()}
         self._save("best", Snapshot(tensors, facts | self._identity()))
+        return True
 
     def _report(self, final: bool = False) -> None:
         if self._stepper.sums.n_steps == 0:

@@ -143,8 +143,12 @@ class ValidationTable(Table):
         Recordings measured, at most.
     seconds : float
         From the middle of each.
+    listenable : int
+        Codecs of the coder at single steps that a run keeps, at most, so that it can be listened to while it
+        trains: the best and the latest; 0 for none.
     """
 
     metrics: list[str] = []
     excerpts: Count = 8
     seconds: Positive = 6.0
+    listenable: Annotated[int, Field(ge=0)] = 8

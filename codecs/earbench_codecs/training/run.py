@@ -17,6 +17,7 @@ from earbench_codecs.training.dataset import split
 from earbench_codecs.training.errors import RecipeError, RunFolderError, TrainingError, full_memory_told
 from earbench_codecs.training.events import EventLog, no_events
 from earbench_codecs.training.export import export
+from earbench_codecs.training.listenable import ListenableCodecs
 from earbench_codecs.training.loop import Limits, Setup, Trainer
 from earbench_codecs.training.processes import joined_processes
 from earbench_codecs.training.run_folder import RunFolder
@@ -153,6 +154,7 @@ def _train(
             device,
             processes,
             board.example,
+            ListenableCodecs(job.name),
         )
         trainer = Trainer(setup)
         if job.resume:

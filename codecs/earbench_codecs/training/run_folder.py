@@ -89,6 +89,14 @@ class RunFolder:
         """The best coder as a codec: with the tables of its entropy coder and measured figures."""
         return self.path / RUN_CODEC
 
+    def codec_at(self, step: int) -> Path:
+        """Return where the codec of a step is, which can be listened to while the run goes on."""
+        return self.path / "checkpoints" / f"step-{step:09d}.safetensors"
+
+    def codecs(self) -> list[Path]:
+        """Return the codecs of single steps that there are, the earliest first."""
+        return sorted((self.path / "checkpoints").glob("step-*.safetensors"))
+
     @property
     def tensorboard(self) -> Path:
         """The folder TensorBoard reads."""
@@ -103,6 +111,7 @@ class RunFolder:
             The disk is full or the folder read-only; an older file of that name is intact.
         """
         try:
+            path.parent.mkdir(exist_ok=True)
             write_atomically(path, [content])
         except OSError as error:
             intact = "; the one before it is intact" if path.is_file() else ""

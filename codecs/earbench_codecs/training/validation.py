@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,29 @@ if TYPE_CHECKING:
     from earbench_codecs.training.recipe_tables import ValidationTable
 
 _FRAMES_AT_ONCE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """What a validation found.
+
+    Parameters
+    ----------
+    step : int
+    kbps : float
+        NaN where there is no rate.
+    metrics : dict
+    trained_s : float
+        Seconds of training so far.
+    is_best : bool
+        Whether no checkpoint before was better.
+    """
+
+    step: int
+    kbps: float
+    metrics: dict[str, float | None]
+    trained_s: float
+    is_best: bool
 
 
 def divisor(config: CoderConfig, recording: Recording) -> float:

@@ -1,0 +1,104 @@
+"""Codecs of a coder while it trains: what a run writes so that it can be listened to before it ends."""
+
+from __future__ import annotations
+
+import math
+import time
+from copy import deepcopy
+from typing import TYPE_CHECKING
+
+from earbench_codecs.neural.checkpoint import checkpoint_bytes, entropy_tables
+from earbench_codecs.training.card import with_card
+from earbench_codecs.training.coded_rate import table_segments
+from earbench_codecs.training.export import describe, round_to_half
+from earbench_codecs.training.run_folder import load_snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from earbench_codecs.neural.checkpoint_info import CheckpointInfo
+    from earbench_codecs.training.loop import Setup
+    from earbench_codecs.training.run_folder import RunFolder
+    from earbench_codecs.training.validation import Validated
+
+SHARE = 0.05
+"""Of a run's time, at most, for codecs of what is not its best; each new best gets one all the same."""
+N_SEGMENTS = 16
+"""Segments of training audio, of about a second, behind the tables; the codec of a run's end has more."""
+
+
+class ListenableCodecs:
+    """Writes a codec after a validation of the last stage; of older ones, the best and the latest stay.
+
+    Nothing of training is touched: the codec is of a copy, and no random numbers are drawn.
+
+    Parameters
+    ----------
+    name : str
+        Of the recipe; codecs are called after it and their step.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._best_step: int | None = None
+        self._ended_s, self._took_s = -math.inf, 0.0
+
+    def __call__(self, setup: Setup, validated: Validated) -> None:
+        """Write the coder as it is, in its validation mode.
+
+        Raises
+        ------
+        RunFolderError
+            The disk is full or the folder read-only.
+        """
+        n_kept = setup.recipe.validation.listenable
+        if not n_kept or not (validated.is_best or self._is_due()):
+            return
+        began_s = time.monotonic()
+        if validated.is_best:
+            self._best_step = validated.step
+        path = setup.folder.codec_at(validated.step)
+        info = _write(setup, self._name, validated, path)
+        self._thin(setup.folder, n_kept)
+        setup.emit(
+            "listenable",
+            step=validated.step,
+            path=str(path),
+            name=info.name,
+            kbps=info.kbps,
+            best=validated.is_best,
+            metrics=validated.metrics,
+        )
+        self._ended_s = time.monotonic()
+        self._took_s = self._ended_s - began_s
+
+    def _is_due(self) -> bool:
+        return time.monotonic() - self._ended_s >= self._took_s / SHARE
+
+    def _thin(self, folder: RunFolder, n_kept: int) -> None:
+        if self._best_step is None and folder.best.is_file():  # of before the run was taken up again
+            self._best_step = load_snapshot(folder.best).facts["step"]
+        best = folder.codec_at(self._best_step) if self._best_step is not None else None
+        others = [path for path in folder.codecs() if path != best]
+        n_others = n_kept - (best is not None and best.is_file())
+        for path in others[: len(others) - n_others]:
+            path.unlink(missing_ok=True)
+
+
+def _write(setup: Setup, name: str, validated: Validated, path: Path) -> CheckpointInfo:
+    coder = deepcopy(setup.coder).eval().requires_grad_(False)
+    round_to_half(coder)
+    segments = table_segments(coder, setup.corpus, setup.training, setup.recipe.data.seed, N_SEGMENTS)
+    tables = entropy_tables(coder, segments)
+    facts = describe(setup, name)
+    kbps = validated.kbps if math.isfinite(validated.kbps) and validated.kbps > 0 else facts.kbps
+    info = with_card(
+        facts,
+        name=f"{facts.name}-step-{validated.step}",
+        kbps=max(0.1, round(kbps, 1)),
+        step=validated.step,
+        trained_s=validated.trained_s,
+        measured=validated.metrics,
+    )
+    setup.folder.write(path, checkpoint_bytes(info, coder, tables, half=True))
+    return info

@@ -1,0 +1,147 @@
+"""Codecs that a run writes while it goes: they are the coder as it is, few, and change nothing of the run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from earbench_codecs.clip import AudioClip
+from earbench_codecs.neural.checkpoint import load_checkpoint
+from earbench_codecs.neural.checkpoint_info import read_info
+from earbench_codecs.neural.codec import NeuralCodec
+from earbench_codecs.training import listenable
+from earbench_codecs.training.errors import RunFolderError
+from earbench_codecs.training.loop import Limits
+from earbench_codecs.training.recipe import parse_recipe
+from earbench_codecs.training.run import train
+from earbench_codecs.training.run_folder import RunFolder, load_snapshot
+
+
+def recipe_with(toml, n_kept, epochs=4):
+    toml = toml.replace("seconds = 0.5\n", f"seconds = 0.5\nlistenable = {n_kept}\n")
+    return parse_recipe(
+        toml.replace('"quantized"\nepochs = 2', f'"quantized"\nepochs = {epochs}'), "tiny.toml"
+    )
+
+
+@pytest.fixture(scope="module")
+def run(job_of, tiny_toml, tmp_path_factory):
+    """A run of four epochs of the last stage that keeps three codecs, each as soon as it was told of."""
+    folder = tmp_path_factory.mktemp("run")
+    told, copies = [], {}
+
+    def emit(event, **data):
+        if event == "listenable":
+            told.append(data)
+            best = load_snapshot(RunFolder(folder).best)
+            copies[data["step"]] = (RunFolder(folder).codec_at(data["step"]).read_bytes(), best)
+
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(listenable, "SHARE", 1e9)  # always due
+        job = replace(job_of(folder), recipe=recipe_with(tiny_toml, 3))
+        assert train(job, Limits(), emit) == "finished"
+    return RunFolder(folder), told, copies
+
+
+def test_each_validation_of_the_last_stage_is_told(run):
+    folder, told, _ = run
+    assert [event["step"] for event in told] == [30, 40, 50, 60]
+    lines = [json.loads(line) for line in folder.events.read_text().splitlines()]
+    figures = {e["step"]: (e["metrics"], e["kbps"]) for e in lines if e["event"] == "validation"}
+    for event in told:
+        assert event["metrics"] == figures[event["step"]][0]
+        assert event["kbps"] == pytest.approx(figures[event["step"]][1], abs=0.06)
+    bests = [e["step"] for e in lines if e["event"] == "checkpoint" and e["kind"] == "best"]
+    assert [event["step"] for event in told if event["best"]] == bests
+
+
+def test_a_codec_is_the_coder_of_its_step(run, tmp_path):
+    """Against the state that the run itself kept of its best."""
+    _, told, copies = run
+    step = next(event["step"] for event in told if event["best"])
+    content, best = copies[step]
+    assert best.facts["step"] == step
+    path = tmp_path / "codec.safetensors"
+    path.write_bytes(content)
+    kept = load_checkpoint(path).coder.state_dict()
+    expected = best.part("coder")
+    assert kept.keys() == expected.keys()
+    for name, tensor in kept.items():
+        torch.testing.assert_close(tensor, expected[name].half().float(), rtol=0, atol=0)
+
+
+def test_it_codes_files(run):
+    folder, _, _ = run
+    path = folder.codecs()[-1]
+    info = read_info(path)
+    assert (info.name, info.step) == ("tiny-step-60", 60)
+    t = np.arange(8000) / 8000
+    clip = AudioClip(0.1 * np.sin(2 * np.pi * 200 * t)[np.newaxis], 8000)
+    codec = NeuralCodec.from_file(path)
+    encoded = codec.encode(clip)
+    decoded = codec.decode(encoded)
+    assert decoded.n_samples == clip.n_samples
+    assert 0 < encoded.bitrate_kbps < 60
+    assert np.abs(decoded.samples).max() > 0.01
+
+
+def test_the_best_and_the_latest_stay(run):
+    folder, told, _ = run
+    best = max(event["step"] for event in told if event["best"])
+    expected = {folder.codec_at(step) for step in (best, *(event["step"] for event in told[-3:]))}
+    assert len(folder.codecs()) == 3
+    assert set(folder.codecs()) <= expected
+    assert folder.codec_at(best) in folder.codecs()
+
+
+def test_an_old_best_is_kept_where_later_ones_go(job_of, tiny_toml, tmp_path):
+    folder = RunFolder(tmp_path)
+    codecs = listenable.ListenableCodecs("tiny")
+    codecs._best_step = 10
+    for step in (10, 20, 30, 40):
+        folder.write(folder.codec_at(step), b"x")
+    codecs._thin(folder, 2)
+    assert folder.codecs() == [folder.codec_at(10), folder.codec_at(40)]
+
+
+def test_training_is_the_same_without(run, job_of, tiny_toml, tmp_path):
+    folder, _, _ = run
+    job = replace(job_of(tmp_path), recipe=recipe_with(tiny_toml, 0))
+    train(job, Limits())
+    assert RunFolder(tmp_path).codecs() == []
+    one, other = (load_snapshot(RunFolder(path).last).tensors for path in (folder.path, tmp_path))
+    assert one.keys() == other.keys()
+    assert [name for name in one if not torch.equal(one[name], other[name])] == []
+
+
+def test_what_is_no_best_waits_for_its_share(run, tiny_toml, monkeypatch):
+    """A codec that took 1 s is followed by another of no best after 20 s."""
+    clock = [0.0]
+    monkeypatch.setattr(listenable.time, "monotonic", lambda: clock[0])
+    codecs = listenable.ListenableCodecs("tiny")
+    assert codecs._is_due()
+    codecs._ended_s, codecs._took_s = 1.0, 1.0
+    clock[0] = 20.9
+    assert not codecs._is_due()
+    clock[0] = 21.1
+    assert codecs._is_due()
+
+
+def test_a_full_disk_is_told(run, tmp_path, monkeypatch):
+    import errno
+
+    from earbench_codecs.training import run_folder
+
+    def refuse(path, chunks):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(run_folder, "write_atomically", refuse)
+    folder = RunFolder(tmp_path)
+    with pytest.raises(RunFolderError, match="make room") as caught:
+        folder.write(folder.codec_at(1), b"x")
+    assert caught.value.kind == "disk"
