@@ -1,4 +1,4 @@
-"""What the demo opens: the bundled clips and a few versions that are soon made."""
+"""What the demo opens: the bundled clips and a few versions that are soon made, two by neural coders."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ DEMO_VERSIONS = (
     ("opus", Setting.of(32)),
     ("aac", Setting.of(64)),
     ("amr-wb", Setting.of(12.65)),
+    ("kankanahalli-small-24", Setting()),
+    ("resglu-small", Setting()),
 )
 
 
