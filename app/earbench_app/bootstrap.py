@@ -106,6 +106,8 @@ class Workbench:
             giver.checkpoints_given.connect(self.checkpoints.add)
         self.codecs_page.checkpoint_removed.connect(self.checkpoints.remove)
         self.window.notice_bar.action_pressed.connect(lambda _: self.checkpoints.undo())
+        for added in (self.audition_page.paths_given, self.audition_page.versions_asked):
+            added.connect(lambda _: self.window.notice_bar.hide_error())
         self.window.paths_given.connect(self._take_dropped)
         for asked in (self.codecs_page.checkpoint_asked, self.audition_page.checkpoint_asked):
             asked.connect(self.window.ask_checkpoints)
@@ -114,6 +116,7 @@ class Workbench:
         """Open what was dropped beside the audition page; audio is shown there."""
         from earbench_app.audition.checkpoints import is_checkpoint
 
+        self.window.notice_bar.hide_error()
         if not all(map(is_checkpoint, paths)):
             self.window.show_page("Audition")
         self.open(paths)

@@ -14,7 +14,7 @@ from audition_doubles import Inbox
 
 from earbench_app.background.latest import LatestOnly
 from earbench_app.background.pool import ProcessPool, Task, WorkerCrashError, WorkError
-from earbench_app.background.progress import Batch
+from earbench_app.background.progress import Batch, WorkProgress
 from earbench_codecs.errors import AudioFileError
 
 if TYPE_CHECKING:
@@ -261,10 +261,25 @@ def test_a_batch_counts_and_estimates_and_starts_anew() -> None:
     batch.finish()
     progress = batch.progress()
     assert progress is not None
-    assert (progress.text, progress.eta_text) == ("encoding 2 of 4", "1:30 left")
+    assert (progress.text, progress.eta_text) == ("encoding 2 of 4", "1 min 30 s left")
     batch.finish(3)
     assert batch.progress() is None
     batch.add(2)
     progress = batch.progress()
     assert progress is not None
     assert progress.text == "encoding 1 of 2"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "1 s left"),
+        (21.2, "21 s left"),
+        (59.6, "1 min 0 s left"),
+        (113 * 60 + 6, "1 h 53 min left"),
+        (3_600, "1 h 0 min left"),
+        (50 * 3_600 + 1_800, "2 d 2 h left"),
+    ],
+)
+def test_no_duration_can_be_taken_for_another(seconds: float, text: str) -> None:
+    assert WorkProgress("encoding", 1, 4, seconds).eta_text == text

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from audition_doubles import tone
@@ -19,6 +20,7 @@ from earbench_app.audition.checkpoints import (
     remove_checkpoint,
     restore_checkpoint,
 )
+from earbench_app.audition.demo import DEMO_VERSIONS
 from earbench_app.audition.listing import (
     UNREADABLE,
     ListedCheckpoint,
@@ -34,6 +36,7 @@ from earbench_codecs import registry
 from earbench_codecs.base import CodecInfo, Setting
 from earbench_codecs.clip_files import write_wav
 from earbench_codecs.errors import CheckpointError, CodecUnavailableError
+from earbench_codecs.setting import checked
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +99,16 @@ def test_two_of_one_name_keep_their_names_in_the_order_they_came(home: Path, tmp
     )
 
 
+def training_state(folder: Path) -> Path:
+    """Return what training writes to go on from; it differs in its facts alone."""
+
+    def change(facts: dict[str, Any]) -> None:
+        facts.clear()
+        facts.update(state_version=1, step=7)
+
+    return with_facts(folder / "last.safetensors", change)
+
+
 def broken(folder: Path, kind: str) -> Path:
     path = folder / "x.safetensors"
     folder.mkdir(exist_ok=True)
@@ -111,9 +124,14 @@ def broken(folder: Path, kind: str) -> Path:
         path.write_bytes(b"")
     elif kind == "folder":
         path.mkdir()
+    elif kind == "folder of a run":
+        path.mkdir()
+        (path / "checkpoint.safetensors").write_bytes(data)
+    elif kind == "state of a run without a codec":
+        path = training_state(folder)
     elif kind == "state of a run":
-        path = folder / "last.safetensors"
-        path.write_bytes(data)
+        path = training_state(folder)
+        (folder / "checkpoint.safetensors").write_bytes(data)
     elif kind == "later version":
         with_facts(path, lambda facts: facts.update(format=99))
     elif kind == "unknown network":
@@ -128,8 +146,10 @@ def broken(folder: Path, kind: str) -> Path:
         ("pickle in disguise", "it is a pickle"),
         ("cut", "it cannot be used"),
         ("empty", "no checkpoint of Earbench"),
-        ("folder", "it is a folder"),
-        ("state of a run", "drop the checkpoint.safetensors beside it"),
+        ("folder", "it is a folder; drop a checkpoint's file"),
+        ("folder of a run", r"it is a folder; drop the checkpoint\.safetensors in it"),
+        ("state of a run", r"a training run goes on from; drop the checkpoint\.safetensors beside it"),
+        ("state of a run without a codec", r"a training run goes on from; the run has no codec yet$"),
         ("later version", "format 99"),
         ("unknown network", "unheard-of"),
         ("missing", "cannot be read"),
@@ -222,11 +242,22 @@ def test_a_name_that_changed_hands_does_not_change_what_is_heard(home: Path, tmp
 # Lists -----------------------------------------------------------------------------------------------
 
 
+def test_the_demos_versions_can_be_made_of_what_is_bundled() -> None:
+    infos = {info.name: info for info in list_codecs()}
+    for name, setting in DEMO_VERSIONS:
+        assert infos[name].available, name
+        checked(infos[name], setting)
+    assert [infos[name].kind for name, _ in DEMO_VERSIONS].count("neural") == 2
+
+
 def test_a_network_is_listed_by_itself_until_there_is_a_checkpoint_of_it(home: Path) -> None:
     def names() -> list[str]:
         return [info.name for info in list_codecs() if info.kind == "neural"]
 
     before = names()
+    (reason,) = (info.reason for info in list_codecs() if info.name == "kankanahalli")
+    assert "on the page Training by the recipe kankanahalli-24" in reason
+    assert "--" not in reason, "the window has no options"
     add_checkpoint(tiny_checkpoint())
     (home / "checkpoints" / "broken.safetensors").write_bytes(b"{}")
     after = names()

@@ -19,6 +19,7 @@ from earbench_app.views.qt.codec_picker import CodecPicker
 from earbench_app.views.qt.codecs_page import CodecsPage
 from earbench_app.views.qt.markdown_view import MOST_CHARACTERS, MarkdownView
 from earbench_codecs.base import CodecInfo, OptionInfo, Setting
+from earbench_codecs.registry import plugin_folders
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -239,6 +240,23 @@ def test_the_networks_say_what_they_have_or_lack(picker: CodecPicker) -> None:
     assert any("it is damaged" in text for text in shown)
 
 
+def test_whose_rate_it_is_is_said_of_each_kind(picker: CodecPicker) -> None:
+    assert picker.hint.text().startswith("kbps of two channels together")
+    picker.tabs.setCurrentIndex(1)
+    assert picker.hint.text().startswith("kbps of each channel")
+
+
+def test_a_measured_rate_is_read_whole(qtbot: QtBot) -> None:
+    picker = CodecPicker()
+    qtbot.addWidget(picker)
+    picker.show_codecs([checkpoint("vred-small", bitrates_kbps=(129.3,))])
+    picker.tabs.setCurrentIndex(1)
+    picker.open_at(QPoint(780, 780))
+    (chip,) = picker._groups[0].chips.values()
+    assert chip.text() == "129.3"
+    assert chip.width() >= chip.sizeHint().width()
+
+
 def test_a_card_takes_the_place_of_the_list_and_escape_leads_back(picker: CodecPicker) -> None:
     picker.tabs.setCurrentIndex(1)
     group = next(group for group in picker._groups if group.codec == "coder-24")
@@ -307,6 +325,11 @@ def test_the_choice_survives_a_new_list(page: CodecsPage) -> None:
     assert page.card._title.text() == "Coder at 24 kbps"
     page.show_codecs([MP3])
     assert page.card._title.text() == "MP3"
+
+
+def test_the_folder_of_command_line_codecs_is_named(page: CodecsPage) -> None:
+    shown = [label.text() for label in page.findChildren(QLabel)]
+    assert any(str(plugin_folders()[0]) in text for text in shown)
 
 
 def test_the_page_is_not_wider_than_a_small_window(page: CodecsPage) -> None:

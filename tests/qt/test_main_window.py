@@ -116,6 +116,21 @@ def test_a_notice_shows_its_text_as_text_and_its_action(window: MainWindow) -> N
     assert window.notice_bar.text == ""
 
 
+def test_an_error_goes_with_the_page_it_was_told_on_and_other_notices_stay(window: MainWindow) -> None:
+    for notice, stays in ((Notice("Not added: x", Level.ERROR), False), (Notice("Removed x."), True)):
+        window.show_page("Audition")
+        window.show_notice(notice)
+        window.show_page("Codecs")
+        assert bool(window.notice_bar.text) == stays, notice
+
+
+def test_the_output_is_labelled_and_named_whole(window: MainWindow) -> None:
+    window.show_devices([OutputDevice("a", "Speakers with a long name", 48_000, True)], "a")
+    assert window.devices.toolTip() == "Sound output: Speakers with a long name · 48 kHz"
+    labels = [label for label in window.findChildren(QLabel) if label.text() == "Output:"]
+    assert [label.buddy() for label in labels] == [window.devices]
+
+
 def test_size_is_remembered_and_nonsense_is_not_taken(window: MainWindow, qtbot: QtBot) -> None:
     window.resize(700, 500)
     text = window.geometry_text()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +48,8 @@ class CodecSection:
 def list_codecs() -> list[CodecInfo]:
     """Return all codecs, with the folders of checkpoints looked at anew; slow, hence for a worker process.
 
-    A network is listed by itself only while there is no checkpoint of it.
+    A network is listed by itself only while there is no checkpoint of it; how to come by one is told as
+    the window's user does it.
     """
     from earbench_codecs.registry import default_registry
 
@@ -57,7 +58,7 @@ def list_codecs() -> list[CodecInfo]:
     checkpoints = {name: _listed(registry, name) for name in registry.checkpoints}
     trained = {one.architecture for one in checkpoints.values()}
     return [
-        checkpoints.get(info.name, info)
+        checkpoints.get(info.name) or (_untrained(info) if is_untrained(info) else info)
         for info in registry.codecs()
         if info.name in checkpoints or not (info.kind == "neural" and info.name in trained)
     ]
@@ -142,6 +143,16 @@ def _span(values: Sequence[str], unit: str) -> str:
     if not values:
         return ""
     return f"{values[0]}{unit}" if len(values) == 1 else f"{values[0]} to {values[-1]}{unit}"
+
+
+def _untrained(info: CodecInfo) -> CodecInfo:
+    from earbench_codecs.neural.codec import RECIPES
+
+    reason = (
+        "there is no checkpoint of it at the paper's size; train one on the page Training "
+        f"by the recipe {RECIPES[info.name]}, or add one you have with “Add a checkpoint…”"
+    )
+    return replace(info, reason=reason)
 
 
 def _listed(registry: Registry, name: str) -> ListedCheckpoint:

@@ -35,11 +35,20 @@ class WorkProgress:
 
     @property
     def eta_text(self) -> str:
-        """Return ``0:21 left``, or nothing while unknown."""
-        if self.eta_s is None:
-            return ""
-        minutes, seconds = divmod(max(1, round(self.eta_s)), 60)
-        return f"{minutes}:{seconds:02d} left"
+        """Return ``21 s left``, or nothing while unknown."""
+        return "" if self.eta_s is None else f"{duration_text(max(1, self.eta_s))} left"
+
+
+def duration_text(seconds: float) -> str:
+    """Return ``21 s``, ``1 min 21 s``, ``1 h 53 min`` or ``2 d 3 h``: the two largest units."""
+    minutes, rest_s = divmod(round(seconds), 60)
+    hours, rest_min = divmod(minutes, 60)
+    days, rest_h = divmod(hours, 24)
+    if days:
+        return f"{days} d {rest_h} h"
+    if hours:
+        return f"{hours} h {rest_min} min"
+    return f"{minutes} min {rest_s} s" if minutes else f"{rest_s} s"
 
 
 class Batch:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from earbench_codecs.base import CodecInfo
 
 _HOW_TO_ADD = (
-    "Then drop the run's `checkpoint.safetensors` on this window, or choose it with *Add a checkpoint…*: it"
-    " is listed here, and under *Add versions…*, at once."
+    "A checkpoint dropped on this window, such as the `checkpoint.safetensors` of a run that has one, is"
+    " listed here, and under *Add versions…*, at once."
 )
 _NO_CARD = "*This checkpoint has no card.*"
 

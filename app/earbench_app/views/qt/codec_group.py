@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from earbench_codecs.base import CodecInfo, OptionInfo
 
 _COLUMNS = 12
+_WIDE_CHIP = 8 * GRID_PX  # for a rate as measured, such as 129.3
 Choice = tuple[str, Setting]
 
 
@@ -37,6 +38,7 @@ class CodecGroup(QWidget):
 
     changed = Signal()
     card_asked = Signal(object)  # CodecInfo
+    _chip_width = 6 * GRID_PX
 
     def __init__(self, info: CodecInfo) -> None:
         super().__init__()
@@ -143,7 +145,7 @@ class CodecGroup(QWidget):
             chip.setToolTip(f"{name} {value}, without a fixed bitrate")
         chip.setText(text)
         chip.setAccessibleName(f"{self._info.title} {setting.label}")
-        chip.setFixedWidth(6 * GRID_PX)
+        chip.setFixedWidth(self._chip_width if len(text) < 4 else _WIDE_CHIP)
         chip.toggled.connect(lambda _: self.changed.emit())
         self.chips[setting] = chip
         return chip
@@ -175,6 +177,8 @@ class CodecGroup(QWidget):
 
 class CheckpointGroup(CodecGroup):
     """A checkpoint on one line: its one rate, what it is, its card."""
+
+    _chip_width = _WIDE_CHIP  # for all, so that names stand in a column
 
     def _lay_out(self) -> None:
         info = self._info

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 _PAGES = ("Reference codecs", "Neural codecs", "Plug-ins and anchors")
 _REFERENCE, _NEURAL, _OTHERS = range(3)
+_STEREO = "kbps of two channels together, of each where a codec is mono"
+_HINTS = tuple(
+    f"{kbps} · encoded in the background for every clip"
+    for kbps in (_STEREO, "kbps of each channel: neural codecs are mono", _STEREO)
+)
 
 
 class CodecPicker(QFrame):
@@ -149,6 +154,7 @@ class CodecPicker(QFrame):
 
     def _connect(self) -> None:
         self.tabs.currentChanged.connect(self._lists.setCurrentIndex)
+        self.tabs.currentChanged.connect(lambda page: self.hint.setText(_HINTS[page]))
         self.back.clicked.connect(self.show_list)
         self.add.clicked.connect(self._ask)
         self.add_checkpoint.clicked.connect(self._ask_for_checkpoint)
@@ -156,8 +162,8 @@ class CodecPicker(QFrame):
     def _lay_out(self) -> None:
         title = QLabel("Add versions")
         title.setProperty("class", "heading")
-        hint = _muted("kbps of a stream with all its channels · encoded in the background for every clip")
-        top = _row(title, hint)
+        self.hint = _muted(_HINTS[_REFERENCE])
+        top = _row(title, self.hint)
         top.insertSpacing(1, GRID_PX)
         self.tabs.setProperty("class", "navigation")
         self.tabs.setAccessibleName("Kinds of codecs")

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 from earbench_app.audition.listing import ListedCheckpoint, is_untrained, origin, sections
 from earbench_app.views.qt.codec_card import CodecCard
 from earbench_app.views.qt.theme import GRID_PX, theme
+from earbench_codecs.registry import ENTRY_POINT_GROUP, plugin_folders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,8 +68,9 @@ class CodecsPage(QWidget):
         self.codecs = [info for section in sections(codecs) for info in section.codecs]
         n_available = sum(info.available for info in codecs)
         self._hint.setText(
-            f"{n_available} of {len(self.codecs)} can be used. Command-line codecs are added by TOML"
-            " files, Python ones by entry points, neural ones by their checkpoints: drop one on this window."
+            f"{n_available} of {len(self.codecs)} can be used. Command-line codecs are added by TOML files in"
+            f" {plugin_folders()[0]}, Python ones by packages with an entry point"
+            f" “{ENTRY_POINT_GROUP}”, neural ones by their checkpoints: drop one on this window."
         )
         self.table.setRowCount(len(self.codecs))
         for row, info in enumerate(self.codecs):

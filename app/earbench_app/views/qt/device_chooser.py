@@ -25,8 +25,8 @@ class DeviceChooser(QComboBox):
         super().__init__(parent)
         self.setObjectName("device_chooser")
         self.setAccessibleName("Sound output")
-        self.setToolTip("Sound output")
         self.setFixedWidth(24 * GRID_PX)
+        self.currentTextChanged.connect(lambda text: self.setToolTip(f"Sound output: {text}"))
         self.addItem("System default", None)
         self.activated.connect(lambda index: self.device_chosen.emit(self.itemData(index)))
 

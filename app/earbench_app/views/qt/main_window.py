@@ -10,6 +10,7 @@ from PySide6.QtCore import QByteArray, QSize, Qt, QTimer
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QHBoxLayout,
+    QLabel,
     QMainWindow,
     QSplitter,
     QStackedWidget,
@@ -195,6 +196,11 @@ class MainWindow(QMainWindow):
         top = QHBoxLayout()
         top.setContentsMargins(GRID_PX, 0, GRID_PX, 0)
         top.addWidget(self._tabs, 1, Qt.AlignmentFlag.AlignBottom)
+        output = QLabel("Output:")
+        output.setProperty("class", "muted")
+        output.setBuddy(self.devices)
+        top.addWidget(output)
+        top.addSpacing(GRID_PX // 2)
         top.addWidget(self.devices)
         top.addWidget(self._help)
         body = QWidget()
@@ -226,6 +232,7 @@ class MainWindow(QMainWindow):
         self._stack.setCurrentIndex(index)
         if page := self._stack.widget(index):
             page.setFocus()
+        self.notice_bar.hide_error()
         self.page_changed.emit(self._titles[index])
 
 

@@ -46,6 +46,7 @@ class NoticeBar(QWidget):
         layout.addWidget(self._text)
         layout.addWidget(self._action)
         layout.addWidget(self._close)
+        self._level = Level.INFO
         self.hide()
 
     @property
@@ -58,6 +59,7 @@ class NoticeBar(QWidget):
         if notice is None:
             self.hide()
             return
+        self._level = notice.level
         self._text.setText(notice.text)
         self._text.setAccessibleName(f"{notice.level}: {notice.text}")
         self._text.setProperty("class", _CLASS[notice.level])
@@ -65,6 +67,11 @@ class NoticeBar(QWidget):
         self._action.setText(notice.action)
         self._action.setVisible(bool(notice.action))
         self.show()
+
+    def hide_error(self) -> None:
+        """Hide what failed: it is read, and other things are done now."""
+        if self._level is Level.ERROR:
+            self.hide()
 
     def dismiss(self) -> None:
         """Hide it, and say so."""
