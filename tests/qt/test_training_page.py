@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from earbench_app.notifications import Level
 from earbench_app.presenters.training_new import TrainingFormPresenter
 from earbench_app.presenters.training_trials import Trials
 from earbench_app.views.qt.notice_bar import NoticeBar
-from earbench_app.views.qt.training_jobs import STATE_ICONS
+from earbench_app.views.qt.training_jobs import COLUMNS, STATE_ICONS
 from earbench_app.views.qt.training_page import TrainingPage
 from earbench_app.views.training_protocols import (
     Actions,
@@ -117,18 +118,12 @@ def test_states_are_told_by_word_and_picture(listed: TrainingPage) -> None:
 
 def test_a_click_on_a_heading_sorts_by_value(listed: TrainingPage) -> None:
     header = listed.jobs.table.horizontalHeader()
-    best = [column.title for column in __columns()].index("best")
+    best = [column.title for column in COLUMNS].index("best")
     place = QPoint(header.sectionViewportPosition(best) + 10, header.height() // 2)
     click(header.viewport(), place)
     assert names(listed) == ["gamma", "beta", "alpha"]
     click(header.viewport(), place)
     assert names(listed) == ["alpha", "beta", "gamma"]
-
-
-def __columns() -> Any:
-    from earbench_app.views.qt.training_jobs import COLUMNS
-
-    return COLUMNS
 
 
 @pytest.mark.parametrize(
@@ -210,6 +205,20 @@ def test_rows_change_in_place_and_the_selection_stays(listed: TrainingPage) -> N
     assert names(listed) == ["delta", "gamma", "beta"]
     assert listed.jobs.chosen_ids() == ("j2",)
     assert told == []
+
+
+def test_only_what_looks_otherwise_is_painted_anew(listed: TrainingPage) -> None:
+    told: list[tuple[int, int, int]] = []
+    listed.jobs.model.dataChanged.connect(
+        lambda first, last: told.append((first.row(), first.column(), last.column()))
+    )
+    listed.show_jobs(ROWS)
+    assert told == []
+    listed.show_jobs([ROWS[0], replace(ROWS[1], step=11, eta_s=70), ROWS[2]])
+    titles = [column.title for column in COLUMNS]
+    assert told == [(1, titles.index("progress"), titles.index("left"))]
+    listed.show_jobs([ROWS[0], ROWS[1], replace(ROWS[2], color=1)])
+    assert told[-1] == (2, 0, len(COLUMNS) - 1)
 
 
 def test_a_run_that_a_filter_hides_can_be_chosen(listed: TrainingPage) -> None:
@@ -355,7 +364,7 @@ def test_plots_are_exported(listed: TrainingPage, qtbot: QtBot, tmp_path: Path, 
     if suffix == "png":
         image = QImage(str(path))
         assert image.size() == size * 2
-        colors = {image.pixelColor(x, y).name() for x in range(0, image.width(), 3) for y in range(0, 600, 3)}
+        colors = {image.pixelColor(x, y).name() for x in range(0, image.width(), 5) for y in range(0, 600, 5)}
         assert "#e69f00" in colors  # the first run's line
     elif suffix == "svg":
         assert b"#e69f00" in content.lower()

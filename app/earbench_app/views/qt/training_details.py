@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QScrollArea,
+    QSizePolicy,
     QSplitter,
     QTabWidget,
     QVBoxLayout,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from earbench_app.views.training_protocols import RunDetails
 
 _LONGEST_MESSAGE = 400
+_LOG = 1  # place of the tab
 
 
 class RunPanel(QWidget):
@@ -58,14 +60,18 @@ class RunPanel(QWidget):
         self._title.setText(details.name + more)
         self._title.setToolTip(details.name)
         self._headline.setText(details.headline)
-        self._show_message(details)
+        self._headline.setToolTip(details.headline)
+        if before is None or (before.message, before.is_error) != (details.message, details.is_error):
+            self._show_message(details)
         other = before is None or before.id != details.id
         for line, text in ((self.tags, ", ".join(details.tags)), (self.notes, details.notes)):
             if other or not line.hasFocus():
                 line.setText(text)
         self.log.show_lines(details.log)
         n_errors = self.log.n_errors
-        self.tabs.setTabText(self.tabs.indexOf(self.log), f"Log ({n_errors} !)" if n_errors else "Log")
+        title = f"Log ({n_errors} !)" if n_errors else "Log"
+        if title != self.tabs.tabText(_LOG):  # else the tabs would be laid out anew at each step
+            self.tabs.setTabText(_LOG, title)
         if other or before is None or before.facts != details.facts:
             self._show_facts(details)
 
@@ -116,8 +122,9 @@ class RunPanel(QWidget):
         self.notes.setPlaceholderText("notes")
         self.notes.setAccessibleName("Notes")
         self.notes.setToolTip("What you want to remember of this run")
-        self._title.setWordWrap(False)
-        self._title.setMinimumWidth(8 * GRID_PX)
+        for label in (self._title, self._headline):  # a wrapped one would lay out the page at each step
+            label.setWordWrap(False)
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         words = QHBoxLayout()
         words.addWidget(self.tags, 2)
         words.addWidget(self.notes, 3)
@@ -134,7 +141,7 @@ class RunPanel(QWidget):
         self.tabs.addTab(self.curves, "Curves")
         self.tabs.addTab(self.log, "Log")
         self.tabs.addTab(self._about(), "About")
-        self.tabs.setTabToolTip(1, "What the run wrote besides its events (L)")
+        self.tabs.setTabToolTip(_LOG, "What the run wrote besides its events (L)")
         self.splitter.addWidget(self.tabs)
         self.splitter.setChildrenCollapsible(False)
         column = QVBoxLayout(self)

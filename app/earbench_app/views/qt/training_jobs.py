@@ -155,12 +155,21 @@ class JobModel(QAbstractTableModel):
         for place, row in enumerate(rows):
             if place < len(self.rows) and self.rows[place].id == row.id:
                 if self.rows[place] != row:
-                    self.rows[place] = row
-                    self.dataChanged.emit(self.index(place, 0), self.index(place, len(COLUMNS) - 1))
+                    self._change(place, row)
             else:
                 self.beginInsertRows(QModelIndex(), place, place)
                 self.rows.insert(place, row)
                 self.endInsertRows()
+
+    def _change(self, place: int, row: JobRow) -> None:
+        """Take a row in the place of another; what looks the same is not painted anew."""
+        before, self.rows[place] = self.rows[place], row
+        whole = (before.color, before.state, before.message) != (row.color, row.state, row.message)
+        changed = [n for n, column in enumerate(COLUMNS) if whole or column.text(before) != column.text(row)]
+        if before.fraction != row.fraction:
+            changed.append(PROGRESS)
+        if changed:
+            self.dataChanged.emit(self.index(place, min(changed)), self.index(place, max(changed)))
 
     def rowCount(self, parent: Index | None = None) -> int:
         """Return how many jobs there are."""
