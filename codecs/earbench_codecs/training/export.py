@@ -72,7 +72,9 @@ def export(setup: Setup, name: str) -> Exported | None:
     coder.eval().requires_grad_(False)
     segments = table_segments(coder, setup.corpus, setup.training, setup.recipe.data.seed)
     tables = entropy_tables(coder, segments)
-    facts = describe(setup, name).model_copy(update={"knob": _knob(setup, tables)})
+    knob = _knob(setup, tables)
+    facts = describe(setup, name)
+    facts = facts.model_copy(update={"knob": knob, "kbps": dict(map(reversed, knob)).get(1.0, facts.kbps)})
     comparison = measure_files(setup, tables, facts)
     measured = measured_means(comparison)
     info = with_card(
