@@ -74,7 +74,8 @@ def export(setup: Setup, name: str) -> Exported | None:
     tables = entropy_tables(coder, segments)
     knob = _knob(setup, tables)
     facts = describe(setup, name)
-    facts = facts.model_copy(update={"knob": knob, "kbps": dict(map(reversed, knob)).get(1.0, facts.kbps)})
+    usual = next((kbps for kbps, gain in knob if gain == 1), facts.kbps)
+    facts = facts.model_copy(update={"knob": knob, "kbps": usual})
     comparison = measure_files(setup, tables, facts)
     measured = measured_means(comparison)
     info = with_card(
