@@ -160,11 +160,11 @@ def test_at_the_time_limit_it_goes_back_into_the_queue_and_on_from_its_checkpoin
 
 def test_at_the_notice_of_its_time_limit_training_saves_and_its_curve_goes_on(cluster, real_board, ask):
     """The notice is sent by hand: on a busy machine training begins after a minute, the shortest limit."""
-    job, _ = watched(real_board, real_board.submit(ask(40)), is_training)
+    job, _ = watched(real_board, real_board.submit(ask(15)), is_training)
     cluster.run("scancel", "--signal=USR2", job.executor_id)
     done, _ = watched(real_board, job, ended, patience_s=400)
     assert (done.state, done.message) == (State.DONE, "")
-    assert events(done)[-1]["step"] == 400
+    assert events(done)[-1]["step"] == 150
     assert len(starts(done)) == 2
     assert starts(done)[1] == events(done, "stopped")[0]["step"] > 0
     assert steps_without_a_gap(done)
