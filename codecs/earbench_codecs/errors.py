@@ -97,7 +97,7 @@ class TrainingStateError(CheckpointError):
     path : Path
         The file.
     codec : Path, optional
-        That of the same run; None while there is none.
+        That of the same run, or of its latest step that has one; None while there is none.
     """
 
     def __init__(self, path: Path, codec: Path | None) -> None:

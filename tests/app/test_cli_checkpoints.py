@@ -150,10 +150,12 @@ def test_what_training_writes_to_go_on_from_is_known_as_that(tmp_path):
     with pytest.raises(TrainingStateError) as caught:
         read_info(run_folder.last)
     assert caught.value.codec is None
-    run_folder.write(run_folder.checkpoint, b"")
-    with pytest.raises(TrainingStateError) as caught:
-        read_info(run_folder.last)
-    assert caught.value.codec == run_folder.checkpoint
+    run_folder.codec_at(90).parent.mkdir()
+    for codec in (run_folder.codec_at(90), run_folder.codec_at(1_000), run_folder.checkpoint):
+        run_folder.write(codec, b"")
+        with pytest.raises(TrainingStateError) as caught:
+            read_info(run_folder.last)
+        assert caught.value.codec == codec
 
 
 def test_a_file_that_needs_its_checkpoint_says_which(capsys, clip_wav, home, tmp_path):

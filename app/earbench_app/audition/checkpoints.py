@@ -58,7 +58,8 @@ def add_checkpoint(path: Path) -> Added:
     try:
         _check_loads(path)
     except TrainingStateError as error:
-        instead = f"drop the {error.codec.name} beside it" if error.codec else "the run has no codec yet"
+        codec = error.codec and error.codec.relative_to(path.parent)
+        instead = f"drop the {codec} beside it" if codec else "the run has no codec yet"
         raise CheckpointError(path, f"it is what a training run goes on from; {instead}") from error
     sha256, registry = file_sha256(path), default_registry()
     registry.refresh_checkpoints()

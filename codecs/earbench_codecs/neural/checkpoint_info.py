@@ -28,6 +28,8 @@ META = "earbench"
 """Key of the metadata that holds the JSON."""
 RUN_CODEC = "checkpoint.safetensors"
 """What a training run calls the codec it makes."""
+STEP_CODECS = "checkpoints/step-*.safetensors"
+"""Codecs a run makes of single steps while it goes; the later the higher."""
 STATE_VERSION_KEY = "state_version"
 """Only what a training run goes on from has it among its facts."""
 HOME_VARIABLE = "EARBENCH_HOME"
@@ -298,8 +300,9 @@ def _refuse_pickle(path: Path, start: bytes) -> None:
 
 def _info(path: Path, facts: Facts) -> CheckpointInfo:
     if isinstance(facts, dict) and STATE_VERSION_KEY in facts:
-        codec = path.with_name(RUN_CODEC)
-        raise TrainingStateError(path, codec if codec.is_file() else None)
+        steps = sorted(path.parent.glob(STEP_CODECS), reverse=True)
+        codecs = [codec for codec in (path.with_name(RUN_CODEC), *steps) if codec.is_file()]
+        raise TrainingStateError(path, codecs[0] if codecs else None)
     version = facts.get("format") if isinstance(facts, dict) else None
     if not isinstance(version, int) or not {*range(version, FORMAT)} <= {*MIGRATIONS} or version > FORMAT:
         raise CheckpointError(

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from earbench_codecs.files import write_atomically
-from earbench_codecs.neural.checkpoint_info import META, RUN_CODEC, STATE_VERSION_KEY
+from earbench_codecs.neural.checkpoint_info import META, RUN_CODEC, STATE_VERSION_KEY, STEP_CODECS
 from earbench_codecs.training.errors import RunFolderError
 
 if TYPE_CHECKING:
@@ -91,11 +91,11 @@ class RunFolder:
 
     def codec_at(self, step: int) -> Path:
         """Return where the codec of a step is, which can be listened to while the run goes on."""
-        return self.path / "checkpoints" / f"step-{step:09d}.safetensors"
+        return self.path / STEP_CODECS.replace("*", f"{step:09d}")
 
     def codecs(self) -> list[Path]:
         """Return the codecs of single steps that there are, the earliest first."""
-        return sorted((self.path / "checkpoints").glob("step-*.safetensors"))
+        return sorted(self.path.glob(STEP_CODECS))
 
     @property
     def tensorboard(self) -> Path:
