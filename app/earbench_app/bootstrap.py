@@ -42,6 +42,7 @@ class Workbench:
         from earbench_app.settings import cache_dir, jobs_dir
         from earbench_app.views.qt.audition_page import SHORTCUTS, AuditionPage
         from earbench_app.views.qt.codecs_page import CodecsPage
+        from earbench_app.views.qt.listen_place import ListenPlace
         from earbench_app.views.qt.listening_test_pages import ListeningTestPages
         from earbench_app.views.qt.main_window import MainWindow
         from earbench_app.views.qt.thread_bridge import MainThread
@@ -84,6 +85,10 @@ class Workbench:
         self.window.add_page("Codecs", self.codecs_page)
         self.checkpoints = CheckpointShelf(self.quick, self.window.show_notice, self.audition.release)
         self._connect_codecs()
+        self.listening = ListenPlace(
+            self.audition, self.quick, self.checkpoints, self.window.show_page, self.tests.make_test
+        )
+        self.training.presented.connect(self.listening.attach)
         work = Batches(
             (self.audition.maker.batch, self.audition.cancel_work),
             (self.analysis.separating, self.analysis.audible.cancel),

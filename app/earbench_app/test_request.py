@@ -38,6 +38,8 @@ class TestRequest:
         The systems; the hidden reference and the anchors are the wizard's to add.
     region_s : (float, float), optional
         The loop region at the time of asking, to cut the excerpt by.
+    pairs : bool
+        Whether it is to be an A/B test.
     """
 
     __test__ = False  # not a test class, whatever pytest thinks of its name
@@ -45,3 +47,4 @@ class TestRequest:
     items: tuple[RequestedItem, ...]
     versions: tuple[tuple[str, Setting], ...]
     region_s: tuple[float, float] | None = None
+    pairs: bool = False

@@ -33,7 +33,8 @@ class ClipInfo:
 class VersionJob:
     """One version to make: a file, as it was when it was listed, through a codec at a setting.
 
-    With `checkpoint_sha256` the codec is the one with this checkpoint: names may change hands.
+    With `checkpoint_sha256` the codec is the one with this checkpoint: names may change hands. With
+    `checkpoint`, it is this file.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class VersionJob:
     codec: str
     setting: Setting
     checkpoint_sha256: str | None = None
+    checkpoint: Path | None = None
 
     def coder(self) -> Codec:
         """Return the codec.
@@ -52,7 +54,20 @@ class VersionJob:
         """
         from earbench_codecs.registry import codec_of
 
+        if self.checkpoint is not None:
+            return _codec_in(self.checkpoint, self.checkpoint_sha256)
         return codec_of(self.codec, self.checkpoint_sha256)
+
+
+@lru_cache(maxsize=8)
+def _codec_in(path: Path, sha256: str | None) -> Codec:
+    from earbench_codecs.errors import CheckpointError
+    from earbench_codecs.neural.codec import NeuralCodec
+
+    codec = NeuralCodec.from_file(path)
+    if codec.info.sha256 != sha256:
+        raise CheckpointError(path, "it is another one than was added; remove this version and add it again")
+    return codec
 
 
 def list_audio_files(paths: list[Path]) -> list[Path]:

@@ -42,6 +42,8 @@ class Version:
     """A codec at a setting, for all clips. `color` is its place in the palette, kept for life.
 
     `checkpoint_sha256` is that of a neural codec: its name may change hands, its checkpoint does not.
+    `checkpoint` is its file where it is not among the codecs, as of a run: it is made only of the clip that
+    is looked at, as the next one comes soon.
     """
 
     id: int
@@ -50,6 +52,7 @@ class Version:
     setting: Setting
     color: int
     checkpoint_sha256: str | None = None
+    checkpoint: Path | None = None
 
 
 @dataclass(eq=False)
@@ -100,7 +103,8 @@ class Workspace:
         for clip in sorted(self.clips, key=lambda clip: clip is not current):
             if clip.info is not None:
                 for version in self.versions:
-                    if (clip.id, version.id) not in self.results:
+                    wanted = version.checkpoint is None or clip is current
+                    if wanted and (clip.id, version.id) not in self.results:
                         yield clip, version
 
     def forget(self, clip_ids: Sequence[int] = (), version_ids: Sequence[int] = ()) -> None:

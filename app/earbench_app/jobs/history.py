@@ -163,16 +163,23 @@ class CheckpointSeen:
     ----------
     step : int
     kind : str
-        "last", "best", or "exported" for the one that codes files.
+        "last" or "best" of what a run goes on from; "listenable" for a codec of one step, while it is kept;
+        "exported" for the codec that the run ends with.
     path : str
     time_s : float
         Seconds since 1970.
+    kbps : float, optional
+        Of a codec.
+    metrics : tuple of (name, figure)
+        Of one that is listenable.
     """
 
     step: int
     kind: str
     path: str
     time_s: float
+    kbps: float | None = None
+    metrics: tuple[tuple[str, float | None], ...] = ()
 
 
 @dataclass(slots=True)
@@ -255,7 +262,16 @@ class History:
             self.best = self.validation
         if kind == "exported":
             self.exported = event
-        self.checkpoints.append(CheckpointSeen(step, kind, str(event.get("path", "")), event["time"]))
+        self.checkpoints.append(_seen(event, step, kind))
+
+    def _take_listenable(self, event: Event) -> None:
+        """Codecs that are no longer kept are forgotten; one of a step that is made again is the new one."""
+        step, kept = int(event.get("step") or 0), event.get("kept") or ()
+        others = [
+            seen for seen in self.checkpoints if seen.kind != "listenable" or seen.step in {*kept} - {step}
+        ]
+        self.checkpoints.clear()
+        self.checkpoints.extend([*others, _seen(event, step, "listenable")])
 
     def _take_notice(self, event: Event) -> None:
         self.notices.append(str(event.get("message", "")))
@@ -282,6 +298,7 @@ _TAKERS = {
     "validation": History._take_validation,
     "checkpoint": History._take_checkpoint,
     "exported": History._take_checkpoint,
+    "listenable": History._take_listenable,
     "notice": History._take_notice,
     "finished": History._take_ending,
     "stopped": History._take_ending,
@@ -295,6 +312,13 @@ def read_history(path: Path, sparse: bool = False) -> History:
     for event in EventTail(path, sparse).read_all():
         history.add(event)
     return history
+
+
+def _seen(event: Event, step: int, kind: str) -> CheckpointSeen:
+    metrics = event.get("metrics")
+    figures = tuple(metrics.items()) if isinstance(metrics, dict) else ()
+    path = str(event.get("path", ""))
+    return CheckpointSeen(step, kind, path, event["time"], event.get("kbps"), figures)
 
 
 def _prefixed(prefix: str, values: object) -> dict[str, Any]:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from earbench_codecs.clip import AudioClip
 
 UNDO = "Undo"
+_TOO_LITTLE = (
+    "A test needs at least one clip and one version; checkpoints of a run go into one on the page Training."
+)
 
 
 class AuditionPresenter:
@@ -73,7 +76,7 @@ class AuditionPresenter:
         player.set_gain_db(settings.volume_db)
         view.show_makeup(self.playback.makeup_db, "")
         self._show_clips()
-        self._show_versions()
+        self.show_versions()
 
     # What comes in -----------------------------------------------------------------------------------
 
@@ -104,7 +107,7 @@ class AuditionPresenter:
             if choice not in there:
                 self.workspace.versions.append(self.codecs.new_version(*choice))
         self.maker.start()
-        self._show_versions()
+        self.show_versions()
 
     def release(self, checkpoint_sha256: str | None) -> Callable[[], None]:
         """Take the versions made with a checkpoint off the table; return what puts them back."""
@@ -113,7 +116,7 @@ class AuditionPresenter:
             for i, version in enumerate(self.workspace.versions)
             if checkpoint_sha256 is not None and version.checkpoint_sha256 == checkpoint_sha256
         ]
-        self._take_away([version for _, version in used])
+        self.take_away([version for _, version in used])
         return lambda: self._restore_versions(used)
 
     def cancel_work(self) -> None:
@@ -131,14 +134,14 @@ class AuditionPresenter:
     def _connect(self) -> None:
         view, playback = self._view, self.playback
         view.paths_given.connect(self.open_paths)
-        view.clip_chosen.connect(self._choose_clip)
+        view.clip_chosen.connect(self.choose_clip)
         view.clips_removed.connect(self._remove_clips)
         view.versions_asked.connect(self.add_versions)
         view.versions_removed.connect(self._remove_versions)
         view.retry_requested.connect(self._retry)
         view.undo_requested.connect(self._undo_last)
         view.number_pressed.connect(self._choose_number)
-        view.version_chosen.connect(self._choose_version)
+        view.version_chosen.connect(self.choose_version)
         view.difference_requested.connect(self._toggle_difference)
         view.makeup_changed.connect(playback.set_makeup_db)
         view.play_toggled.connect(playback.toggle_play)
@@ -169,7 +172,8 @@ class AuditionPresenter:
 
     # Clips -------------------------------------------------------------------------------------------
 
-    def _choose_clip(self, clip_id: int) -> None:
+    def choose_clip(self, clip_id: int) -> None:
+        """Make a clip of the list the one that is heard and drawn."""
         clip = self.workspace.clip(clip_id)
         if clip is not None and clip is not self.workspace.current_clip:
             current = self.workspace.current_clip
@@ -187,7 +191,7 @@ class AuditionPresenter:
         self.playback.load(original)
         self._view.show_duration(original.duration_s if original else 0.0)
         self._show_heard()
-        self._show_versions()
+        self.show_versions()
         self.maker.start()
         for version in self.workspace.versions:
             self._fetch(version)
@@ -216,24 +220,25 @@ class AuditionPresenter:
         versions = self.workspace.versions
         removed = [(i, version) for i, version in enumerate(versions) if version.id in version_ids]
         if removed:
-            self._take_away([version for _, version in removed])
+            self.take_away([version for _, version in removed])
             self._offer_undo(
                 _named("version", [version.title for _, version in removed]),
                 lambda: self._restore_versions(removed),
             )
 
-    def _take_away(self, versions: Sequence[Version]) -> None:
+    def take_away(self, versions: Sequence[Version]) -> None:
+        """Take versions off the table."""
         for version in versions:
             self.playback.leave(version.id)
             self.workspace.versions.remove(version)
         self.maker.forget(version_ids=[version.id for version in versions])
-        self._show_versions()
+        self.show_versions()
 
     def _restore_versions(self, removed: Sequence[tuple[int, Version]]) -> None:
         for index, version in removed:
             self.workspace.versions.insert(index, version)
         self.maker.start()
-        self._show_versions()
+        self.show_versions()
         for _, version in removed:
             self._fetch(version)
 
@@ -262,7 +267,8 @@ class AuditionPresenter:
         if index < len(self.workspace.versions):
             self.playback.choose(Heard(self.workspace.versions[index].id))
 
-    def _choose_version(self, version_id: int | None) -> None:
+    def choose_version(self, version_id: int | None) -> None:
+        """Hear a version, or the original (None), as soon as it is there."""
         if version_id is None or self.workspace.version(version_id):
             self.playback.choose(Heard(version_id))
 
@@ -311,8 +317,9 @@ class AuditionPresenter:
     def _request_test(self, clip_ids: Sequence[int], version_ids: Sequence[int]) -> None:
         clips = [clip for clip in self.workspace.clips if clip.info and (not clip_ids or clip.id in clip_ids)]
         versions = [v for v in self.workspace.versions if not version_ids or v.id in version_ids]
+        versions = [version for version in versions if version.checkpoint is None]
         if not clips or not versions:
-            self._view.show_notice(Notice("A test needs at least one clip and one version."))
+            self._view.show_notice(Notice(_TOO_LITTLE))
             return
         self.make_test_requested.emit(
             TestRequest(
@@ -328,7 +335,8 @@ class AuditionPresenter:
         current = self.workspace.current_clip
         self._view.show_clips(self.clips.rows(), current.id if current else None)
 
-    def _show_versions(self) -> None:
+    def show_versions(self) -> None:
+        """Show the table again, after versions came or went."""
         rows = [self.maker.row(i, version) for i, version in enumerate(self.workspace.versions)]
         self._view.show_versions(rows, self.clips.original_text())
         self._view.show_picked(list(self.codecs.picked()))

@@ -37,12 +37,12 @@ class ClipList:
         self._loading: Task | None = None
         self._loaded: Clip | None = None
 
-    def open(self, paths: Sequence[Path]) -> None:
-        """List files and the audio files in folders."""
+    def open(self, paths: Sequence[Path], *, choose: bool = False) -> None:
+        """List files and the audio files in folders; `choose` makes the first of them the current one."""
         self._quick.submit(
             list_audio_files,
             list(paths),
-            done=self._listed,
+            done=partial(self._listed, choose),
             failed=lambda error: self.failed.emit(str(error)),
             priority=_LISTING,
         )
@@ -93,7 +93,7 @@ class ClipList:
         clip = self._workspace.current_clip
         return _detail(clip) if clip else ""
 
-    def _listed(self, files: list[Path]) -> None:
+    def _listed(self, choose: bool, files: list[Path]) -> None:
         there = {clip.path for clip in self._workspace.clips}
         new = [Clip(self._workspace.new_id(), path, path.stem) for path in files if path not in there]
         self._try_again([clip for clip in self._workspace.clips if clip.error and clip.path in files])
@@ -102,8 +102,9 @@ class ClipList:
         self._workspace.clips += new
         for clip in new:
             self._inspect(clip)
-        if new and self._workspace.current_clip is None:
-            self.choose(new[0])
+        wanted = next((clip for clip in self._workspace.clips if choose and clip.path in files), None)
+        if wanted is not None or (new and self._workspace.current_clip is None):
+            self.choose(wanted or new[0])
         else:
             self.changed.emit()
 

@@ -10,16 +10,16 @@ from psygnal import Signal
 from earbench_app.audition.listing import list_codecs, version_title
 from earbench_app.audition.workspace import Version
 from earbench_codecs.errors import SettingError
-from earbench_codecs.setting import checked
+from earbench_codecs.setting import Setting, checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from earbench_app.audition.workspace import Workspace
     from earbench_app.background.pool import ProcessPool, Task
-    from earbench_codecs.base import CodecInfo, Setting
+    from earbench_codecs.base import CodecInfo
 
-Choice = tuple[str, "Setting"]
+Choice = tuple[str, Setting]
 
 
 class CodecShelf:
@@ -73,6 +73,13 @@ class CodecShelf:
             for version in self._workspace.versions
             if version.codec in self._infos and self._infos[version.codec].sha256 == version.checkpoint_sha256
         }
+
+    def near(self, codec: str, kbps: float) -> Choice | None:
+        """Return a codec at the offered rate nearest to one; None where it is not there."""
+        info = self._infos.get(codec)
+        if info is None or not info.available or not info.bitrates_kbps:
+            return None
+        return codec, checked(info, Setting.of(min(info.bitrates_kbps, key=lambda rate: abs(rate - kbps))))
 
     def new_version(self, codec: str, setting: Setting) -> Version:
         """Return a version to be made."""

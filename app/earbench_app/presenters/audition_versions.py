@@ -184,4 +184,5 @@ class VersionMaker:
 
 def _job(clip: Clip, version: Version) -> VersionJob:
     assert clip.info is not None  # only clips that were read are encoded
-    return VersionJob(clip.path, clip.info.sha256, version.codec, version.setting, version.checkpoint_sha256)
+    codec = version.codec, version.setting, version.checkpoint_sha256, version.checkpoint
+    return VersionJob(clip.path, clip.info.sha256, *codec)

@@ -14,6 +14,7 @@ from earbench_app.audition.checkpoints import (
     remove_checkpoint,
     restore_checkpoint,
 )
+from earbench_app.audition.run_checkpoints import publish_codec
 from earbench_app.notifications import Level, Notice
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class CheckpointShelf:
         release: Callable[[str | None], Callable[[], None]],
     ) -> None:
         self._workers, self._tell, self._release = workers, tell, release
-        self._undo: list[tuple[Path, Callable[[], None]]] = []
+        self._undo: list[Callable[[], None]] = []
 
     def add(self, paths: Sequence[Path]) -> None:
         """Add these files; one that is refused holds up no other."""
@@ -92,18 +93,23 @@ class CheckpointShelf:
             priority=-1,
         )
 
-    def undo(self) -> None:
-        """Put back what was removed last."""
-        if not self._undo:
-            return
-        kept, put_back = self._undo.pop()
+    def publish(
+        self, path: Path, name: str, done: Callable[[], None], failed: Callable[[WorkError], None]
+    ) -> None:
+        """Add a copy of a run's codec under a name; undo takes it away again."""
         self._workers.submit(
-            restore_checkpoint,
-            kept,
-            done=lambda path: self._restored(path, put_back),
-            failed=self._fail,
+            publish_codec,
+            path,
+            name,
+            done=lambda copy: self._published(copy, name, done),
+            failed=failed,
             priority=-1,
         )
+
+    def undo(self) -> None:
+        """Put back what was removed last, or take away what was published, whichever was later."""
+        if self._undo:
+            self._undo.pop()()
 
     def forget(self) -> None:
         """Delete for good what was removed, also what an earlier program that crashed left."""
@@ -126,9 +132,32 @@ class CheckpointShelf:
                 self.changed.emit()
 
     def _removed(self, checkpoint: ListedCheckpoint, kept: Path, put_back: Callable[[], None]) -> None:
-        self._undo.append((kept, put_back))
+        self._undo.append(lambda: self._restore(kept, put_back))
         self._tell(Notice(f"Removed {checkpoint.name}.", action=UNDO))
         self.changed.emit()
+
+    def _published(self, copy: Path, name: str, done: Callable[[], None]) -> None:
+        self._undo.append(lambda: self._withdraw(copy))
+        self._tell(Notice(f"Published {name}; listed under “Add versions…” and on Codecs.", action=UNDO))
+        self.changed.emit()
+        done()
+
+    def _withdraw(self, copy: Path) -> None:
+        def done(kept: Path) -> None:
+            del kept  # deleted when the program ends
+            self._tell(None)
+            self.changed.emit()
+
+        self._workers.submit(remove_checkpoint, copy, done=done, failed=self._fail, priority=-1)
+
+    def _restore(self, kept: Path, put_back: Callable[[], None]) -> None:
+        self._workers.submit(
+            restore_checkpoint,
+            kept,
+            done=lambda path: self._restored(path, put_back),
+            failed=self._fail,
+            priority=-1,
+        )
 
     def _not_removed(self, error: WorkError, put_back: Callable[[], None]) -> None:
         put_back()

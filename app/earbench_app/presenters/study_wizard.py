@@ -135,7 +135,9 @@ class StudyWizardPresenter:
         self._view.show_codecs(list(self._codecs.values()))
 
     def fill(self, request: TestRequest) -> None:
-        """Begin with what was chosen on the audition page."""
+        """Begin with what was chosen on another page."""
+        if request.pairs:
+            self._change_type(TestType.AB)
         self._add_items((item.path, item.title) for item in request.items)
         if request.region_s:
             items = tuple(_cut(item, request.region_s) for item in self.plan.items)

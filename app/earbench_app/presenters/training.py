@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from earbench_app.background.pool import Post
     from earbench_app.jobs.gpu import Gpu
+    from earbench_app.jobs.history import CheckpointSeen
     from earbench_app.jobs.job import Job, TrainRequest
     from earbench_app.presenters.training_new import TrainingFormPresenter
     from earbench_app.presenters.training_watch import Snapshot, Watch
@@ -43,6 +44,8 @@ class TrainingPresenter:
     front_changed : Signal
         The run in front, None where none is, and the checkpoints it told of: emitted whenever any of this
         changes, so that they can be listened to.
+    front : tuple
+        What was emitted last.
     """
 
     front_changed = Signal(object, tuple)  # Job or None, tuple of CheckpointSeen
@@ -53,7 +56,7 @@ class TrainingPresenter:
         self._chosen: tuple[str, ...] = ()
         self._colors: dict[str, int] = {}
         self._options = CurveOptions()
-        self._front: tuple[object, ...] = (None, ())
+        self.front: tuple[Job | None, tuple[CheckpointSeen, ...]] = (None, ())
         self._gpus: tuple[str, ...] = ()
         self._awaited: tuple[str, ...] = ()
         self._post = post
@@ -114,8 +117,8 @@ class TrainingPresenter:
     def _tell_front(self, snapshot: Snapshot) -> None:
         job = self._jobs.get(snapshot.details.id) if snapshot.details else None
         front = (job, snapshot.checkpoints)
-        if front != self._front:
-            self._front = front
+        if front != self.front:
+            self.front = front
             self.front_changed.emit(*front)
 
     def _offer_devices(self, gpus: Sequence[Gpu]) -> None:

@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from earbench_codecs.neural.checkpoint import checkpoint_bytes, entropy_tables
+from earbench_codecs.neural.checkpoint_info import read_info
 from earbench_codecs.training.card import with_card
 from earbench_codecs.training.coded_rate import table_segments
 from earbench_codecs.training.export import describe, round_to_half
@@ -67,6 +68,7 @@ class ListenableCodecs:
             name=info.name,
             kbps=info.kbps,
             best=validated.is_best,
+            kept=[read_info(kept).step for kept in setup.folder.codecs()],
             metrics=validated.metrics,
         )
         self._ended_s = time.monotonic()

@@ -95,6 +95,7 @@ def test_the_best_and_the_latest_stay(run):
     best = max(event["step"] for event in told if event["best"])
     expected = {folder.codec_at(step) for step in (best, *(event["step"] for event in told[-3:]))}
     assert len(folder.codecs()) == 3
+    assert [folder.codec_at(step) for step in told[-1]["kept"]] == folder.codecs()
     assert set(folder.codecs()) <= expected
     assert folder.codec_at(best) in folder.codecs()
 

@@ -21,4 +21,7 @@ SHORTCUTS: Shortcuts = (
     ("T", "curves over steps or time"),
     ("Y  Shift+Y", "logarithmic y or x axes"),
     ("F", "see all of every curve"),
+    ("Space", "play or pause"),
+    ("S", "hear the original, or the checkpoint again"),
+    ("1 … 9", "hear a checkpoint, the latest first"),
 )

@@ -1,0 +1,71 @@
+"""What worker processes do with the codecs of a training run: describe, keep for a test, publish."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from earbench_codecs.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from earbench_codecs.base import CodecInfo
+
+_NAME = "a name is made of small letters, digits, and . _ + -, and begins with a letter or digit"
+
+
+def describe_codec(path: Path) -> CodecInfo:
+    """Return what the codec in a file says of itself, without torch.
+
+    Raises
+    ------
+    CheckpointError
+        It is none, or has gone.
+    """
+    from earbench_codecs.neural.codec import NeuralCodec
+
+    return NeuralCodec.from_file(path).info
+
+
+def keep_codec(path: Path) -> str:
+    """Copy a codec to the user's own, if it is not there, so that a study can be made again; return its hash.
+
+    Raises
+    ------
+    CodecError
+        It cannot be loaded, or not be copied.
+    """
+    from earbench_app.audition.checkpoints import add_checkpoint
+    from earbench_codecs.neural.checkpoint_info import file_sha256
+
+    add_checkpoint(path)
+    return file_sha256(path)
+
+
+def publish_codec(path: Path, name: str) -> Path:
+    """Give a codec a name and a card that says so, and copy it to the user's own; return the copy.
+
+    Raises
+    ------
+    CheckpointError
+        The name is taken or is none, the file is no codec, or it cannot be copied.
+    """
+    from pydantic import ValidationError
+
+    from earbench_codecs.neural.checkpoint_info import install, read_info, rewrite
+    from earbench_codecs.registry import default_registry
+    from earbench_codecs.training.card import with_card
+
+    registry = default_registry()
+    registry.refresh_checkpoints()
+    if name in registry.names:
+        raise CheckpointError(path, f"a codec named {name!r} is there already; choose another name")
+    info = read_info(path)
+    try:
+        named = with_card(info, name=name)
+    except ValidationError as error:
+        raise CheckpointError(path, f"{name!r} is no name for a codec: {_NAME}") from error
+    with tempfile.TemporaryDirectory(prefix="earbench-publish-") as folder:
+        copy = Path(folder) / path.name
+        rewrite(path, named, copy)
+        return install(copy)

@@ -1,0 +1,101 @@
+"""What the presenter of the training page's listening area needs of its view: signals and setters, no Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from psygnal import SignalInstance
+
+    from earbench_app.notifications import Notice
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRow:
+    """A codec of the run in front.
+
+    Parameters
+    ----------
+    path : str
+    title : str
+        Its step; "finished" for what the run ended with.
+    figures : str
+        What validation measured.
+    file_kbps : str
+        Measured of the clip's own bitstream; empty until it is made.
+    best : bool
+    color : int, optional
+        Of its version on the audition page, while it is there.
+    state : str
+        How far that version is; the reason where it failed.
+    key : str
+    """
+
+    path: str
+    title: str
+    figures: str = ""
+    file_kbps: str = ""
+    best: bool = False
+    color: int | None = None
+    state: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenState:
+    """All that the area shows, but for the playhead.
+
+    Parameters
+    ----------
+    clips : tuple of (id, title)
+    clip : int, optional
+        The id of the one that is heard.
+    rows : tuple of CheckpointRow
+        The latest first.
+    heard : str, optional
+        Path of the checkpoint that is heard or waited for; None for the original, empty for something else.
+    follows : bool
+        Whether new checkpoints of this run are added by themselves.
+    note : str
+        What there is to know while there is nothing to hear.
+    suggested : str
+        A name to publish under.
+    """
+
+    clips: tuple[tuple[int, str], ...] = ()
+    clip: int | None = None
+    rows: tuple[CheckpointRow, ...] = ()
+    heard: str | None = None
+    follows: bool = False
+    note: str = ""
+    suggested: str = ""
+
+
+class ListenView(Protocol):
+    """The area below the curves."""
+
+    clip_chosen: SignalInstance  # (clip id)
+    demo_requested: SignalInstance
+    paths_given: SignalInstance  # (paths): of audio files
+    follow_switched: SignalInstance  # (on)
+    checkpoint_chosen: SignalInstance  # (path): hear it
+    original_chosen: SignalInstance
+    switch_requested: SignalInstance  # from the checkpoint to the original, and back
+    play_toggled: SignalInstance
+    shown_requested: SignalInstance  # on the audition page
+    test_requested: SignalInstance  # (two paths)
+    publish_requested: SignalInstance  # (path, name)
+    ticked: SignalInstance  # while it is seen
+
+    def show_state(self, state: ListenState) -> None:
+        """Show clips, checkpoints and what is heard."""
+
+    def show_playing(self, playing: bool, position_s: float) -> None:
+        """Show the playhead."""
+
+    def show_published(self, problem: str) -> None:
+        """Say why a name was refused; empty where it was taken: the form closes."""
+
+    def show_notice(self, notice: Notice | None) -> None:
+        """Show a message over the page."""

@@ -1,0 +1,76 @@
+"""Puts the listening area into the training page, once that is there."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence, QShortcut
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PySide6.QtWidgets import QWidget
+
+    from earbench_app.background.pool import ProcessPool
+    from earbench_app.presenters.audition import AuditionPresenter
+    from earbench_app.presenters.checkpoints import CheckpointShelf
+    from earbench_app.presenters.training import TrainingPresenter
+    from earbench_app.presenters.training_listen import ListenPresenter
+    from earbench_app.test_request import TestRequest
+    from earbench_app.views.qt.training_listen import ListenArea
+    from earbench_app.views.qt.training_page import TrainingPage
+
+
+class ListenPlace:
+    """What is heard on the training page is what is heard on the audition page.
+
+    Parameters
+    ----------
+    audition : AuditionPresenter
+    workers : ProcessPool
+    shelf : CheckpointShelf
+    show_page : callable
+        Goes to a page of the window.
+    make_test : callable
+        Opens the wizard.
+    """
+
+    def __init__(
+        self,
+        audition: AuditionPresenter,
+        workers: ProcessPool,
+        shelf: CheckpointShelf,
+        show_page: Callable[[str], None],
+        make_test: Callable[[TestRequest], object],
+    ) -> None:
+        self._parts = audition, workers, shelf
+        self._show_page, self._make_test = show_page, make_test
+        self.area: ListenArea | None = None
+        self.presenter: ListenPresenter | None = None
+
+    def attach(self, page: TrainingPage, training: TrainingPresenter) -> None:
+        """Make the area, and let it follow the run in front."""
+        from earbench_app.presenters.training_listen import ListenPresenter
+        from earbench_app.views.qt.training_listen import ListenArea
+
+        self.area = area = ListenArea()
+        page.run.set_listen_area(area)
+        area.told.connect(page.show_notice)
+        self.presenter = presenter = ListenPresenter(area, *self._parts)
+        presenter.test_requested.connect(self._make_test)
+        presenter.shown_requested.connect(lambda: self._show_page("Audition"))
+        training.front_changed.connect(presenter.show_front)
+        presenter.show_front(*training.front)
+        for widget in (page.jobs, page.run):  # not where the form is filled in
+            _bind(widget, "Space", area.play_toggled.emit)
+            _bind(widget, "S", area.switch_requested.emit)
+            for number in range(1, 10):
+                _bind(widget, str(number), partial(area.choose_number, number))
+
+
+def _bind(widget: QWidget, key: str, action: Callable[[], object]) -> None:
+    shortcut = QShortcut(QKeySequence(key), widget)
+    shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+    shortcut.activated.connect(lambda: action())

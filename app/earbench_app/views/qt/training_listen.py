@@ -1,0 +1,279 @@
+"""The area below the curves in which a run's checkpoints are heard, compared and published."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtGui import QFont, QIcon, QPainter, QPixmap
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QToolButton,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from earbench_app.views.listen_protocols import ListenState
+from earbench_app.views.qt.icons import icon
+from earbench_app.views.qt.main_window import dropped_paths
+from earbench_app.views.qt.theme import GRID_PX, version_pen
+from earbench_app.views.qt.training_publish import PublishBar
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from PySide6.QtGui import QDragEnterEvent, QDropEvent, QHideEvent, QShowEvent
+
+    from earbench_app.notifications import Notice
+    from earbench_app.views.listen_protocols import CheckpointRow
+
+_TICK_MS = 100
+_SWATCH = QSize(24, 12)
+_HEADINGS = ("", "Checkpoint", "Validation", "kbps of the clip", "")
+_WIDTHS = (9, 16, 28, 15)  # in grid units; the rest is the state's
+_AUDIO = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aif", ".aiff"})
+_PATH = Qt.ItemDataRole.UserRole
+_FOLLOW_TIP = "Each new checkpoint of this run is decoded, and joins MP3 and Opus on the audition page"
+
+
+class ListenArea(QWidget):
+    """Implements `ListenView`. The first line is the original, then the checkpoints, the latest first."""
+
+    clip_chosen = Signal(int)
+    demo_requested = Signal()
+    paths_given = Signal(list)
+    follow_switched = Signal(bool)
+    checkpoint_chosen = Signal(str)
+    original_chosen = Signal()
+    switch_requested = Signal()
+    play_toggled = Signal()
+    shown_requested = Signal()
+    test_requested = Signal(tuple)
+    publish_requested = Signal(str, str)
+    ticked = Signal()
+    told = Signal(object)  # Notice or None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("listen_area")
+        self.setAcceptDrops(True)
+        self._state = ListenState()
+        self.clips, self.demo = QComboBox(), QPushButton("Bundled clips")
+        self.follow = QCheckBox("Add new checkpoints")
+        self.table, self._note, self._position = QTreeWidget(), QLabel(), QLabel()
+        self.play, self.switch = QToolButton(), QPushButton("Original or checkpoint")
+        self.show_there = QPushButton("Noise and mask")
+        self.test, self.publish = QPushButton("Blind test…"), QPushButton("Publish…")
+        self.publish_bar = PublishBar()
+        self._timer = QTimer(self)
+        self._timer.setInterval(_TICK_MS)
+        self._timer.timeout.connect(self.ticked.emit)
+        self._set_up()
+        self._lay_out()
+        self._connect()
+
+    # Setters -----------------------------------------------------------------------------------------
+
+    def show_state(self, state: ListenState) -> None:
+        """Show clips, checkpoints and what is heard."""
+        before, self._state = self._state, state
+        if before.clips != state.clips:
+            self.clips.clear()
+            for clip_id, title in state.clips:
+                self.clips.addItem(title, clip_id)
+        self.clips.setCurrentIndex(next((i for i, c in enumerate(state.clips) if c[0] == state.clip), -1))
+        self.clips.setVisible(bool(state.clips))
+        self.demo.setVisible(not state.clips)
+        self.follow.setChecked(state.follows)
+        self._note.setText(state.note)
+        self._note.setVisible(bool(state.note))
+        self.table.setVisible(not state.note)
+        if (before.rows, before.heard) != (state.rows, state.heard) or not self.table.topLevelItemCount():
+            self._show_rows(state)
+        self._enable()
+
+    def show_playing(self, playing: bool, position_s: float) -> None:
+        """Show the playhead."""
+        self.play.setIcon(icon("pause" if playing else "play"))
+        self._position.setText(f"{int(position_s // 60)}:{position_s % 60:04.1f}")
+
+    def show_published(self, problem: str) -> None:
+        """Close the form, or say why the name was refused."""
+        self.publish_bar.show_problem(problem)
+
+    def show_notice(self, notice: Notice | None) -> None:
+        """Hand a message to the page."""
+        self.told.emit(notice)
+
+    def chosen_paths(self) -> tuple[str, ...]:
+        """Return the checkpoints that are selected, from top to bottom."""
+        items = sorted(self.table.selectedItems(), key=self.table.indexOfTopLevelItem)
+        return tuple(path for item in items if (path := item.data(0, _PATH)))
+
+    def choose_number(self, number: int) -> None:
+        """Hear a line by its place: 1 is the latest checkpoint."""
+        if number < self.table.topLevelItemCount():
+            self._hear(self.table.topLevelItem(number))
+
+    # Events ------------------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Welcome audio files."""
+        if _audio(dropped_paths(event)):
+            event.acceptProposedAction()
+        else:
+            event.ignore()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Take audio files: the first is heard."""
+        event.acceptProposedAction()
+        self.paths_given.emit(_audio(dropped_paths(event)))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Follow the playhead while it is seen."""
+        super().showEvent(event)
+        self._timer.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Rest."""
+        self._timer.stop()
+        super().hideEvent(event)
+
+    # Inside ------------------------------------------------------------------------------------------
+
+    def _show_rows(self, state: ListenState) -> None:
+        chosen = self.chosen_paths()
+        lines = [self._original(), *map(self._line, state.rows)]
+        self.table.clear()
+        self.table.addTopLevelItems(lines)
+        for item in lines:
+            path = item.data(0, _PATH)
+            heard = state.heard == path
+            font = QFont(item.font(1))
+            font.setBold(heard)
+            item.setFont(1, font)
+            item.setText(0, ("▶ " if heard else "") + item.text(0))
+            item.setSelected(path in chosen)
+
+    def _original(self) -> QTreeWidgetItem:
+        item = QTreeWidgetItem(["S", "Original"])
+        item.setData(0, _PATH, None)
+        item.setToolTip(1, "The clip as it is (S goes there and back)")
+        return item
+
+    def _line(self, row: CheckpointRow) -> QTreeWidgetItem:
+        title = f"{row.title} · best" if row.best else row.title
+        item = QTreeWidgetItem([row.key, title, row.figures, row.file_kbps, row.state])
+        item.setData(0, _PATH, row.path)
+        item.setIcon(1, _swatch(row.color))
+        item.setToolTip(4, row.state)
+        item.setToolTip(2, row.figures)
+        item.setToolTip(1, f"{row.path}\nClick, or press Enter, to hear it")
+        return item
+
+    def _hear(self, item: QTreeWidgetItem | None) -> None:
+        if item is None:
+            return
+        path = item.data(0, _PATH)
+        if path is None:
+            self.original_chosen.emit()
+        else:
+            self.checkpoint_chosen.emit(path)
+
+    def _enable(self) -> None:
+        chosen = self.chosen_paths()
+        self.follow.setEnabled(bool(self._state.rows or self._state.note))
+        self.switch.setEnabled(bool(self._state.rows))
+        self.test.setEnabled(len(chosen) == 2 and self._state.clip is not None)
+        self.publish.setEnabled(len(chosen) == 1)
+
+    def _open_publishing(self) -> None:
+        (path,) = self.chosen_paths()
+        self.publish_bar.open(path, self._state.suggested)
+
+    def _set_up(self) -> None:
+        self.table.setHeaderLabels(list(_HEADINGS))
+        self.table.setRootIsDecorated(False)
+        self.table.setUniformRowHeights(True)
+        self.table.setIconSize(_SWATCH)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.table.setAccessibleName("Checkpoints to hear")
+        for column, width in enumerate(_WIDTHS):
+            self.table.setColumnWidth(column, width * GRID_PX)
+        self.table.header().setSectionResizeMode(len(_WIDTHS), QHeaderView.ResizeMode.Stretch)
+        self.clips.setAccessibleName("Clip")
+        self.clips.setToolTip("The clip that is heard; drop a file here to hear another")
+        self.follow.setToolTip(_FOLLOW_TIP)
+        self.play.setIcon(icon("play"))
+        self.play.setToolTip("Play or pause (Space)")
+        self.play.setAccessibleName("Play or pause")
+        self.switch.setToolTip("From the checkpoint to the original, and back (S)")
+        self.show_there.setToolTip("The audition page: noise against the masking threshold, and all versions")
+        self.test.setToolTip("An A/B study of two checkpoints: select both with Ctrl, at best of one run")
+        self.publish.setToolTip("Give the selected checkpoint a name, and list it among the codecs")
+        for widget, name in ((self.play, "play"), (self.switch, "switch"), (self.follow, "follow")):
+            widget.setObjectName(f"listen_{name}")
+
+    def _lay_out(self) -> None:
+        heading = QLabel("Listen")
+        heading.setProperty("class", "heading")
+        top, foot = QHBoxLayout(), QHBoxLayout()
+        for part in (heading, self.clips, self.demo):
+            top.addWidget(part)
+        top.addStretch(1)
+        top.addWidget(self.follow)
+        self._note.setProperty("class", "muted")
+        self._note.setWordWrap(True)
+        self._position.setMinimumWidth(6 * GRID_PX)
+        left: list[QWidget] = [self.play, self._position, self.switch, self.show_there]
+        for widget in left:
+            foot.addWidget(widget)
+        foot.addStretch(1)
+        for button in (self.test, self.publish):
+            foot.addWidget(button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(2 * GRID_PX, GRID_PX, 2 * GRID_PX, GRID_PX)
+        column.addLayout(top)
+        column.addWidget(self._note)
+        column.addWidget(self.table, 1)
+        column.addWidget(self.publish_bar)
+        column.addLayout(foot)
+
+    def _connect(self) -> None:
+        self.clips.activated.connect(lambda i: self.clip_chosen.emit(self.clips.itemData(i)))
+        self.demo.clicked.connect(lambda: self.demo_requested.emit())
+        self.follow.clicked.connect(lambda on: self.follow_switched.emit(on))
+        self.table.itemClicked.connect(lambda item, _: self._hear(item))
+        self.table.itemActivated.connect(lambda item, _: self._hear(item))
+        self.table.itemSelectionChanged.connect(self._enable)
+        self.play.clicked.connect(lambda: self.play_toggled.emit())
+        self.switch.clicked.connect(lambda: self.switch_requested.emit())
+        self.show_there.clicked.connect(lambda: self.shown_requested.emit())
+        self.test.clicked.connect(lambda: self.test_requested.emit(self.chosen_paths()))
+        self.publish.clicked.connect(self._open_publishing)
+        self.publish_bar.asked.connect(lambda path, name: self.publish_requested.emit(path, name))
+
+
+def _swatch(color: int | None) -> QIcon:
+    """Return the line of a version, as on the audition page."""
+    pixmap = QPixmap(_SWATCH)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    if color is not None:
+        painter = QPainter(pixmap)
+        painter.setPen(version_pen(color, 3.0))
+        painter.drawLine(0, _SWATCH.height() // 2, _SWATCH.width(), _SWATCH.height() // 2)
+        painter.end()
+    return QIcon(pixmap)
+
+
+def _audio(paths: list[Path]) -> list[Path]:
+    return [path for path in paths if path.suffix.lower() in _AUDIO]

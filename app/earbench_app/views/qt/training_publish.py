@@ -1,0 +1,67 @@
+"""Asks for the name that a checkpoint is published under, in place."""
+
+from __future__ import annotations
+
+import re
+
+from psygnal import Signal
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+
+
+class PublishBar(QWidget):
+    """Hidden until it is opened; `asked` (path, name)."""
+
+    asked = Signal(str, str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._path = ""
+        self.name, self.problem = QLineEdit(), QLabel()
+        self.yes, self.no = QPushButton("Publish"), QPushButton("Not now")
+        self.name.setAccessibleName("Name of the codec")
+        self.name.setToolTip("Small letters, digits, and . _ + -")
+        self.problem.setProperty("class", "error")
+        self.problem.setWordWrap(True)
+        self.problem.setTextFormat(Qt.TextFormat.PlainText)
+        self.yes.setProperty("class", "primary")
+        row = QHBoxLayout()
+        row.addWidget(QLabel("Name"))
+        row.addWidget(self.name, 1)
+        row.addWidget(self.yes)
+        row.addWidget(self.no)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(row)
+        column.addWidget(self.problem)
+        for source in (self.yes.clicked, self.name.returnPressed):
+            source.connect(self._ask)
+        self.no.clicked.connect(self.hide)
+        leave = QShortcut(QKeySequence("Esc"), self)
+        leave.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        leave.activated.connect(self.hide)
+        self.hide()
+
+    def open(self, path: str, suggested: str) -> None:
+        """Ask for the name of a checkpoint."""
+        self._path = path
+        self.name.setText(re.sub(r"[^a-z0-9._+-]+", "-", suggested.lower()).strip("-._+"))
+        self.problem.hide()
+        self.yes.setEnabled(True)
+        self.show()
+        self.name.setFocus()
+        self.name.selectAll()
+
+    def show_problem(self, text: str) -> None:
+        """Say why it was refused; nothing was where the text is empty, so that it closes."""
+        self.yes.setEnabled(True)
+        self.problem.setText(text)
+        self.problem.setVisible(bool(text))
+        if not text:
+            self.hide()
+
+    def _ask(self) -> None:
+        if self.yes.isEnabled():
+            self.yes.setEnabled(False)  # until it is answered
+            self.asked.emit(self._path, self.name.text().strip())
