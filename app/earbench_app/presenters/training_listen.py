@@ -212,7 +212,6 @@ class ListenPresenter:
     def _described(self, seen: CheckpointSeen, title: str, info: CodecInfo) -> None:
         self._coming.discard(seen.path)
         workspace = self._audition.workspace
-        self._add_beside(seen.kbps)
         color, setting = workspace.free_color(), checked(info, Setting())
         path = Path(seen.path)
         version = Version(workspace.new_id(), info.name, title, setting, color, info.sha256, path)
@@ -220,6 +219,7 @@ class ListenPresenter:
         self._versions[seen.path] = version.id
         self._audition.maker.start()
         self._audition.show_versions()
+        self._add_beside(seen.kbps)  # made after what was asked for
         if self._wanted == seen.path:
             self._audition.choose_version(version.id)
         self._make_room()
