@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 N_VERSIONS = 4
 """Checkpoints that stay on the audition page, beside those of another run."""
+_N_KEYS = 10
+"""The keys 1 to 9 choose the latest checkpoints."""
 _BESIDE = ("mp3", "opus")
 _CODES = ("listenable", "exported")
 _NOTHING_YET = "Nothing to hear yet: the first codec comes with the first validation of the last stage."
@@ -138,7 +141,7 @@ class ListenPresenter:
         state = ListenState(
             tuple((one.id, one.title) for one in workspace.clips),
             clip.id if clip else None,
-            tuple(map(self._row, self._seen)),
+            tuple(self._row(place, seen) for place, seen in enumerate(self._seen, 1)),
             heard,
             self._job is not None and self._job.id in self._followed,
             "" if self._seen or self._job is None else _NOTHING_YET,
@@ -248,17 +251,18 @@ class ListenPresenter:
         version_id = self._versions.get(path)
         return None if version_id is None else self._audition.workspace.version(version_id)
 
-    def _row(self, seen: CheckpointSeen) -> CheckpointRow:
-        version, best = self._version(seen.path), seen.step == self._best_step
-        plain = CheckpointRow(seen.path, _step_text(seen), _figures(seen), best=best)
+    def _row(self, place: int, seen: CheckpointSeen) -> CheckpointRow:
+        key = str(place) if place < _N_KEYS else ""
+        plain = CheckpointRow(
+            seen.path, _step_text(seen), _figures(seen), best=seen.step == self._best_step, key=key
+        )
+        version = self._version(seen.path)
         if version is None:
-            state = "reading…" if seen.path in self._coming else ""
-            return CheckpointRow(seen.path, plain.title, plain.figures, best=best, state=state)
-        index = self._audition.workspace.versions.index(version)
-        row = self._audition.maker.row(index, version)
+            return replace(plain, state="reading…" if seen.path in self._coming else "")
+        row = self._audition.maker.row(self._audition.workspace.versions.index(version), version)
         kbps = f"{row.figures.bitrate_kbps:.1f}" if row.figures else ""
         state = row.message or _STATES.get(row.state, "")
-        return CheckpointRow(seen.path, plain.title, plain.figures, kbps, best, version.color, state, row.key)
+        return replace(plain, file_kbps=kbps, color=version.color, state=state)
 
     # What is made of them ----------------------------------------------------------------------------
 

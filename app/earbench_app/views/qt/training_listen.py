@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _TICK_MS = 100
 _SWATCH = QSize(24, 12)
 _HEADINGS = ("", "Checkpoint", "Validation", "kbps of the clip", "")
-_WIDTHS = (9, 16, 28, 15)  # in grid units; the rest is the state's
+_WIDTHS = (6, 22, 27, 14)  # in grid units; the rest is the state's
 _AUDIO = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aif", ".aiff"})
 _PATH = Qt.ItemDataRole.UserRole
 _FOLLOW_TIP = "Each new checkpoint of this run is decoded, and joins MP3 and Opus on the audition page"
