@@ -19,10 +19,20 @@ each_bundled = pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.st
 
 def test_there_is_one_of_each_paper_and_two_rates_of_kankanahalli():
     infos = [read_info(path) for path in BUNDLED]
-    assert {info.architecture.removesuffix("-mdct") for info in infos} == set(ARCHITECTURES)
+    networks = {info.architecture.removesuffix("-mdct") for info in infos}
+    assert networks == {*ARCHITECTURES, "mdct-hyper"}
     rates = [info.kbps for info in infos if info.architecture.startswith("kankanahalli")]
     assert min(rates) == pytest.approx(9, abs=1)
     assert max(rates) == pytest.approx(24, abs=1)
+
+
+def test_the_coder_for_any_rate_was_measured_at_several():
+    info = read_info(ASSETS / "checkpoints" / f"mdct-hyper-16k{SUFFIX}")
+    assert [kbps for kbps, _ in info.knob] == sorted(kbps for kbps, _ in info.knob)
+    for comparison in info.comparisons:
+        own = comparison.codecs[0]
+        assert own.figures["kbps"].mean == pytest.approx(float(own.setting), rel=0.01)
+    assert len(info.comparisons) >= 5
 
 
 def test_all_together_stay_below_40_mib():
