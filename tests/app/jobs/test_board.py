@@ -153,6 +153,7 @@ def test_two_boards_start_a_job_once(boards):
     assert [other.wait(60) for other in others] == [0, 0]
     for job in jobs:
         events = boards.settle(board, job.id, State.RUNNING).events
+        wait_until(lambda events=events: events.is_file() and events.read_text())
         starts = [line for line in events.read_text().splitlines() if '"started"' in line]
         assert len(starts) == 1
 

@@ -177,6 +177,7 @@ print(digest.hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_another_process_with_other_threads_reads_the_same_codes(codec, signal_of, tmp_path):
     import hashlib
 

@@ -110,6 +110,7 @@ def test_an_old_best_is_kept_where_later_ones_go(job_of, tiny_toml, tmp_path):
     assert folder.codecs() == [folder.codec_at(10), folder.codec_at(40)]
 
 
+@pytest.mark.slow
 def test_training_is_the_same_without(run, job_of, tiny_toml, tmp_path):
     folder, _, _ = run
     job = replace(job_of(tmp_path), recipe=recipe_with(tiny_toml, 0))
