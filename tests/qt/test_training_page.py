@@ -171,6 +171,17 @@ def test_keys_act_on_what_is_selected(listed: TrainingPage, key: Qt.Key, signal:
     assert told == [given]
 
 
+def test_letters_typed_at_a_drop_down_list_find_an_entry_and_stop_no_run(listed: TrainingPage) -> None:
+    given: list[object] = []
+    for signal in (listed.pause_requested, listed.cancel_requested, listed.duplicate_requested):
+        signal.connect(lambda what: given.append(what))
+    QTest.keyClick(listed.jobs.table, Qt.Key.Key_D)
+    assert len(given) == 1
+    listed.jobs.states.setFocus()
+    QTest.keyClicks(listed.jobs.states, "pxd")
+    assert len(given) == 1
+
+
 def test_what_cannot_be_done_is_not(listed: TrainingPage) -> None:
     told: list[object] = []
     listed.pause_requested.connect(told.append)

@@ -83,7 +83,7 @@ def resume(context: typer.Context, job_id: Id, as_json: Json = False) -> None:
 
 @group.command()
 def cancel(context: typer.Context, job_id: Id, as_json: Json = False) -> None:
-    """End a job for good."""
+    """End a job; it writes a checkpoint, and can be resumed."""
     board = _board(context.obj)
     _print([board.cancel(_found(board, job_id))], as_json)
 
@@ -169,13 +169,14 @@ def _print(jobs: list[Job], as_json: bool) -> None:
 
 def _row(job: Job, history: History) -> dict[str, Any]:
     """Return what is told of a job; null where it is not known."""
+    from earbench_app.jobs.history import remaining_s
+
     request, progress = job.request, history.progress
     validation = history.best or history.validation
     metrics = validation.get("metrics") or {}
     metric = next(reversed(metrics), None)
     n_steps = history.started.get("n_steps")
     limit = min(n_steps, request.max_steps) if n_steps and request.max_steps else n_steps
-    runs = job.state.value in ("running", "pausing", "cancelling")
     return {
         "id": job.id,
         "name": request.name,
@@ -191,7 +192,7 @@ def _row(job: Job, history: History) -> dict[str, Any]:
         "target_kbps": progress.get("target_kbps") or history.validation.get("target_kbps"),
         "metric": metric,
         "best": metrics.get(metric) if metric else None,
-        "eta_s": progress.get("eta_s") if runs else None,
+        "eta_s": remaining_s(job, history),
         "created_s": job.created_s,
         "started_s": job.started_s,
         "ended_s": job.ended_s,

@@ -126,7 +126,7 @@ class JobBoard:
         return self._stop(job_id, State.PAUSING, State.PAUSED)
 
     def cancel(self, job_id: str) -> Job:
-        """End a job for good; it writes a checkpoint all the same.
+        """End a job; it writes a checkpoint all the same.
 
         Raises
         ------

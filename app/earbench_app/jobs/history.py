@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import math
 import os
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from earbench_app.jobs.job import State
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from earbench_app.jobs.job import Job
 
 Event = dict[str, Any]
 
@@ -312,6 +317,20 @@ def read_history(path: Path, sparse: bool = False) -> History:
     for event in EventTail(path, sparse).read_all():
         history.add(event)
     return history
+
+
+def remaining_s(job: Job, history: History) -> float | None:
+    """Return seconds to the end of a running job, or to the end of its time box; None where not known."""
+    eta_s = history.progress.get("eta_s")
+    if job.state is not State.RUNNING or eta_s is None:
+        return None
+    n_steps, step = history.progress["n_steps"], history.progress["step"]
+    if job.request.max_steps and n_steps > step:
+        eta_s *= max(0, job.request.max_steps - step) / (n_steps - step)
+    if job.request.max_minutes is not None and history.started:
+        box_s = history.started["time"] + 60 * job.request.max_minutes - time.time()
+        eta_s = max(0.0, min(eta_s, box_s))
+    return float(eta_s)
 
 
 def _seen(event: Event, step: int, kind: str) -> CheckpointSeen:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from earbench_app.jobs.history import remaining_s
 from earbench_app.jobs.job import ACTIVE, State
 from earbench_app.notifications import Level
 from earbench_app.views.training_protocols import Actions, Figure, JobRow, LogLine, RunDetails
@@ -43,7 +43,7 @@ def job_row(job: Job, history: History, color: int | None = None) -> JobRow:
         job.device or job.request.device,
         _step(history),
         _n_steps(job, history, recipe),
-        _eta_s(job, history),
+        remaining_s(job, history),
         kbps,
         progress.get("target_kbps") or (rate.target_kbps if rate else None),
         rate.tolerance_kbps if rate else None,
@@ -146,20 +146,6 @@ def _n_steps(job: Job, history: History, recipe: Recipe | None) -> int:
     n_steps = history.progress.get("n_steps") or history.started.get("n_steps")
     n_steps = n_steps or (recipe.n_steps if recipe else 0)
     return min(n_steps, job.request.max_steps or n_steps)
-
-
-def _eta_s(job: Job, history: History) -> float | None:
-    """Return seconds to the end, or to the end of its time box."""
-    eta_s = history.progress.get("eta_s")
-    if job.state is not State.RUNNING or eta_s is None:
-        return None
-    n_steps, step = history.progress["n_steps"], history.progress["step"]
-    if job.request.max_steps and n_steps > step:
-        eta_s *= max(0, job.request.max_steps - step) / (n_steps - step)
-    if job.request.max_minutes is not None and history.started:
-        box_s = history.started["time"] + 60 * job.request.max_minutes - time.time()
-        eta_s = max(0.0, min(eta_s, box_s))
-    return float(eta_s)
 
 
 def _doing(job: Job, history: History) -> str:

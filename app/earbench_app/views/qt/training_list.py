@@ -43,7 +43,7 @@ _ACTIONS = (
     # name, label, icon, key, what it does
     ("pause", "Pause", "pause", "P", "write a checkpoint and stop; resume goes on from it"),
     ("resume", "Resume", "play", "R", "go on from the last checkpoint"),
-    ("cancel", "Cancel", "stop", "X", "stop for good; a checkpoint is written all the same"),
+    ("cancel", "Cancel", "stop", "X", "stop; a checkpoint is written all the same, and it can be resumed"),
     ("duplicate", "Duplicate", "copy", "D", "a new run with the same settings, to be changed first"),
     ("open_folder", "Open folder", "open", "O", "its checkpoints, events and log"),
     ("tensorboard", "Open in TensorBoard", "chart", "B", "in the browser"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from psygnal import Signal, SignalInstance
-from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut
-from PySide6.QtWidgets import QLabel, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import QComboBox, QLabel, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from earbench_app.presenters.training_new import takes
 from earbench_app.views.qt.empty_state import EmptyState
@@ -60,6 +60,15 @@ class TrainingPage(QWidget):
         self._connect()
         self._bind_keys()
         self.setFocusProxy(self.jobs.table)
+
+    def event(self, event: QEvent) -> bool:
+        """Leave letters to a drop-down list that has the focus: typed, they find an entry of it."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            typed = event.text().isalnum() and event.modifiers() == Qt.KeyboardModifier.NoModifier
+            if typed and isinstance(self.window().focusWidget(), QComboBox):
+                event.accept()
+                return True
+        return super().event(event)
 
     # Signals of the parts ----------------------------------------------------------------------------
 
