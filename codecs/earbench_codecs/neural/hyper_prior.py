@@ -165,7 +165,7 @@ class HyperPrior(nn.Module):
 
     def after(self, state: State, latents: Tensor, levels: Tensor) -> State:
         """Return what is known when a block's latents [..., L] and levels [..., M] are."""
-        past = state.past + ((levels - state.past) / 4).floor()
+        past = _moved_on(state.past, levels)
         return State(levels, state.before, past, latents, state.latents)
 
     def over_time(self, latents: Tensor, levels: Tensor) -> State:
@@ -173,7 +173,7 @@ class HyperPrior(nn.Module):
         past, all_past = torch.zeros_like(levels[:, 0]), []
         for level in levels.unbind(1):
             all_past.append(past)
-            past = past + ((level - past) / 4).floor()
+            past = _moved_on(past, level)
         return State(
             earlier(levels, 1),
             earlier(levels, 2),
@@ -193,7 +193,7 @@ def coefficient_bits(values: Tensor, scales: Tensor, shapes: Tensor) -> Tensor:
     scales, shapes : Tensor
         Numbers of the smaller density's scale and of the share of the larger one.
     """
-    scale = ((scales - _SCALE_OF_HALF) / _SCALES_PER_OCTAVE).exp2() / 2
+    scale = _laplace_scale(scales)
     share = 0.02 + 0.15 * shapes
     mass = (1 - share) * _laplace(values, scale) + share * _laplace(values, 3 * scale)
     return -mass.clamp(min=1e-9).log2()
@@ -210,7 +210,7 @@ def latent_bits(values: Tensor, means: Tensor, spreads: Tensor) -> Tensor:
 
 def spread_of_zeros(scales: Tensor, limit: float) -> Tensor:
     """Return the root mean square of Laplace densities within ± `limit` steps, by numbers of their scales."""
-    scale = ((scales - _SCALE_OF_HALF) / _SCALES_PER_OCTAVE).exp2() / 2
+    scale = _laplace_scale(scales)
     beyond = torch.exp(-limit / scale)
     tail = beyond * (limit**2 + 2 * limit * scale + 2 * scale.square())
     return ((2 * scale.square() - tail) / (1 - beyond)).clamp(min=0).sqrt()
@@ -288,6 +288,16 @@ def _neighbours(levels: Tensor, offsets: tuple[int, ...]) -> list[Tensor]:
 def earlier(x: Tensor, n: int) -> Tensor:
     """Return [B, R, M] moved on by n blocks, zeros first."""
     return nn.functional.pad(x[:, :-n], (0, 0, n, 0)) if x.shape[1] > n else torch.zeros_like(x)
+
+
+def _moved_on(past: Tensor, levels: Tensor) -> Tensor:
+    """Return the longer past with a block more: a running mean, of integers again."""
+    return past + ((levels - past) / 4).floor()
+
+
+def _laplace_scale(scales: Tensor) -> Tensor:
+    """Return the scales, in steps, that numbers stand for."""
+    return ((scales - _SCALE_OF_HALF) / _SCALES_PER_OCTAVE).exp2() / 2
 
 
 def _laplace(values: Tensor, scale: Tensor) -> Tensor:
