@@ -377,6 +377,17 @@ def test_a_folder_is_read_when_its_field_is_left(
     assert data == check(recipe_values(read_recipe("kankanahalli-small-24"))).recipe.data  # type: ignore[union-attr]
 
 
+def test_a_form_that_is_opened_again_reads_its_folder_again(
+    form: TrainingFormPresenter, view: View, trials: FakeTrials, tmp_path: Path
+) -> None:
+    view.value_changed.emit("run.data", str(tmp_path))
+    view.left.emit()
+    trials.cancel.assert_called_once()
+    trials.scan.assert_not_called()
+    form.open()
+    assert trials.scan.call_args.args[0] == tmp_path
+
+
 def test_an_estimate_is_of_what_stands_there(
     form: TrainingFormPresenter, view: View, trials: FakeTrials, tmp_path: Path
 ) -> None:

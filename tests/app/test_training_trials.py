@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +12,16 @@ import numpy as np
 import pytest
 
 from earbench_app.jobs.estimate import Estimate
+from earbench_app.jobs.job import TrainRequest
 from earbench_app.jobs.scan import Scan
 from earbench_app.notifications import Level
+from earbench_app.presenters import training_trials
 from earbench_app.presenters.training_trials import Trials, estimate_text, scan_text
 from earbench_codecs.clip import AudioClip
 from earbench_codecs.clip_files import write_wav
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class Desk:
@@ -62,6 +65,41 @@ def test_no_folder_is_said_nothing_of_and_an_empty_one_fails(tmp_path: Path) -> 
     trials.scan(tmp_path, None)
     desk.until(lambda: told[-1][1] is Level.ERROR)
     assert str(tmp_path) in told[-1][0]
+
+
+class Endless:
+    """A process that tells nothing until it is ended."""
+
+    def __init__(self, *_: object) -> None:
+        self._ended = threading.Event()
+
+    def __iter__(self) -> Iterator[None]:
+        assert self._ended.wait(100)
+        yield from ()
+
+    def cancel(self) -> None:
+        self._ended.set()
+
+
+def test_what_is_ended_is_no_longer_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Endless] = []
+    for name in ("estimate", "scan"):
+        monkeypatch.setattr(training_trials, name, lambda *_: begun.append(Endless()) or begun[-1])
+    desk = Desk()
+    trials = Trials(desk.posted.put)
+    scanned, estimated = [], []
+    trials.scanned.connect(lambda text, *_: scanned.append(text))
+    trials.estimated.connect(lambda text, busy, _: estimated.append((text, busy)))
+    trials.scan(tmp_path, None)
+    trials.estimate([TrainRequest("x", "", tmp_path)])
+    assert estimated[-1][1]
+    trials.cancel()
+    assert scanned[-1] == ""
+    assert estimated[-1] == ("", False)
+    trials.estimate([TrainRequest("x", "", tmp_path)])  # begins another, and does not end one
+    assert estimated[-1][1]
+    trials.cancel()
+    assert len(begun) == 3
 
 
 @pytest.mark.parametrize(

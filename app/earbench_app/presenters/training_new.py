@@ -64,17 +64,13 @@ class TrainingFormPresenter:
 
     def open(self) -> None:
         """Show the form; the first time, with the first recipe that trains in minutes."""
-        if not self._recipes:
-            self._recipes = {name: read_recipe(name) for name in recipe_names()}
-            self._offer()
-        if not self._values:
-            small = [name for name in self._recipes if "small" in name]
-            self._choose_recipe((small or list(self._recipes))[0])
-        self._view.show_notice(None)
+        self._prepare()
+        if self._values.get("run.data"):
+            self._scan()  # leaving the form ended it, and the folder may be another by now
 
     def open_file(self, path: Path) -> None:
         """Fill the form with a recipe's file."""
-        self.open()
+        self._prepare()
         try:
             recipe = read_recipe(path)
         except CodecError as error:
@@ -84,7 +80,7 @@ class TrainingFormPresenter:
 
     def duplicate(self, request: TrainRequest) -> None:
         """Fill the form with what was once asked for."""
-        self.open()
+        self._prepare()
         try:
             recipe = parse_recipe(request.recipe_toml, request.name)
         except CodecError as error:
@@ -105,7 +101,7 @@ class TrainingFormPresenter:
         if not taken:
             return False
         if taken[0].is_dir():
-            self.open()
+            self._prepare()
             self._change("run.data", str(taken[0]))
             self._scan()
         else:
@@ -116,6 +112,15 @@ class TrainingFormPresenter:
         """Put the form away; its texts are kept."""
         self._trials.cancel()
         self.left.emit()
+
+    def _prepare(self) -> None:
+        if not self._recipes:
+            self._recipes = {name: read_recipe(name) for name in recipe_names()}
+            self._offer()
+        if not self._values:
+            small = [name for name in self._recipes if "small" in name]
+            self._choose_recipe((small or list(self._recipes))[0])
+        self._view.show_notice(None)
 
     def _offer(self) -> None:
         choices = [RecipeChoice(name, recipe.title, recipe.note) for name, recipe in self._recipes.items()]

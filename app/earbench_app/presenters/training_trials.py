@@ -93,10 +93,14 @@ class Trials:
             self.estimated.emit(_STALE, False, Level.INFO)
 
     def cancel(self) -> None:
-        """End what is under way."""
+        """End what is under way, and say nothing of it any more."""
         if self._scan is not None:
             self._scan.cancel()
-        self._end_trial()
+            self._scan = None
+            self.scanned.emit("", Level.INFO, "")
+        if self._trial is not None:
+            self._end_trial()
+            self.estimated.emit("", False, Level.INFO)
 
     def _end_trial(self) -> None:
         if self._trial is not None:
@@ -126,6 +130,8 @@ class Trials:
         threading.Thread(target=run, name="training trial", daemon=True).start()
 
     def _show_scan(self, found: Scan) -> None:
+        if found.is_done:
+            self._scan = None
         level = Level.WARNING if found.unreadable else Level.INFO
         lines = [f"{path}: {reason}" for path, reason in found.unreadable[:_N_NAMED]]
         if len(found.unreadable) > _N_NAMED:
@@ -133,6 +139,7 @@ class Trials:
         self.scanned.emit(scan_text(found), level, "\n".join(lines))
 
     def _scan_failed(self, message: str) -> None:
+        self._scan = None
         self.scanned.emit(message, Level.ERROR, "")
 
     def _show_trial(self, trial: Trial, n_runs: int) -> None:
