@@ -87,7 +87,7 @@ class FakeWatch:
     failed = Signal(str)
 
     def __init__(self, board: JobBoard) -> None:
-        self.board, self.last = board, None
+        self.board, self.last, self.problem = board, None, ""
         self.wishes: list[Wish] = []
 
     def look_at(self, wish: Wish) -> None:
@@ -338,3 +338,37 @@ def test_tensorboard_is_started_shown_and_ended(
     assert told.get(timeout=5) == ("opened", "http://localhost:1234/")
     boards.close()
     assert told.empty()
+
+
+# What is out of date ---------------------------------------------------------------------------------
+
+
+def test_the_page_says_that_it_is_out_of_date_until_it_no_longer_is(
+    presenter: TrainingPresenter, view: View, watch: FakeWatch, board: JobBoard
+) -> None:
+    job = add_job(board, state=State.RUNNING, n_steps=0)
+    watch.tell()
+    watch.failed.emit("the disk is gone")
+    assert view.notice == Notice("the disk is gone", Level.ERROR)
+    view.pause_requested.emit((job.id,))  # which takes away what was said before
+    assert view.notice == Notice("the disk is gone", Level.ERROR)
+    watch.failed.emit("")
+    assert view.notice is None
+
+
+def test_that_it_is_no_longer_out_of_date_takes_no_other_message_away(
+    presenter: TrainingPresenter, view: View, watch: FakeWatch
+) -> None:
+    watch.failed.emit("the disk is gone")
+    view.tensorboard_requested.emit(())
+    other = view.notice
+    assert other is not None
+    assert other.text != "the disk is gone"
+    watch.failed.emit("")
+    assert view.notice == other
+
+
+def test_a_page_that_is_opened_late_says_it_too(view: View, form: FakeForm, watch: FakeWatch) -> None:
+    watch.problem = "the disk is gone"
+    TrainingPresenter(view, form, watch, lambda function: function())  # type: ignore[arg-type]
+    assert view.notice == Notice("the disk is gone", Level.ERROR)

@@ -20,6 +20,7 @@ from earbench_app.jobs.executors import Look
 from earbench_app.jobs.history import History
 from earbench_app.jobs.job import Job, JobError, State
 from earbench_app.notifications import Level
+from earbench_app.presenters import training_watch
 from earbench_app.presenters.training_curves import N_POINTS, Run, panels, smoothed, thinned
 from earbench_app.presenters.training_numbers import write_numbers
 from earbench_app.presenters.training_rows import (
@@ -326,9 +327,70 @@ def test_a_folder_that_fails_is_told_once_and_looked_at_again(
     watch.start()
     end_s = time.monotonic() + 1.2
     desk.until(lambda: time.monotonic() > end_s and told)
-    assert told == ["the disk is gone"]
+    assert told == ["the disk is gone"] == [watch.problem]
     broken.clear()
     desk.until(lambda: desk.snapshots)
+    desk.until(lambda: told[1:] == [""])
+
+
+def test_a_fault_of_its_own_is_told_and_it_goes_on_looking(
+    board: JobBoard,
+    desk: Desk,
+    watch: Watch,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    job, told, broken = add_job(board, state=State.RUNNING, n_steps=100), [], [True]
+    watch.failed.connect(told.append)
+
+    def sometimes(*facts: object) -> object:
+        if broken:
+            raise KeyError("n_bananas")
+        return run_details(*facts)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(training_watch, "run_details", sometimes)
+    watch.look_at(Wish({job.id: 0}))
+    watch.start()
+    desk.until(lambda: told)
+    assert "out of date: looking at the runs failed (KeyError: 'n_bananas')" in told[0]
+    assert not desk.snapshots
+    broken.clear()
+    desk.until(lambda: desk.snapshots)
+    assert desk.last.panels  # though they were made, and lost, in the looks before
+    desk.until(lambda: told[1:] == [""])
+    assert watch.problem == ""
+    assert capsys.readouterr().err.count("Traceback") == 1
+
+
+@pytest.mark.usefixtures("capsys")
+def test_a_command_that_fails_by_a_fault_is_told_and_the_next_is_carried_out(
+    board: JobBoard, desk: Desk, watch: Watch
+) -> None:
+    job, failures = add_job(board, state=State.QUEUED, n_steps=0), []
+    watch.start()
+    watch.do(lambda: {}["n_bananas"], failures.append)
+    watch.do(lambda: board.annotate(job.id, notes="a note"), failures.append)
+    desk.until(lambda: desk.snapshots and desk.last.rows[0].notes == "a note")
+    assert failures == ["That failed, which is a fault of this program: KeyError: 'n_bananas'"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"event": "progress", "step": "many", "n_steps": 200},
+        {"event": "progress", "step": 150, "eta_s": [3]},
+        {"event": "validation", "step": 150, "kbps": "6"},
+        {"event": "checkpoint", "step": {}, "kind": "last"},
+        {"event": "decoding", "done": "all", "total": 3},
+    ],
+)
+def test_an_event_without_sense_is_named_and_left_out(event: dict[str, object]) -> None:
+    history, other = history_of(200), history_of(200)
+    history.add(event | {"time": BEGAN_S + 99})
+    assert job_row(job_of(), history) == job_row(job_of(), other)
+    details = run_details(job_of(), history, [])
+    assert details.log[-1].text.startswith("note: left out an event that makes no sense")
+    assert str(event["event"]) in details.log[-1].text
 
 
 def test_the_log_is_read_as_it_grows(board: JobBoard, desk: Desk, watch: Watch) -> None:

@@ -27,6 +27,7 @@ Event = dict[str, Any]
 _AT_ONCE = 4 << 20  # bytes a read
 _LONGEST_LINE = 1 << 20
 _PROGRESS = b'{"event": "progress"'
+_NUMBERS = ("step", "n_steps", "done", "total", "kbps", "target_kbps", "eta_s")
 
 
 class EventTail:
@@ -223,12 +224,16 @@ class History:
     _latest_s: float = 0.0
 
     def add(self, event: Event) -> None:
-        """Take an event; one of an unknown kind, or that lacks what its kind has, changes nothing."""
+        """Take an event; one of an unknown kind or no time changes nothing, one without sense is a notice."""
         take = _TAKERS.get(event["event"])
         self.n_events += 1
-        if take is not None and isinstance(event.get("time"), int | float):
-            self._latest_s = event["time"]
-            take(self, event)
+        if take is None or not isinstance(event.get("time"), int | float):
+            return
+        if not _makes_sense(event):
+            self.notices.append(f"left out an event that makes no sense: {json.dumps(event)[:200]}")
+            return
+        self._latest_s = event["time"]
+        take(self, event)
 
     @property
     def running_s(self) -> float:
@@ -324,13 +329,18 @@ def remaining_s(job: Job, history: History) -> float | None:
     eta_s = history.progress.get("eta_s")
     if job.state is not State.RUNNING or eta_s is None:
         return None
-    n_steps, step = history.progress["n_steps"], history.progress["step"]
+    n_steps, step = history.progress.get("n_steps") or 0, history.progress.get("step") or 0
     if job.request.max_steps and n_steps > step:
         eta_s *= max(0, job.request.max_steps - step) / (n_steps - step)
     if job.request.max_minutes is not None and history.started:
         box_s = history.started["time"] + 60 * job.request.max_minutes - time.time()
         eta_s = max(0.0, min(eta_s, box_s))
     return float(eta_s)
+
+
+def _makes_sense(event: Event) -> bool:
+    """Return whether there are numbers wherever these belong."""
+    return all(isinstance(event.get(name), int | float | None) for name in _NUMBERS)
 
 
 def _seen(event: Event, step: int, kind: str) -> CheckpointSeen:

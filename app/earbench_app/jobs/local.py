@@ -163,7 +163,6 @@ def _read_facts(folder: Path) -> Kept | None:
 
 def read_exit(folder: Path) -> Exit | None:
     """Return how the process of a job's folder ended, as its keeper wrote it; None before that."""
-    """Return how a job ended as its keeper wrote it; None where it has not."""
     try:
         return Exit(**json.loads((folder / keeper.EXIT).read_bytes()))
     except FileNotFoundError:

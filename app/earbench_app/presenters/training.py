@@ -60,6 +60,8 @@ class TrainingPresenter:
         self._gpus: tuple[str, ...] = ()
         self._awaited: tuple[str, ...] = ()
         self._post = post
+        self._notice: Notice | None = None
+        self._stale: Notice | None = None
         self._tensorboards = TensorBoards(post, view.open_address, self._fail)
         view.jobs_chosen.connect(self._choose)
         view.new_requested.connect(self.new_run)
@@ -77,9 +79,11 @@ class TrainingPresenter:
         form.submitted.connect(self._submit)
         form.left.connect(self._leave_form)
         watch.told.connect(self.show)
-        watch.failed.connect(self._fail)
+        watch.failed.connect(self._tell_stale)
         if watch.last is not None:
             self.show(watch.last)
+        if watch.problem:
+            self._tell_stale(watch.problem)
 
     def close(self) -> None:
         """End what was opened beside the page."""
@@ -152,7 +156,7 @@ class TrainingPresenter:
         self, action: Callable[[str], object], applies: Callable[[Job], bool], job_ids: tuple[str, ...]
     ) -> None:
         """Do it to those to which it applies."""
-        self._view.show_notice(None)
+        self._say(None)
         for job_id in job_ids:
             if job_id in self._jobs and applies(self._jobs[job_id]):
                 self._watch.do(partial(action, job_id), self._fail)
@@ -172,7 +176,7 @@ class TrainingPresenter:
         self._view.show_form(False)
 
     def _not_submitted(self, message: str) -> None:
-        self._view.show_notice(Notice(f"Not started: {message}", Level.ERROR))
+        self._say(Notice(f"Not started: {message}", Level.ERROR))
 
     def _leave_form(self) -> None:
         self._view.show_form(False)
@@ -187,7 +191,7 @@ class TrainingPresenter:
             self._view.open_folder(self._jobs[job_id].folder)
 
     def _open_tensorboard(self, job_ids: tuple[str, ...]) -> None:
-        self._view.show_notice(Notice("Starting TensorBoard…"))
+        self._say(Notice("Starting TensorBoard…"))
         self._tensorboards.open([self._jobs[job_id] for job_id in job_ids if job_id in self._jobs])
 
     def _annotate(self, job_id: str, notes: str, tags: tuple[str, ...]) -> None:
@@ -202,12 +206,24 @@ class TrainingPresenter:
             except OSError as error:
                 text = f"{path} could not be written ({error.strerror}); choose another folder"
                 raise JobError(text) from error
-            self._post(lambda: self._view.show_notice(Notice(f"{n_rows:,} rows written to {path}")))
+            self._post(lambda: self._say(Notice(f"{n_rows:,} rows written to {path}")))
 
         self._watch.do(write, self._fail)
 
     def _fail(self, message: str) -> None:
-        self._view.show_notice(Notice(message, Level.ERROR))
+        self._say(Notice(message, Level.ERROR))
+
+    def _say(self, notice: Notice | None) -> None:
+        """Show a message; without one, that the page is out of date where it is."""
+        self._notice = notice or self._stale
+        self._view.show_notice(self._notice)
+
+    def _tell_stale(self, problem: str) -> None:
+        """Say that the page is out of date, until it no longer is."""
+        was_shown = self._notice is self._stale
+        self._stale = Notice(problem, Level.ERROR) if problem else None
+        if problem or was_shown:
+            self._say(self._stale)
 
 
 def gpu_text(gpu: Gpu) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from earbench_app.background.pool import explained
 from earbench_app.jobs.gpu import GpuReader
 from earbench_app.jobs.history import EventTail, History
 from earbench_app.jobs.job import JobError
@@ -32,6 +34,10 @@ PERIOD_S = 0.25
 _GPU_PERIOD_S = 1.0
 _LOG_BYTES = 65_536
 _READ_S = 0.1  # at once, before what is known is shown
+_FAULT = (
+    "What is shown here is out of date: looking at the runs failed ({}). The runs go on, and looking is tried"
+    " again. If this stays, start the program anew, and report what it wrote to its terminal."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +119,11 @@ class Watch:
     told : Signal
         A snapshot, on the interface's thread; at most four times a second, and only when something is new.
     failed : Signal
-        A message, on that thread: the jobs' folder cannot be read or written.
+        A message, on that thread: why jobs cannot be looked at now; empty as soon as they can again.
     last : Snapshot, optional
         That was told last.
+    problem : str
+        That message.
     """
 
     told = Signal(object)
@@ -124,6 +132,7 @@ class Watch:
     def __init__(self, board: JobBoard, post: Post) -> None:
         self.board = board
         self.last: Snapshot | None = None
+        self.problem = ""
         self._post = post
         self._wish = Wish()
         self._commands: deque[Callable[[], None]] = deque()
@@ -136,7 +145,6 @@ class Watch:
         self._gpu_reader, self._gpus_read_s = GpuReader(), 0.0
         self._gpus: tuple[Gpu, ...] = ()
         self._log: tuple[tuple[object, ...], tuple[str, ...]] = ((), ())
-        self._problem = ""
         self._thread = threading.Thread(target=self._serve, name="training watch", daemon=True)
 
     def start(self) -> None:
@@ -158,6 +166,10 @@ class Watch:
             except JobError as error:
                 message = str(error)
                 self._post(lambda: failed(message))
+            except Exception as error:  # noqa: BLE001 - it is told, and what was asked for next is done
+                traceback.print_exc()
+                text = f"That failed, which is a fault of this program: {explained(error)}"
+                self._post(lambda: failed(text))
 
         with self._changed:
             self._commands.append(carry_out)
@@ -174,21 +186,34 @@ class Watch:
 
     def _serve(self) -> None:
         while not self._closing:
-            began_s = time.monotonic()
+            began_s, more = time.monotonic(), False
             try:
                 more = self._look()
-                self._problem = ""
             except (JobError, OSError) as error:
                 self._complain(str(error))
-                more = False
+            except Exception as error:  # noqa: BLE001 - the page must not stand still and say nothing
+                self._complain_of_ourselves(error)
+            else:
+                self._say("")
             self._rest(0.0 if more else began_s + PERIOD_S - time.monotonic())
         self._carry_out()
 
     def _complain(self, message: str) -> None:
-        """Tell of a disk that has gone, once."""
-        if message != self._problem:
-            self._problem = message
-            self._post(lambda: self.failed.emit(message))
+        """Tell of a look that failed, such as at a disk that has gone; the next one draws all curves."""
+        self._drawn = ()
+        self._say(message)
+
+    def _complain_of_ourselves(self, error: Exception) -> None:
+        message = _FAULT.format(explained(error))
+        if message != self.problem:
+            traceback.print_exc()
+        self._complain(message)
+
+    def _say(self, problem: str) -> None:
+        """Tell what is wrong, and that nothing is any more, once each."""
+        if problem != self.problem:
+            self.problem = problem
+            self._post(lambda: self.failed.emit(problem))
 
     def _rest(self, seconds: float) -> None:
         with self._changed:
