@@ -234,6 +234,21 @@ def test_a_moving_playhead_does_not_draw_the_waveform_again(page: AuditionPage, 
 # Table, list, picker ---------------------------------------------------------------------------------
 
 
+def test_what_was_not_drawn_while_hidden_is_asked_for_when_it_is_seen(
+    page: AuditionPage, qtbot: QtBot
+) -> None:
+    asked = Mock()
+    pictures = page.analysis.pictures
+    page.hide()
+    pictures.peaks_requested.connect(asked.peaks)
+    pictures.part_requested.connect(asked.part)
+    pictures.refresh()
+    assert asked.mock_calls == []
+    page.show()
+    qtbot.waitUntil(lambda: asked.part.called)
+    asked.peaks.assert_called_once()
+
+
 def cell(page: AuditionPage, row: int, column: int) -> str:
     model = page.table.model()
     return str(model.data(model.index(row, column)))

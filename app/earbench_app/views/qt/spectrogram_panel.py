@@ -26,8 +26,6 @@ from earbench_app.views.qt.view_export import ViewExporter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from PySide6.QtGui import QShowEvent
-
     from earbench_app.analysis.peaks import PeakPyramid
     from earbench_app.analysis.spectrogram import Picture
     from earbench_app.views.analysis_protocols import Styled
@@ -51,6 +49,7 @@ class SpectrogramPanel(QWidget):
         super().__init__()
         self.setObjectName("spectrogram_panel")
         self.waveform, self.spectrogram = waveform, spectrogram
+        waveform.shown.connect(self.peaks_requested.emit)  # which was not asked for while nobody could see it
         self.axis = spectrogram.axis
         self.part_requested = spectrogram.part_requested
         self._settings = SpectrogramSettings()
@@ -149,11 +148,6 @@ class SpectrogramPanel(QWidget):
         """Move the line of the wipe."""
         if self.axis.wipe is not None:
             self.axis.move_wipe(self.axis.wipe + steps * WIPE_STEP)
-
-    def showEvent(self, event: QShowEvent) -> None:
-        """Ask for what was not computed while nobody could see it."""
-        super().showEvent(event)
-        self.refresh()
 
     def _scale_chosen(self, text: str) -> None:
         self.settings_changed.emit(self._settings.model_copy(update={"scale": _SCALES[text]}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from psygnal import Signal
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from numpy.typing import NDArray
+    from PySide6.QtGui import QShowEvent
     from PySide6.QtWidgets import QWidget
 
     from earbench_app.analysis.peaks import Envelope, PeakPyramid
@@ -80,6 +82,7 @@ class WaveformView(TimePanel):
     """Minimum and maximum of each pixel's samples; left of the wipe, those of another version."""
 
     wipes = True
+    shown = Signal()
 
     def __init__(self, axis: TimeAxis, parent: QWidget | None = None) -> None:
         super().__init__(axis, parent)
@@ -137,6 +140,11 @@ class WaveformView(TimePanel):
             ):
                 for start_s, end_s, lowest, highest in zip(edges_s, edges_s[1:], low, high, strict=False):
                     yield side.title, channel + 1, round(start_s, 6), round(end_s, 6), lowest, highest
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Tell that it can be seen: another clip may sound by now."""
+        super().showEvent(event)
+        self.shown.emit()
 
     # Painting ----------------------------------------------------------------------------------------
 
