@@ -89,6 +89,7 @@ class Workbench:
             self.audition, self.quick, self.checkpoints, self.window.show_page, self.tests.make_test
         )
         self.training.presented.connect(self.listening.attach)
+        self.tests.test_closed.connect(self.listening.test_closed)
         work = Batches(
             (self.audition.maker.batch, self.audition.cancel_work),
             (self.analysis.separating, self.analysis.audible.cancel),
@@ -159,6 +160,7 @@ class Workbench:
         except OSError as error:  # the window closes all the same
             sys.stderr.write(f"earbench: {self.remembered.path} could not be saved: {error.strerror}\n")
         self.window.hide()  # what is ended below may take a moment
+        self.listening.close()
         self.checkpoints.forget()
         self.main_thread.close()
         self.training.close()

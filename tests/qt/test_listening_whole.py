@@ -177,6 +177,8 @@ def test_two_checkpoints_go_into_a_blind_test(bench: Workbench, job: Job, qtbot:
     assert [one.codec for one in plan.conditions] == ["speech-24-step-200", "speech-24-step-100"]
     assert [item.title for item in plan.items] == ["a clip"]
     assert len(list(own_folder().glob("*.safetensors"))) == 2
+    bench.tests._wizards[0]._view.close_now()
+    qtbot.waitUntil(lambda: not list(own_folder().glob("*.safetensors")), timeout=LONG_MS)
 
 
 def test_a_checkpoint_is_published_and_taken_back(bench: Workbench, job: Job, qtbot: QtBot) -> None:

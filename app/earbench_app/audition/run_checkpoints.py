@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,27 @@ def describe_codec(path: Path) -> CodecInfo:
     return NeuralCodec.from_file(path).info
 
 
-def keep_codec(path: Path) -> str:
-    """Copy a codec to the user's own, if it is not there, so that a study can be made again; return its hash.
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A codec that is among the user's own.
+
+    Parameters
+    ----------
+    sha256 : str
+        Of its file.
+    copy : Path
+        Where it is listed from.
+    new : bool
+        False where it was there before.
+    """
+
+    sha256: str
+    copy: Path
+    new: bool
+
+
+def keep_codec(path: Path) -> Kept:
+    """Copy a codec to the user's own, if it is not there, so that a study can be made again.
 
     Raises
     ------
@@ -37,9 +57,10 @@ def keep_codec(path: Path) -> str:
     """
     from earbench_app.audition.checkpoints import add_checkpoint
     from earbench_codecs.neural.checkpoint_info import file_sha256
+    from earbench_codecs.registry import default_registry
 
-    add_checkpoint(path)
-    return file_sha256(path)
+    added = add_checkpoint(path)
+    return Kept(file_sha256(path), default_registry().checkpoints[added.name], added.new)
 
 
 def publish_codec(path: Path, name: str) -> Path:

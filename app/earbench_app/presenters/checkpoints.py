@@ -106,6 +106,17 @@ class CheckpointShelf:
             priority=-1,
         )
 
+    def discard(self, copies: Sequence[Path]) -> None:
+        """Take these of the user's own away again; they were added for something that came to nothing."""
+        for copy in copies:
+            self._workers.submit(
+                remove_checkpoint,
+                copy,
+                done=lambda _: self.changed.emit(),
+                failed=self._fail,
+                priority=-1,
+            )
+
     def undo(self) -> None:
         """Put back what was removed last, or take away what was published, whichever was later."""
         if self._undo:

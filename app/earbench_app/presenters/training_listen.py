@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from earbench_app.audition.demo import demo_paths
-from earbench_app.audition.run_checkpoints import describe_codec, keep_codec
+from earbench_app.audition.run_checkpoints import describe_codec
 from earbench_app.audition.workspace import State, Version
 from earbench_app.notifications import Level, Notice
+from earbench_app.presenters.training_blind_test import BlindTests
 from earbench_app.presenters.training_rows import metric_title, metric_unit
-from earbench_app.test_request import RequestedItem, TestRequest
 from earbench_app.views.listen_protocols import CheckpointRow, ListenState
 from earbench_app.views.protocols import Heard
 from earbench_codecs.base import Setting
@@ -61,13 +61,12 @@ class ListenPresenter:
 
     Attributes
     ----------
-    test_requested : Signal
-        (TestRequest): of two checkpoints.
+    tests : BlindTests
+        Of two checkpoints.
     shown_requested : Signal
         (): the audition page.
     """
 
-    test_requested = Signal(TestRequest)
     shown_requested = Signal()
 
     def __init__(
@@ -82,7 +81,7 @@ class ListenPresenter:
         self._followed: set[str] = set()  # jobs
         self._wanted: str | None = None  # to be heard when it is a version
         self._last_heard: str | None = None
-        self._awaited: tuple[str, str] | None = None  # hashes of a pair that is to be listed
+        self.tests = BlindTests(workers, shelf, view.show_notice)
         self._shown: ListenState | None = None
         self._connect()
         self.refresh()
@@ -99,6 +98,7 @@ class ListenPresenter:
         view.play_toggled.connect(audition.playback.toggle_play)
         view.shown_requested.connect(lambda: self.shown_requested.emit())
         view.test_requested.connect(self._request_test)
+        view.test_cancelled.connect(self.tests.cancel)
         view.publish_requested.connect(self._publish)
         view.ticked.connect(self._tick)
         audition.versions_shown.connect(self.refresh)
@@ -207,7 +207,7 @@ class ListenPresenter:
         self._workers.submit(
             describe_codec,
             Path(seen.path),
-            done=partial(self._described, seen, f"{self._job.request.name} {_step_text(seen)}"),
+            done=partial(self._described, seen, self._titles()[seen.path]),
             failed=partial(self._not_described, seen),
             priority=-1,
         )
@@ -267,39 +267,19 @@ class ListenPresenter:
     # What is made of them ----------------------------------------------------------------------------
 
     def _request_test(self, paths: Sequence[str]) -> None:
-        """Keep both among the user's own, so that the study can be made again, then open the wizard."""
-        clip = self._audition.workspace.current_clip
-        if len(paths) != 2 or clip is None:
+        clip, titles = self._audition.workspace.current_clip, self._titles()
+        if len(paths) != 2 or clip is None or not titles.keys() >= set(paths):
             self._view.show_notice(Notice("A blind test needs a clip and two checkpoints: choose both."))
             return
-        kept: dict[str, str] = {}
+        self.tests.make([(path, titles[path]) for path in paths], clip)
 
-        def done(path: str, sha256: str) -> None:
-            kept[path] = sha256
-            if len(kept) == 2:
-                self._awaited = kept[paths[0]], kept[paths[1]]
-                self._shelf.changed.emit()  # which has the codecs listed
-
-        for path in paths:
-            self._workers.submit(
-                keep_codec, Path(path), done=partial(done, path), failed=self._fail, priority=-1
-            )
+    def _titles(self) -> dict[str, str]:
+        """Return what the checkpoints are called away from this page, by path."""
+        return {one.path: f"{self._job.request.name} {_step_text(one)}" for one in self._seen if self._job}
 
     def _codecs_listed(self, codecs: list[CodecInfo]) -> None:
         self.refresh()
-        names = {info.sha256: info.name for info in codecs if info.sha256}
-        pair, clip = self._awaited, self._audition.workspace.current_clip
-        if pair is None or clip is None or not all(sha256 in names for sha256 in pair):
-            return
-        self._awaited = None
-        clips = [clip, *(one for one in self._audition.workspace.clips if one is not clip and one.info)]
-        self.test_requested.emit(
-            TestRequest(
-                tuple(RequestedItem(one.title, one.path) for one in clips),
-                tuple((names[sha256], Setting()) for sha256 in pair),
-                pairs=True,
-            )
-        )
+        self.tests.codecs_listed(codecs)
 
     def _publish(self, path: str, name: str) -> None:
         self._shelf.publish(
@@ -308,9 +288,6 @@ class ListenPresenter:
             done=lambda: self._view.show_published(""),
             failed=lambda error: self._view.show_published(str(error)),
         )
-
-    def _fail(self, error: WorkError) -> None:
-        self._view.show_notice(Notice(str(error), Level.ERROR))
 
 
 def _step_text(seen: CheckpointSeen) -> str:

@@ -85,6 +85,7 @@ class ListenView(Protocol):
     play_toggled: SignalInstance
     shown_requested: SignalInstance  # on the audition page
     test_requested: SignalInstance  # (two paths)
+    test_cancelled: SignalInstance  # while it is prepared
     publish_requested: SignalInstance  # (path, name)
     ticked: SignalInstance  # while it is seen
 

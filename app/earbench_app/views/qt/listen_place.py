@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
+
+from earbench_codecs.errors import CheckpointError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +62,8 @@ class ListenPlace:
         page.run.set_listen_area(area)
         area.told.connect(page.show_notice)
         self.presenter = presenter = ListenPresenter(area, *self._parts)
-        presenter.test_requested.connect(self._make_test)
+        presenter.tests.requested.connect(self._make_test)
+        page.notice_bar.action_pressed.connect(self._act)
         presenter.shown_requested.connect(lambda: self._show_page("Audition"))
         training.front_changed.connect(presenter.show_front)
         presenter.show_front(*training.front)
@@ -68,6 +72,25 @@ class ListenPlace:
             _bind(widget, "S", area.switch_requested.emit)
             for number in range(1, 10):
                 _bind(widget, str(number), partial(area.choose_number, number))
+
+    def test_closed(self, request: TestRequest | None, made: bool) -> None:
+        """Take note that the wizard was closed, and whether it made a study."""
+        if self.presenter is not None:
+            self.presenter.tests.wizard_closed(request, made)
+
+    def close(self) -> None:
+        """Take away what was copied for tests that were not made."""
+        from earbench_app.audition.checkpoints import remove_checkpoint
+
+        for copy in self.presenter.tests.close() if self.presenter is not None else ():
+            with suppress(CheckpointError):  # it has gone already
+                remove_checkpoint(copy)
+
+    def _act(self, action: str) -> None:
+        from earbench_app.presenters.training_blind_test import CANCEL
+
+        if action == CANCEL and self.area is not None:
+            self.area.test_cancelled.emit()
 
 
 def _bind(widget: QWidget, key: str, action: Callable[[], object]) -> None:

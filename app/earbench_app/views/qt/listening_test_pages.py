@@ -79,6 +79,7 @@ class ListeningTestPages:
     """
 
     checkpoints_given = Signal(list)  # paths
+    test_closed = Signal(object, bool)  # the TestRequest a wizard was opened with, whether it made a study
 
     def __init__(
         self,
@@ -133,12 +134,15 @@ class ListeningTestPages:
         form = StudyWizard(self._window)
         parent = Path(self._remembered.settings.last_folder or Path.home())
         presenter = StudyWizardPresenter(form, parent, self._post, self._codecs)
+        made: list[Path] = []
         presenter.created.connect(self.open_study)
+        presenter.created.connect(lambda folder: made.append(folder))
         relay(presenter.checkpoints_given, self.checkpoints_given)
         if request is not None:
             presenter.fill(request)
         self._wizards.append(presenter)
         form.destroyed.connect(lambda: self._wizards.remove(presenter))
+        form.destroyed.connect(lambda: self.test_closed.emit(request, bool(made)))
         form.show()
         return form
 

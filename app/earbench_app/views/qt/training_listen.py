@@ -58,6 +58,7 @@ class ListenArea(QWidget):
     play_toggled = Signal()
     shown_requested = Signal()
     test_requested = Signal(tuple)
+    test_cancelled = Signal()
     publish_requested = Signal(str, str)
     ticked = Signal()
     told = Signal(object)  # Notice or None
@@ -218,7 +219,7 @@ class ListenArea(QWidget):
         self.play.setAccessibleName("Play or pause")
         self.switch.setToolTip("From the checkpoint to the original, and back (S)")
         self.show_there.setToolTip("The audition page: noise against the masking threshold, and all versions")
-        self.test.setToolTip("An A/B study of two checkpoints: select both with Ctrl, at best of one run")
+        self.test.setToolTip("An A/B study of two checkpoints with the clip you hear: select both with Ctrl")
         self.publish.setToolTip("Give the selected checkpoint a name, and list it among the codecs")
         for widget, name in ((self.play, "play"), (self.switch, "switch"), (self.follow, "follow")):
             widget.setObjectName(f"listen_{name}")
