@@ -43,6 +43,7 @@ class EnginePlayer:
         self._lock = threading.RLock()
         self._control = Control()
         self._stimuli: list[AudioClip] = []
+        self._replacing: frozenset[AudioClip] = frozenset()  # of the stimuli, those given by `replace`
         self._generation = 0
         self._index = 0
         self._playing = False
@@ -62,7 +63,7 @@ class EnginePlayer:
             self._generation += 1
             self._index, self._loop_s = 0, None
             self._send_load()
-            self._host.feed(self._generation, self._stimuli)
+            self._feed()
 
     def update(self, stimuli: Sequence[AudioClip]) -> None:
         """See `Player.update`."""
@@ -72,9 +73,18 @@ class EnginePlayer:
             return
         with self._lock:
             self._stimuli = list(stimuli)
-            self._host.feed(self._generation, self._stimuli)
+            self._feed()
             if self._index >= len(stimuli):
                 self.select(len(stimuli) - 1)
+
+    def replace(self, index: int, clip: AudioClip) -> None:
+        """See `Player.replace`."""
+        with self._lock:
+            place = checked_index(index, len(self._stimuli))
+            check_fits([clip], self._stimuli)
+            self._stimuli[place] = clip
+            self._replacing |= {clip}
+            self._feed()
 
     def play(self) -> None:
         """See `Player.play`."""
@@ -163,6 +173,10 @@ class EnginePlayer:
             self._host.restart()
             return self._control.n_sent
         return number
+
+    def _feed(self) -> None:
+        self._replacing &= frozenset(self._stimuli)
+        self._host.feed(self._generation, self._stimuli, self._replacing)
 
     def _ask_playing(self, op: Op, playing: bool) -> None:
         with self._lock:

@@ -74,6 +74,11 @@ class FakePlayer:
         self._attach(stimuli)
         self._renderer.select(max(0, min(self._renderer.index, len(stimuli) - 1)))
 
+    def replace(self, index: int, clip: AudioClip) -> None:
+        """See `Player.replace`."""
+        place = checked_index(index, len(self.stimuli))
+        self.update([clip if i == place else one for i, one in enumerate(self.stimuli)])
+
     def _attach(self, stimuli: Sequence[AudioClip]) -> None:
         self.stimuli = list(stimuli)
         known = self._frames

@@ -60,10 +60,14 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """What the audio process should have: stimuli at the device's rate, and a device."""
+    """What the audio process should have: stimuli at the device's rate, and a device.
+
+    Those `first` take the place of others that may sound: their samples go before the list that names them.
+    """
 
     generation: int = 0
     stimuli: tuple[AudioClip, ...] = ()
+    first: frozenset[AudioClip] = frozenset()
     device_key: str | None = None
     n_device_wishes: int = 0
 
@@ -93,18 +97,19 @@ class Host:
         for run in (self._supervise, self._feed):
             threading.Thread(target=run, name=f"audio {run.__name__}", daemon=True).start()
 
-    def feed(self, generation: int, stimuli: Sequence[AudioClip]) -> None:
-        """Have these stimuli brought to the device's rate and sent."""
+    def feed(
+        self, generation: int, stimuli: Sequence[AudioClip], first: frozenset[AudioClip] = frozenset()
+    ) -> None:
+        """Have these stimuli brought to the device's rate and sent, some of them before they are listed."""
         with self._changed:
-            wish = self._wish
-            self._wish = _Wish(generation, tuple(stimuli), wish.device_key, wish.n_device_wishes)
+            self._wish = replace(self._wish, generation=generation, stimuli=tuple(stimuli), first=first)
             self._changed.notify_all()
 
     def set_device(self, key: str | None) -> None:
         """Have another output opened."""
         with self._changed:
             wish = self._wish
-            self._wish = _Wish(wish.generation, wish.stimuli, key, wish.n_device_wishes + 1)
+            self._wish = replace(wish, device_key=key, n_device_wishes=wish.n_device_wishes + 1)
             self._changed.notify_all()
 
     def restart(self) -> None:
@@ -269,13 +274,24 @@ class _Feeder:
         numbers = dict(self._there)
         for clip in wish.stimuli:
             numbers.setdefault(clip, next(self._numbers))
+        for clip in wish.first:
+            if is_wanted():
+                self._send_clip(process, clip, numbers[clip], rate_hz)
+        if not wish.first <= self._there.keys():
+            return  # what sounds has to go on; a newer wish is waiting
         playlist = [numbers[clip] for clip in wish.stimuli]
         _write(process, {"playlist": playlist, "generation": wish.generation, "rate_hz": rate_hz})
         for clip, number in numbers.items():
-            if clip not in self._there and is_wanted():
-                frames = to_frames(clip, rate_hz)
-                _write(process, {"clip": number, "rate_hz": rate_hz, "n_frames": len(frames)}, frames.data)
-                self._there[clip] = number
+            if is_wanted():
+                self._send_clip(process, clip, number, rate_hz)
+
+    def _send_clip(
+        self, process: subprocess.Popen[bytes], clip: AudioClip, number: int, rate_hz: int
+    ) -> None:
+        if clip not in self._there:
+            frames = to_frames(clip, rate_hz)
+            _write(process, {"clip": number, "rate_hz": rate_hz, "n_frames": len(frames)}, frames.data)
+            self._there[clip] = number
 
 
 def _write(

@@ -92,6 +92,12 @@ class Player(Protocol):
     def update(self, stimuli: Sequence[AudioClip]) -> None:
         """Add to or change the list while playing goes on: same length, rate and channels as those loaded."""
 
+    def replace(self, index: int, clip: AudioClip) -> None:
+        """Give a stimulus other samples, also while it sounds: the old ones sound until the new are there.
+
+        Then it is a switch like any other. Raises IndexError where there is no such stimulus.
+        """
+
     def play(self) -> None:
         """Start at the playhead; from the start, if it stands at the end."""
 

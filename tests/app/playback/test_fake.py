@@ -117,3 +117,17 @@ def test_set_device(player: FakePlayer) -> None:
     assert player.status().device_name == "Speakers"
     player.set_device(None)
     assert player.status().device_name == "Headphones"
+
+
+def test_a_stimulus_given_other_samples_is_faded_to_where_it_sounds(player: FakePlayer) -> None:
+    player.play()
+    player.advance(0.5)
+    (other,) = clips(5)[4:]
+    player.replace(0, other)
+    fades, after = player.advance(0.01), player.advance(0.1)
+    assert player.status().position_s == pytest.approx(0.61)
+    assert fades[:, 0].min() < 0.001
+    assert np.abs(np.diff(fades[:, 0])).max() < 0.5 * np.pi / (2 * 0.005 * RATE_HZ)
+    np.testing.assert_array_equal(after[:, 0], np.float32(0.5))
+    with pytest.raises(IndexError):
+        player.replace(3, other)
