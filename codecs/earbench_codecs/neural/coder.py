@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import torch
 from pydantic import ConfigDict
@@ -201,3 +201,40 @@ class Coder(nn.Module, ABC):
     def kbps(self, bits_per_frame: float) -> float:
         """Turn bits a frame into kbit/s."""
         return bits_per_frame * self.config.sample_rate_hz / self.config.framing.hop / 1000
+
+
+class Transform(Protocol):
+    """An orthonormal transform of frames [B, 1, L] to rows of coefficients [B, R, M], and back."""
+
+    def __call__(self, frames: Tensor) -> Tensor:
+        """Return coefficients of frames."""
+
+    def inverse(self, coefficients: Tensor) -> Tensor:
+        """Return frames of coefficients."""
+
+
+class TransformCoder(Coder):
+    """A coder of coefficients, R = `code_rows` rows of a frame; larger ones take more bits.
+
+    Whoever multiplies coefficients before they are quantised, or adds those of two channels, and undoes it
+    behind, steers the rate, or joins channels, from row to row.
+    """
+
+    takes_any_rate = True
+    transform: Transform
+
+    @abstractmethod
+    def quantised(self, coefficients: Tensor) -> Tensor:
+        """Return the codes [B · R, S, P] of coefficients [B, R, M]."""
+
+    @abstractmethod
+    def dequantised(self, codes: Tensor) -> Tensor:
+        """Return the coefficients [B, R, M] of codes [B · R, S, P]."""
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """Return the codes of frames."""
+        return self.quantised(self.transform(frames))
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Return the frames of codes."""
+        return self.transform.inverse(self.dequantised(codes))

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from earbench_codecs.errors import SettingError
-from earbench_codecs.neural.coder import Alphabet, Coder, CoderConfig, CoderOutput
+from earbench_codecs.neural.coder import Alphabet, CoderConfig, CoderOutput, TransformCoder
 from earbench_codecs.neural.hyper_model import HyperModel, fit_tables
 from earbench_codecs.neural.hyper_prior import (
     LIMIT,
@@ -90,7 +90,7 @@ class MdctHyperConfig(CoderConfig):
     fill: float = 0.4
 
 
-class MdctHyper(Coder):
+class MdctHyper(TransformCoder):
     """The coder; a row of codes is a block: stream 0 has its latents, the others its coefficients.
 
     Raises
@@ -102,7 +102,6 @@ class MdctHyper(Coder):
     architecture = "mdct-hyper"
     config_type = MdctHyperConfig
     alphabet = Alphabet(-LIMIT, LIMIT, escape=True)
-    takes_any_rate = True
 
     def __init__(self, config: MdctHyperConfig) -> None:
         super().__init__(config)
@@ -173,21 +172,20 @@ class MdctHyper(Coder):
         terms = {"weighted": (noise * (power + _LEAST_NOISE) ** -self._hyper.exponent).mean()}
         return CoderOutput(self.transform.inverse(back * step / gain), bits, terms)
 
-    def encode(self, frames: Tensor) -> Tensor:
-        """Return the codes of frames."""
-        coefficients = self.transform(frames)
+    def quantised(self, coefficients: Tensor) -> Tensor:
+        """Return the codes of coefficients."""
         _, latents = self._latents(coefficients)
         steps, _ = self.prior.steps(latents, earlier(latents, 1))
         codes = torch.cat([latents, self._codes(coefficients / _step(steps))], -1)
         return codes.long().reshape(-1, *self.code_shape)
 
-    def decode(self, codes: Tensor) -> Tensor:
-        """Return the frames of codes."""
+    def dequantised(self, codes: Tensor) -> Tensor:
+        """Return the coefficients of codes."""
         rows = codes.reshape(-1, self.n_blocks, self.code_shape[0] * 16).float()
         latents, numbers = rows[..., :16], rows[..., 16:]
         steps, features = self.prior.steps(latents, earlier(latents, 1))
         scales = self.prior.all_places(latents, numbers, steps, features).scales
-        return self.transform.inverse((numbers + self._filling(numbers, scales)) * _step(steps))
+        return (numbers + self._filling(numbers, scales)) * _step(steps)
 
     def _gains(self, n: int) -> Tensor:
         if not self.training:
