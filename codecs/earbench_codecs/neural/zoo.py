@@ -146,6 +146,20 @@ add_architecture(
             transform=1024,
             nodes=56,
         ),
+        "mdct-hyper-32k": MdctHyperConfig(
+            sample_rate_hz=32_000,
+            framing=Framing(42 * 768, 96, "half-sine", "both"),
+            level="std",
+            transform=768,
+            nodes=52,
+        ),
+        "mdct-hyper-48k": MdctHyperConfig(
+            sample_rate_hz=48_000,
+            framing=Framing(48 * 1024, 128, "half-sine", "both"),
+            level="std",
+            transform=1024,
+            nodes=56,
+        ),
     },
 )
 
