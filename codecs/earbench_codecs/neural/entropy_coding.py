@@ -144,6 +144,22 @@ def code_bits(codes: Integers, alphabet: Alphabet, model: EntropyModel) -> float
     return bits
 
 
+def row_bits(codes: Integers, alphabet: Alphabet, model: EntropyModel) -> Tables:
+    """Return what each row of codes [N, F, S, P] costs, [N, F]; together they are `code_bits`."""
+    symbols = _symbols(codes, alphabet)
+    n, rows = codes.shape[:2]
+    number = np.broadcast_to(np.arange(n * rows).reshape(n, rows, 1, 1), codes.shape)
+    bits = np.zeros(n * rows)
+    for place, tables in model.passes(symbols, known=True):
+        own = FREQUENCY_BITS - np.log2(_frequency(symbols[place], tables))
+        bits += np.bincount(number[place].ravel(), own.ravel(), n * rows)
+    if alphabet.escape:
+        escaped = symbols == alphabet.n_symbols - 1
+        excess = 1 + _LENGTH_BITS + _excess(codes[escaped], alphabet)[1]
+        bits += np.bincount(number[escaped], excess, n * rows)
+    return bits.reshape(n, rows)
+
+
 def decode_codes(
     data: bytes, shape: tuple[int, int, int], alphabet: Alphabet, model: EntropyModel
 ) -> Integers:
@@ -223,10 +239,16 @@ def _each(tables: Tables, n: int) -> Iterator[tuple[object, ...]]:
 
 def _table_bits(symbols: Integers, tables: Tables) -> Tables:
     """Return what symbols [N, ...] cost by one table [K], or by one each [N, ..., K], [N]."""
-    shared = tables.ndim == 1
-    own = tables[symbols] if shared else np.take_along_axis(tables, symbols[..., np.newaxis], -1)
-    bits: Tables = (FREQUENCY_BITS - np.log2(own)).reshape(len(symbols), -1).sum(-1)
-    return bits
+    bits: Tables = FREQUENCY_BITS - np.log2(_frequency(symbols, tables))
+    return bits.reshape(len(symbols), -1).sum(-1)
+
+
+def _frequency(symbols: Integers, tables: Tables) -> Tables:
+    """Return the frequency of each of symbols [...] in one table [K], or in one each [..., K]."""
+    if tables.ndim == 1:
+        return tables[symbols]
+    found: Tables = np.take_along_axis(tables, symbols[..., np.newaxis], -1)
+    return found[..., 0]
 
 
 def _escaped_bits(lengths: Integers) -> float:

@@ -16,7 +16,7 @@ from earbench_codecs.container import write_ebc
 from earbench_codecs.errors import SettingError
 from earbench_codecs.neural.checkpoint_info import read_info, rewrite
 from earbench_codecs.neural.codec import NeuralCodec
-from earbench_codecs.neural.entropy_coding import decode_segments, encode_segments
+from earbench_codecs.neural.entropy_coding import code_bits, decode_segments, encode_segments, row_bits
 from earbench_codecs.neural.hyper_model import HyperModel, fit_tables
 from earbench_codecs.neural.hyper_prior import (
     HyperPrior,
@@ -99,6 +99,18 @@ def test_codes_come_back_whatever_is_beside_them(prior, n_segments):
     data = [one.data for one in coded]
     assert np.array_equal(decode_segments(data, codes.shape[1:], alphabet, model), codes)
     assert [encode_segments(one[np.newaxis], alphabet, model)[0].data for one in codes] == data
+
+
+def test_what_rows_cost_adds_up_to_what_segments_cost(prior):
+    model, alphabet = HyperModel(prior), MdctHyper.alphabet
+    codes = codes_of((3, 6, 5, 16))
+    assert (np.abs(codes) > 15).any()
+    rows = row_bits(codes, alphabet, model)
+    assert rows.shape == (3, 6)
+    assert rows.sum() == pytest.approx(code_bits(codes, alphabet, model), rel=1e-12)
+    later = codes.copy()
+    later[:, 4:] = 0
+    assert np.array_equal(row_bits(later, alphabet, model)[:, :4], rows[:, :4])
 
 
 def test_tables_follow_the_codes_of_clips(prior):
