@@ -127,7 +127,7 @@ def pair(bench: Bench) -> tuple[str, str]:
     bench.open_clips("a", "b")
     bench.audition.choose_clip(bench.audition.workspace.clips[1].id)
     bench.load()
-    bench.presenter.show_front(job(), (seen("speech", 100), seen("speech", 200)))
+    bench.presenter.show_runs(((job(), (seen("speech", 100), seen("speech", 200))),))
     return "/jobs/speech/100", "/jobs/speech/200"
 
 
@@ -206,3 +206,60 @@ def test_the_window_takes_away_what_is_left(bench: Bench, pair: tuple[str, str])
     bench.keep()
     bench.list_codecs("100", "200")
     assert bench.presenter.tests.close() == [Path("/own/100"), Path("/own/200")]
+
+
+# Lines and keys --------------------------------------------------------------------------------------
+
+
+def show(bench: Bench, **steps: tuple[int, ...]) -> None:
+    runs = ((job(name), tuple(seen(name, step) for step in all_steps)) for name, all_steps in steps.items())
+    bench.presenter.show_runs(tuple(runs))
+
+
+def lines(bench: Bench) -> list[tuple[str, str]]:
+    return [(row.key, row.title) for row in bench.view.state.rows]
+
+
+def test_the_checkpoints_of_all_selected_runs_are_listed(bench: Bench) -> None:
+    show(bench, speech=(100, 200), music=(100,))
+    assert lines(bench) == [("1", "speech step 100"), ("2", "speech step 200"), ("3", "music step 100")]
+    assert [row.run for row in bench.view.state.rows] == ["speech", "speech", "music"]
+    show(bench, music=(100,))
+    assert lines(bench) == [("1", "step 100")]
+
+
+def test_a_new_checkpoint_moves_no_line_and_no_key(bench: Bench) -> None:
+    show(bench, speech=(100, 200))
+    show(bench, speech=(100, 200, 300))
+    assert lines(bench) == [("1", "step 100"), ("2", "step 200"), ("3", "step 300")]
+    show(bench, speech=(100, 300, 400))  # the run has deleted one and told of another
+    assert lines(bench) == [("1", "step 100"), ("2", "step 400"), ("3", "step 300")]
+
+
+def test_a_line_that_is_listened_to_is_not_taken(bench: Bench) -> None:
+    bench.open_clips("a")
+    show(bench, speech=(100, 200))
+    bench.view.checkpoint_chosen.emit("/jobs/speech/100")
+    bench.describe()
+    show(bench, speech=(200, 300))
+    assert lines(bench) == [("1", "step 100"), ("2", "step 200"), ("3", "step 300")]
+
+
+def test_one_that_has_gone_says_so_until_its_line_is_taken(bench: Bench) -> None:
+    show(bench, speech=(100, 200))
+    show(bench, speech=(200,))
+    assert [row.state for row in bench.view.state.rows] == ["the run keeps it no longer", ""]
+
+
+def test_the_newest_of_each_followed_run_is_added(bench: Bench) -> None:
+    bench.open_clips("a")
+    show(bench, speech=(100, 200), music=(50,))
+    bench.view.follow_switched.emit(True)
+    bench.describe()
+    show(bench, speech=(100, 200, 300), music=(50,))
+    bench.describe()
+    titles = [version.title for version in bench.audition.workspace.versions]
+    assert titles == ["speech step 200", "music step 50", "speech step 300"]
+    assert bench.view.state.follows
+    show(bench, other=(1,))
+    assert not bench.view.state.follows

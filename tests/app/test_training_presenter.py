@@ -16,7 +16,7 @@ from earbench_app.jobs.board import JobBoard
 from earbench_app.jobs.executors import Look
 from earbench_app.jobs.gpu import Gpu
 from earbench_app.jobs.history import CheckpointSeen, History
-from earbench_app.jobs.job import ACTIVE, Job, JobError, State
+from earbench_app.jobs.job import ACTIVE, JobError, State
 from earbench_app.notifications import Level, Notice
 from earbench_app.presenters import training_board
 from earbench_app.presenters.training import TrainingPresenter, gpu_text
@@ -27,6 +27,8 @@ from earbench_app.views.training_protocols import CurveOptions, RunDetails, Trai
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from earbench_app.presenters.training_slots import Runs
 
 SETTERS = (
     "show_jobs",
@@ -99,7 +101,12 @@ class FakeWatch:
         except JobError as error:
             failed(str(error))
 
-    def tell(self, front: str = "", checkpoints: tuple[CheckpointSeen, ...] = (), **facts: Any) -> None:
+    def tell(
+        self,
+        front: str = "",
+        checkpoints: tuple[tuple[str, tuple[CheckpointSeen, ...]], ...] = (),
+        **facts: Any,
+    ) -> None:
         jobs = self.board.jobs()
         wish = self.wishes[-1] if self.wishes else Wish()
         details = RunDetails(front, "name") if front else None
@@ -217,18 +224,18 @@ def test_curves_of_another_selection_are_not_shown(view: View, watch: FakeWatch,
     view.show_curves.assert_called_once()  # type: ignore[attr-defined]
 
 
-def test_the_run_in_front_and_its_checkpoints_are_told_of(
+def test_the_selected_runs_and_their_checkpoints_are_told_of(
     presenter: TrainingPresenter, watch: FakeWatch, board: JobBoard
 ) -> None:
-    told: list[tuple[Job | None, tuple[CheckpointSeen, ...]]] = []
-    presenter.front_changed.connect(lambda *args: told.append(args))
-    job = add_job(board)
+    told: list[Runs] = []
+    presenter.runs_changed.connect(told.append)
+    job, other = add_job(board), add_job(board, "other")
     first = CheckpointSeen(100, "best", "/runs/best.safetensors", 1.0)
-    watch.tell(job.id, (first,))
-    watch.tell(job.id, (first,))
-    assert told == [(job, (first,))]
+    watch.tell(job.id, ((job.id, (first,)), (other.id, ())))
+    watch.tell(job.id, ((job.id, (first,)), (other.id, ())))
+    assert told == [((job, (first,)), (other, ()))]
     watch.tell()
-    assert told[-1] == (None, ())
+    assert told[-1] == ()
 
 
 def test_a_past_run_fills_the_form(view: View, form: FakeForm, watch: FakeWatch, board: JobBoard) -> None:

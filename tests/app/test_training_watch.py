@@ -260,7 +260,8 @@ def test_it_tells_of_jobs_and_of_what_they_say_later(board: JobBoard, desk: Desk
     assert rows[job.id].step == 200
     assert rows[job.id].color == 2
     assert rows[done.id].best is not None
-    assert desk.last.checkpoints[-1].step == 200
+    ((_, seen),) = desk.last.checkpoints
+    assert seen[-1].step == 200
     more = [json.dumps(event) for event in events(300) if event.get("step", 0) > 200]
     with job.events.open("a") as file:
         file.write("\n".join(more) + "\n")

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from earbench_app.background.pool import Post
     from earbench_app.jobs.gpu import Gpu
-    from earbench_app.jobs.history import CheckpointSeen
     from earbench_app.jobs.job import Job, TrainRequest
     from earbench_app.presenters.training_new import TrainingFormPresenter
+    from earbench_app.presenters.training_slots import Runs
     from earbench_app.presenters.training_watch import Snapshot, Watch
     from earbench_app.views.training_protocols import TrainingView
 
@@ -41,14 +41,14 @@ class TrainingPresenter:
 
     Attributes
     ----------
-    front_changed : Signal
-        The run in front, None where none is, and the checkpoints it told of: emitted whenever any of this
-        changes, so that they can be listened to.
-    front : tuple
+    runs_changed : Signal
+        The selected runs, the one in front first, each with the checkpoints it told of: emitted whenever
+        any of this changes, so that they can be listened to.
+    runs : tuple of (Job, tuple of CheckpointSeen)
         What was emitted last.
     """
 
-    front_changed = Signal(object, tuple)  # Job or None, tuple of CheckpointSeen
+    runs_changed = Signal(tuple)
 
     def __init__(self, view: TrainingView, form: TrainingFormPresenter, watch: Watch, post: Post) -> None:
         self._view, self._form, self._watch, self._board = view, form, watch, watch.board
@@ -56,7 +56,7 @@ class TrainingPresenter:
         self._chosen: tuple[str, ...] = ()
         self._colors: dict[str, int] = {}
         self._options = CurveOptions()
-        self.front: tuple[Job | None, tuple[CheckpointSeen, ...]] = (None, ())
+        self.runs: Runs = ()
         self._gpus: tuple[str, ...] = ()
         self._awaited: tuple[str, ...] = ()
         self._post = post
@@ -113,17 +113,16 @@ class TrainingPresenter:
             if snapshot.panels is not None:
                 self._view.show_curves(snapshot.panels, snapshot.x_title)
             self._view.show_details(snapshot.details)
-            self._tell_front(snapshot)
+            self._tell_runs(snapshot)
         if self._awaited and all(job_id in self._jobs for job_id in self._awaited):
             self._view.choose(self._awaited)
             self._awaited = ()
 
-    def _tell_front(self, snapshot: Snapshot) -> None:
-        job = self._jobs.get(snapshot.details.id) if snapshot.details else None
-        front = (job, snapshot.checkpoints)
-        if front != self.front:
-            self.front = front
-            self.front_changed.emit(*front)
+    def _tell_runs(self, snapshot: Snapshot) -> None:
+        runs = tuple((self._jobs[job_id], seen) for job_id, seen in snapshot.checkpoints)
+        if runs != self.runs:
+            self.runs = runs
+            self.runs_changed.emit(runs)
 
     def _offer_devices(self, gpus: Sequence[Gpu]) -> None:
         names = ("cpu", *(f"cuda:{gpu.index}" for gpu in gpus))

@@ -15,6 +15,7 @@ from earbench_app.audition.workspace import State, Version
 from earbench_app.notifications import Level, Notice
 from earbench_app.presenters.training_blind_test import BlindTests
 from earbench_app.presenters.training_rows import metric_title, metric_unit
+from earbench_app.presenters.training_slots import Slots, latest
 from earbench_app.views.listen_protocols import CheckpointRow, ListenState
 from earbench_app.views.protocols import Heard
 from earbench_codecs.base import Setting
@@ -25,18 +26,18 @@ if TYPE_CHECKING:
 
     from earbench_app.background.pool import ProcessPool, WorkError
     from earbench_app.jobs.history import CheckpointSeen
-    from earbench_app.jobs.job import Job
     from earbench_app.presenters.audition import AuditionPresenter
     from earbench_app.presenters.checkpoints import CheckpointShelf
+    from earbench_app.presenters.training_slots import Runs, Slot
     from earbench_app.views.listen_protocols import ListenView
     from earbench_codecs.base import CodecInfo
 
 N_VERSIONS = 4
 """Checkpoints that stay on the audition page, beside those of another run."""
 _N_KEYS = 10
-"""The keys 1 to 9 choose the latest checkpoints."""
+"""The keys 1 to 9 choose the first lines."""
 _BESIDE = ("mp3", "opus")
-_CODES = ("listenable", "exported")
+_GONE = "the run keeps it no longer"
 _NOTHING_YET = "Nothing to hear yet: the first codec comes with the first validation of the last stage."
 _STATES = {
     State.WAITING: "waiting",
@@ -47,7 +48,7 @@ _STATES = {
 
 
 class ListenPresenter:
-    """Carries checkpoints of the run in front to the audition page, and what is heard there back.
+    """Carries checkpoints of the runs that are looked at to the audition page, and what is heard there back.
 
     Parameters
     ----------
@@ -73,9 +74,8 @@ class ListenPresenter:
         self, view: ListenView, audition: AuditionPresenter, workers: ProcessPool, shelf: CheckpointShelf
     ) -> None:
         self._view, self._audition, self._workers, self._shelf = view, audition, workers, shelf
-        self._job: Job | None = None
-        self._seen: tuple[CheckpointSeen, ...] = ()
-        self._best_step = -1
+        self._slots = Slots()
+        self._jobs: tuple[str, ...] = ()  # that are looked at
         self._versions: dict[str, int] = {}  # path → version
         self._coming: set[str] = set()  # paths that a worker reads
         self._followed: set[str] = set()  # jobs
@@ -107,27 +107,24 @@ class ListenPresenter:
         audition.playback.heard_changed.connect(self.refresh)
         audition.codecs.listed.connect(self._codecs_listed)
 
-    def show_front(self, job: Job | None, seen: Sequence[CheckpointSeen]) -> None:
-        """Take the run in front and the checkpoints it told of; of a run that is followed, add the newest."""
-        before = {one.path for one in self._seen} if job and self._job and job.id == self._job.id else set()
-        self._job = job
-        self._best_step = max((one.step for one in seen if one.kind == "best"), default=-1)
-        codecs = [one for one in seen if one.kind in _CODES]
-        self._seen = tuple(sorted(codecs, key=lambda one: (one.step, one.kind == "listenable"), reverse=True))
-        if job is not None and job.id in self._followed and self._seen:
-            newest = max(self._seen, key=lambda one: one.time_s)
-            if newest.path not in before:
+    def show_runs(self, runs: Runs) -> None:
+        """Take the runs that are looked at; of those that are followed, add the newest."""
+        new = self._slots.take(runs, lambda path: self._version(path) is not None)
+        self._jobs = tuple(job.id for job, _ in runs)
+        for job_id in self._followed.intersection(self._jobs):
+            newest = self._latest_of(job_id)
+            if newest is not None and newest in new:
                 self._add(newest)
         self.refresh()
 
     def hear(self, path: str) -> None:
         """Hear a checkpoint, as soon as it is decoded."""
-        seen = next((one for one in self._seen if one.path == path), None)
-        if seen is None:
+        slot = self._slots.find(path)
+        if slot is None:
             return
         self._wanted = path
         if self._version(path) is None:
-            self._add(seen)
+            self._add(slot)
         else:
             self._audition.choose_version(self._versions[path])
 
@@ -138,14 +135,14 @@ class ListenPresenter:
         heard = self._heard_path()
         if heard:
             self._last_heard = heard
+        lines = self._slots.lines
         state = ListenState(
             tuple((one.id, one.title) for one in workspace.clips),
             clip.id if clip else None,
-            tuple(self._row(place, seen) for place, seen in enumerate(self._seen, 1)),
+            tuple(self._row(place, slot) for place, slot in enumerate(lines, 1)),
             heard,
-            self._job is not None and self._job.id in self._followed,
-            "" if self._seen or self._job is None else _NOTHING_YET,
-            self._job.request.name if self._job else "",
+            bool(self._jobs) and self._followed.issuperset(self._jobs),
+            "" if lines or not self._jobs else _NOTHING_YET,
         )
         if state != self._shown:
             self._shown = state
@@ -168,9 +165,9 @@ class ListenPresenter:
         if self._heard_path():
             self._hear_original()
             return
-        there = [one.path for one in self._seen]
-        if there:
-            self.hear(self._last_heard if self._last_heard in there else there[0])
+        slot = self._slots.find(self._last_heard or "") or latest(self._slots.lines)
+        if slot is not None:
+            self.hear(slot.seen.path)
 
     def _heard_path(self) -> str | None:
         playback = self._audition.playback
@@ -186,38 +183,43 @@ class ListenPresenter:
     # Checkpoints as versions -------------------------------------------------------------------------
 
     def _follow(self, on: bool) -> None:
-        if self._job is None:
-            return
-        if on:
-            self._followed.add(self._job.id)
-            if self._seen:
-                self._add(max(self._seen, key=lambda one: one.time_s))
+        if not on:
+            self._followed.difference_update(self._jobs)
         else:
-            self._followed.discard(self._job.id)
-        if on and not self._audition.workspace.clips:
-            self._open_demo()
+            self._followed.update(self._jobs)
+            if self._jobs and not self._audition.workspace.clips:
+                self._open_demo()
+            for job_id in self._jobs:
+                if (newest := self._latest_of(job_id)) is not None:
+                    self._add(newest)
         self.refresh()
 
-    def _add(self, seen: CheckpointSeen) -> None:
-        if self._job is None or self._version(seen.path) is not None or seen.path in self._coming:
+    def _latest_of(self, job_id: str) -> Slot | None:
+        return latest([slot for slot in self._slots.lines if slot.job.id == job_id])
+
+    def _add(self, slot: Slot) -> None:
+        path = slot.seen.path
+        if self._version(path) is not None or path in self._coming:
             return
         if not self._audition.workspace.clips:
             self._open_demo()
-        self._coming.add(seen.path)
+        self._coming.add(path)
         self._workers.submit(
             describe_codec,
-            Path(seen.path),
-            done=partial(self._described, seen, self._titles()[seen.path]),
-            failed=partial(self._not_described, seen),
+            Path(path),
+            done=partial(self._described, slot),
+            failed=partial(self._not_described, slot),
             priority=-1,
         )
+        self.refresh()
 
-    def _described(self, seen: CheckpointSeen, title: str, info: CodecInfo) -> None:
+    def _described(self, slot: Slot, info: CodecInfo) -> None:
+        seen = slot.seen
         self._coming.discard(seen.path)
         workspace = self._audition.workspace
         color, setting = workspace.free_color(), checked(info, Setting())
         path = Path(seen.path)
-        version = Version(workspace.new_id(), info.name, title, setting, color, info.sha256, path)
+        version = Version(workspace.new_id(), info.name, slot.title, setting, color, info.sha256, path)
         workspace.versions.append(version)
         self._versions[seen.path] = version.id
         self._audition.maker.start()
@@ -227,8 +229,9 @@ class ListenPresenter:
             self._audition.choose_version(version.id)
         self._make_room()
 
-    def _not_described(self, seen: CheckpointSeen, error: WorkError) -> None:
-        self._coming.discard(seen.path)
+    def _not_described(self, slot: Slot, error: WorkError) -> None:
+        self._coming.discard(slot.seen.path)
+        self.refresh()
         self._view.show_notice(Notice(str(error), Level.ERROR))
 
     def _add_beside(self, kbps: float | None) -> None:
@@ -251,14 +254,20 @@ class ListenPresenter:
         version_id = self._versions.get(path)
         return None if version_id is None else self._audition.workspace.version(version_id)
 
-    def _row(self, place: int, seen: CheckpointSeen) -> CheckpointRow:
-        key = str(place) if place < _N_KEYS else ""
+    def _row(self, place: int, slot: Slot) -> CheckpointRow:
+        seen = slot.seen
         plain = CheckpointRow(
-            seen.path, _step_text(seen), _figures(seen), best=seen.step == self._best_step, key=key
+            seen.path,
+            slot.title if len(self._jobs) > 1 else slot.step_text,
+            slot.job.request.name,
+            _figures(seen),
+            best=slot.best,
+            key=str(place) if place < _N_KEYS else "",
         )
         version = self._version(seen.path)
         if version is None:
-            return replace(plain, state="reading…" if seen.path in self._coming else "")
+            state = "reading…" if seen.path in self._coming else "" if slot.kept else _GONE
+            return replace(plain, state=state)
         row = self._audition.maker.row(self._audition.workspace.versions.index(version), version)
         kbps = f"{row.figures.bitrate_kbps:.1f}" if row.figures else ""
         state = row.message or _STATES.get(row.state, "")
@@ -267,15 +276,12 @@ class ListenPresenter:
     # What is made of them ----------------------------------------------------------------------------
 
     def _request_test(self, paths: Sequence[str]) -> None:
-        clip, titles = self._audition.workspace.current_clip, self._titles()
-        if len(paths) != 2 or clip is None or not titles.keys() >= set(paths):
+        clip, slots = self._audition.workspace.current_clip, [self._slots.find(path) for path in paths]
+        pair = [(slot.seen.path, slot.title) for slot in slots if slot is not None]
+        if len(pair) != 2 or clip is None:
             self._view.show_notice(Notice("A blind test needs a clip and two checkpoints: choose both."))
             return
-        self.tests.make([(path, titles[path]) for path in paths], clip)
-
-    def _titles(self) -> dict[str, str]:
-        """Return what the checkpoints are called away from this page, by path."""
-        return {one.path: f"{self._job.request.name} {_step_text(one)}" for one in self._seen if self._job}
+        self.tests.make(pair, clip)
 
     def _codecs_listed(self, codecs: list[CodecInfo]) -> None:
         self.refresh()
@@ -288,10 +294,6 @@ class ListenPresenter:
             done=lambda: self._view.show_published(""),
             failed=lambda error: self._view.show_published(str(error)),
         )
-
-
-def _step_text(seen: CheckpointSeen) -> str:
-    return f"step {seen.step:,}" if seen.kind == "listenable" else "finished"
 
 
 def _figures(seen: CheckpointSeen) -> str:

@@ -69,8 +69,8 @@ class Snapshot:
         None where they are as before.
     x_title : str
     details : RunDetails, optional
-    checkpoints : tuple of CheckpointSeen
-        Of the run in front.
+    checkpoints : tuple of (job id, tuple of CheckpointSeen)
+        Of the runs whose curves are drawn.
     gpus : tuple of Gpu
     """
 
@@ -80,7 +80,7 @@ class Snapshot:
     panels: tuple[CurvePanel, ...] | None
     x_title: str
     details: RunDetails | None
-    checkpoints: tuple[CheckpointSeen, ...]
+    checkpoints: tuple[tuple[str, tuple[CheckpointSeen, ...]], ...]
     gpus: tuple[Gpu, ...]
 
 
@@ -265,7 +265,7 @@ class Watch:
             self._panels(shown, wish),
             x_title(wish.options),
             run_details(front, history, self._log_of(front)) if front else None,
-            tuple(history.checkpoints),
+            tuple((job.id, tuple(self._fulls[job.id].history.checkpoints)) for job in shown),
             self._gpus,
         )
 

@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointRow:
-    """A codec of the run in front.
+    """A codec of a run.
 
     Parameters
     ----------
     path : str
     title : str
         Its step; "finished" for what the run ended with.
+    run : str
+        The run's name.
     figures : str
         What validation measured.
     file_kbps : str
@@ -34,6 +36,7 @@ class CheckpointRow:
 
     path: str
     title: str
+    run: str = ""
     figures: str = ""
     file_kbps: str = ""
     best: bool = False
@@ -52,15 +55,13 @@ class ListenState:
     clip : int, optional
         The id of the one that is heard.
     rows : tuple of CheckpointRow
-        The latest first.
+        Each keeps its line while it is there.
     heard : str, optional
         Path of the checkpoint that is heard or waited for; None for the original, empty for something else.
     follows : bool
-        Whether new checkpoints of this run are added by themselves.
+        Whether new checkpoints of these runs are added by themselves.
     note : str
         What there is to know while there is nothing to hear.
-    suggested : str
-        A name to publish under.
     """
 
     clips: tuple[tuple[int, str], ...] = ()
@@ -69,7 +70,6 @@ class ListenState:
     heard: str | None = None
     follows: bool = False
     note: str = ""
-    suggested: str = ""
 
 
 class ListenView(Protocol):

@@ -54,7 +54,7 @@ class ListenPlace:
         self.presenter: ListenPresenter | None = None
 
     def attach(self, page: TrainingPage, training: TrainingPresenter) -> None:
-        """Make the area, and let it follow the run in front."""
+        """Make the area, and let it follow the selected runs."""
         from earbench_app.presenters.training_listen import ListenPresenter
         from earbench_app.views.qt.training_listen import ListenArea
 
@@ -65,8 +65,8 @@ class ListenPlace:
         presenter.tests.requested.connect(self._make_test)
         page.notice_bar.action_pressed.connect(self._act)
         presenter.shown_requested.connect(lambda: self._show_page("Audition"))
-        training.front_changed.connect(presenter.show_front)
-        presenter.show_front(*training.front)
+        training.runs_changed.connect(presenter.show_runs)
+        presenter.show_runs(training.runs)
         for widget in (page.jobs, page.run):  # not where the form is filled in
             _bind(widget, "Space", area.play_toggled.emit)
             _bind(widget, "S", area.switch_requested.emit)

@@ -228,6 +228,7 @@ QAbstractItemView {{
   selection-background-color: {selected}; selection-color: {text};
 }}
 QTableView::item, QListView::item, QTreeView::item {{ padding: 4px 5px; border: none; }}
+QTreeView::item:selected {{ background: {selected}; color: {text}; }}
 QHeaderView {{ background: {surface}; border: none; }}
 QHeaderView::section {{
   background: {surface}; color: {muted}; border: none; border-bottom: 1px solid {line}; padding: 6px 8px;

@@ -23,5 +23,5 @@ SHORTCUTS: Shortcuts = (
     ("F", "see all of every curve"),
     ("Space", "play or pause"),
     ("S", "hear the original, or the checkpoint again"),
-    ("1 … 9", "hear a checkpoint, the latest first"),
+    ("1 … 9", "hear a checkpoint; each keeps its key"),
 )

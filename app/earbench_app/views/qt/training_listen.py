@@ -42,11 +42,13 @@ _HEADINGS = ("", "Checkpoint", "Validation", "kbps of the clip", "")
 _WIDTHS = (6, 22, 27, 14)  # in grid units; the rest is the state's
 _AUDIO = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aif", ".aiff"})
 _PATH = Qt.ItemDataRole.UserRole
-_FOLLOW_TIP = "Each new checkpoint of this run is decoded, and joins MP3 and Opus on the audition page"
+_FOLLOW_TIP = (
+    "Each new checkpoint of the selected runs is decoded, and joins MP3 and Opus on the audition page"
+)
 
 
 class ListenArea(QWidget):
-    """Implements `ListenView`. The first line is the original, then the checkpoints, the latest first."""
+    """Implements `ListenView`. The first line is the original, then the checkpoints."""
 
     clip_chosen = Signal(int)
     demo_requested = Signal()
@@ -121,7 +123,7 @@ class ListenArea(QWidget):
         return tuple(path for item in items if (path := item.data(0, _PATH)))
 
     def choose_number(self, number: int) -> None:
-        """Hear a line by its place: 1 is the latest checkpoint."""
+        """Hear a line by its place: 1 is the first checkpoint."""
         if number < self.table.topLevelItemCount():
             self._hear(self.table.topLevelItem(number))
 
@@ -152,34 +154,34 @@ class ListenArea(QWidget):
     # Inside ------------------------------------------------------------------------------------------
 
     def _show_rows(self, state: ListenState) -> None:
-        chosen = self.chosen_paths()
-        lines = [self._original(), *map(self._line, state.rows)]
-        self.table.clear()
-        self.table.addTopLevelItems(lines)
-        for item in lines:
-            path = item.data(0, _PATH)
+        """Change lines where they are, so that none moves under the pointer."""
+        table, lines = self.table, [_ORIGINAL, *map(_cells, state.rows)]
+        while table.topLevelItemCount() > len(lines):
+            table.takeTopLevelItem(table.topLevelItemCount() - 1)
+        while table.topLevelItemCount() < len(lines):
+            table.addTopLevelItem(QTreeWidgetItem())
+        for place, (path, texts) in enumerate(lines):
+            item = table.topLevelItem(place)
+            assert item is not None
+            if item.data(0, _PATH) != path:
+                item.setSelected(False)  # another one's line now
+                item.setData(0, _PATH, path)
             heard = state.heard == path
-            font = QFont(item.font(1))
+            for column, text in enumerate(texts):
+                item.setText(column, f"▶ {text}" if heard and not column else text)
+            font = QFont(table.font())
             font.setBold(heard)
             item.setFont(1, font)
-            item.setText(0, ("▶ " if heard else "") + item.text(0))
-            item.setSelected(path in chosen)
+            self._dress_line(item, state.rows[place - 1] if place else None)
 
-    def _original(self) -> QTreeWidgetItem:
-        item = QTreeWidgetItem(["S", "Original"])
-        item.setData(0, _PATH, None)
-        item.setToolTip(1, "The clip as it is (S goes there and back)")
-        return item
-
-    def _line(self, row: CheckpointRow) -> QTreeWidgetItem:
-        title = f"{row.title} · best" if row.best else row.title
-        item = QTreeWidgetItem([row.key, title, row.figures, row.file_kbps, row.state])
-        item.setData(0, _PATH, row.path)
+    def _dress_line(self, item: QTreeWidgetItem, row: CheckpointRow | None) -> None:
+        if row is None:
+            item.setToolTip(1, "The clip as it is (S goes there and back)")
+            return
         item.setIcon(1, _swatch(row.color))
         item.setToolTip(4, row.state)
         item.setToolTip(2, row.figures)
-        item.setToolTip(1, f"{row.path}\nClick, or press Enter, to hear it")
-        return item
+        item.setToolTip(1, f"{row.run} {row.path}\nClick, or press Enter, to hear it")
 
     def _hear(self, item: QTreeWidgetItem | None) -> None:
         if item is None:
@@ -199,7 +201,8 @@ class ListenArea(QWidget):
 
     def _open_publishing(self) -> None:
         (path,) = self.chosen_paths()
-        self.publish_bar.open(path, self._state.suggested)
+        run = next(row.run for row in self._state.rows if row.path == path)
+        self.publish_bar.open(path, run)
 
     def _set_up(self) -> None:
         self.table.setHeaderLabels(list(_HEADINGS))
@@ -262,6 +265,14 @@ class ListenArea(QWidget):
         self.test.clicked.connect(lambda: self.test_requested.emit(self.chosen_paths()))
         self.publish.clicked.connect(self._open_publishing)
         self.publish_bar.asked.connect(lambda path, name: self.publish_requested.emit(path, name))
+
+
+_ORIGINAL = (None, ("S", "Original", "", "", ""))
+
+
+def _cells(row: CheckpointRow) -> tuple[str | None, tuple[str, ...]]:
+    title = f"{row.title} · best" if row.best else row.title
+    return row.path, (row.key, title, row.figures, row.file_kbps, row.state)
 
 
 def _swatch(color: int | None) -> QIcon:

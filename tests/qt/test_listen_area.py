@@ -1,0 +1,78 @@
+"""The list of checkpoints on the training page: lines that stay where they are while more come."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from earbench_app.views.listen_protocols import CheckpointRow, ListenState
+from earbench_app.views.qt.theme import apply_theme, theme
+from earbench_app.views.qt.training_listen import ListenArea
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+ROWS = tuple(
+    CheckpointRow(f"/run/{step}", f"step {step}", "speech-24", key=str(place))
+    for place, step in enumerate((100, 200, 300), 1)
+)
+STATE = ListenState(((1, "a clip"),), 1, ROWS)
+
+
+@pytest.fixture
+def area(qtbot: QtBot) -> ListenArea:
+    area = ListenArea()
+    qtbot.addWidget(area)
+    area.resize(700, 260)
+    area.show_state(STATE)
+    area.show()
+    qtbot.waitExposed(area)
+    return area
+
+
+def click(area: ListenArea, row: int) -> None:
+    item = area.table.topLevelItem(row)
+    assert item is not None
+    place = area.table.visualItemRect(item).center()
+    QTest.mouseClick(area.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+
+
+def test_a_selected_line_stays_selected_while_others_change(area: ListenArea) -> None:
+    click(area, 2)
+    more = (*ROWS, CheckpointRow("/run/400", "step 400", "speech-24", key="4"))
+    area.show_state(replace(STATE, rows=more, heard="/run/200"))
+    assert area.chosen_paths() == ("/run/200",)
+    taken = (ROWS[0], CheckpointRow("/run/500", "step 500", "speech-24", key="2"), *more[2:])
+    area.show_state(replace(STATE, rows=taken))
+    assert area.chosen_paths() == ()  # another one has its line now
+    area.show_state(STATE)
+    assert area.table.topLevelItemCount() == 1 + len(ROWS)
+
+
+def test_the_name_to_publish_under_is_that_of_the_run(area: ListenArea) -> None:
+    click(area, 1)
+    area.publish.click()
+    assert area.publish_bar.name.text() == "speech-24"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_selected_line_is_seen(area: ListenArea, scheme: str) -> None:
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    apply_theme(app, scheme)  # type: ignore[arg-type]
+    try:
+        click(area, 2)
+        item = area.table.topLevelItem(2)
+        assert item is not None
+        line = area.table.visualItemRect(item)
+        picture = area.table.viewport().grab(line).toImage()
+        assert (
+            picture.pixelColor(picture.width() - 4, picture.height() // 2).name().upper() == theme().selected
+        )
+    finally:
+        apply_theme(app, "light")
