@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import json
 import queue
 import time
@@ -13,6 +14,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from job_boards import wait_until
 from training_runs import BEGAN_S, N_STEPS, add_job, events, request
 
 from earbench_app.jobs.board import JobBoard
@@ -228,6 +230,10 @@ class Desk:
     def last(self) -> Snapshot:
         return self.snapshots[-1]
 
+    @property
+    def n_waiting(self) -> int:
+        return self._posted.qsize()
+
 
 @pytest.fixture
 def board(tmp_path: Path) -> JobBoard:
@@ -278,6 +284,39 @@ def test_nothing_is_told_while_nothing_is_new(board: JobBoard, desk: Desk, watch
     end_s = time.monotonic() + 1.5
     desk.until(lambda: time.monotonic() > end_s)
     assert len(desk.snapshots) == count
+
+
+def test_what_was_seen_does_not_pile_up(board: JobBoard, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = add_job(board, state=State.RUNNING, n_steps=100)
+    steps, looks, poll = [0], [0], board.poll
+
+    def count() -> None:
+        looks[0] += 1
+        poll()
+
+    def tell(step: int) -> None:
+        event = {"event": "progress", "time": BEGAN_S + step, "step": step, "n_steps": N_STEPS, "loss": 1.0}
+        with job.events.open("a") as file:
+            file.write(json.dumps(event) + "\n")
+
+    monkeypatch.setattr(training_watch, "PERIOD_S", 0.001)
+    monkeypatch.setattr(board, "poll", count)
+    watch = Watch(board, desk.post)
+    watch.told.connect(lambda snapshot: steps.append(snapshot.rows[0].step))
+    watch.look_at(Wish({job.id: 0}))
+    watch.start()
+    for step in range(101, 121):  # while the interface takes them
+        tell(step)
+        desk.until(lambda step=step: steps[-1] == step)  # type: ignore[misc]
+    for step in range(121, 131):  # while it does not
+        tell(step)
+        before = looks[0]
+        wait_until(lambda before=before: looks[0] > before + 1)
+    assert desk.n_waiting <= 1
+    watch.close()
+    gc.collect()
+    seen = [one for one in gc.get_objects() if isinstance(one, Snapshot) and one.jobs[0].id == job.id]
+    assert len(seen) <= 2  # the last, and one that waits
 
 
 def test_another_wish_is_answered_with_other_curves(board: JobBoard, desk: Desk, watch: Watch) -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Event = dict[str, Any]
 
+N_KEPT = 4000
+"""Points of a curve that are kept, at most."""
 _AT_ONCE = 4 << 20  # bytes a read
 _LONGEST_LINE = 1 << 20
 _PROGRESS = b'{"event": "progress"'
@@ -120,7 +122,7 @@ class Series:
         At most.
     """
 
-    def __init__(self, n_points: int = 4000) -> None:
+    def __init__(self, n_points: int = N_KEPT) -> None:
         self._points = np.empty((n_points, 4))  # step, seconds, sum of values, their number
         self._n = 0
         self._stride = 1
@@ -192,6 +194,11 @@ class CheckpointSeen:
 class History:
     """What the events of a run come to.
 
+    Parameters
+    ----------
+    keeps_curves : bool
+        Without, `series` stays empty: figures of many runs need little memory.
+
     Attributes
     ----------
     series : mapping of name to Series
@@ -208,6 +215,7 @@ class History:
     n_events : int
     """
 
+    keeps_curves: bool = True
     series: dict[str, Series] = field(default_factory=dict)
     started: Event = field(default_factory=dict)
     progress: Event = field(default_factory=dict)
@@ -291,7 +299,7 @@ class History:
 
     def _add_points(self, event: Event, values: dict[str, Any]) -> None:
         step = event.get("step")
-        if not isinstance(step, int | float):
+        if not self.keeps_curves or not isinstance(step, int | float):
             return
         for name, value in values.items():
             if name not in self.series:
@@ -318,7 +326,7 @@ _TAKERS = {
 
 def read_history(path: Path, sparse: bool = False) -> History:
     """Return what a file of events comes to; `sparse` leaves out most progress, for figures but no curves."""
-    history = History()
+    history = History(keeps_curves=not sparse)
     for event in EventTail(path, sparse).read_all():
         history.add(event)
     return history

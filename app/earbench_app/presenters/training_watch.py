@@ -85,10 +85,10 @@ class Snapshot:
 
 
 class _Reader:
-    """The events of one run, as they come."""
+    """The events of one run, as they come; `sparse` for its figures, without curves."""
 
     def __init__(self, path: Path, *, sparse: bool) -> None:
-        self.history = History()
+        self.history = History(keeps_curves=not sparse)
         self._tail = EventTail(path, sparse)
         self._n_restarts = 0
 
@@ -97,7 +97,7 @@ class _Reader:
         while events := self._tail.read():
             if self._tail.n_restarts != self._n_restarts:
                 self._n_restarts = self._tail.n_restarts
-                self.history = History()
+                self.history = History(keeps_curves=self.history.keeps_curves)
             for event in events:
                 self.history.add(event)
             if time.monotonic() > due_s:

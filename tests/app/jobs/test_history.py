@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import pickle
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earbench_app.jobs.history import EventTail, History, Series, last_events, read_history
+from earbench_app.jobs.history import N_KEPT, EventTail, History, Series, last_events, read_history
 
 
 def line(event, time=0.0, **data):
@@ -108,6 +109,40 @@ def test_a_curve_of_many_points_keeps_its_shape_in_bounded_memory():
     # each is the mean of the steps up to its own
     np.testing.assert_allclose(values, np.sin(steps / 1000), atol=0.04)
     np.testing.assert_allclose(values[:-1].mean(), np.sin(x / 1000).mean(), atol=0.005)
+
+
+@pytest.mark.parametrize("n_steps", [2 * N_KEPT, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_a_run_that_tells_much_takes_no_more_memory(n_steps):
+    def size_after(first, last):
+        for step in range(first, last):
+            for event in events_of(step):
+                history.add(event)
+        return len(pickle.dumps(history))  # all that it holds
+
+    history = History()
+    full = size_after(1, N_KEPT)
+    assert size_after(N_KEPT, n_steps) == pytest.approx(full, rel=0.02)  # numbers have more digits
+
+
+def events_of(step):
+    yield progress(step, float(step), terms={"mse": 0.5})
+    if step % 4 == 0:
+        yield {"event": "notice", "time": float(step), "message": f"note {step:6}"}
+        yield {"event": "checkpoint", "time": float(step), "step": step, "kind": "last", "path": "l"}
+    if step % 100 == 0:
+        kept = list(range(step - 400, step + 1, 100))
+        yield {"event": "listenable", "time": float(step), "step": step, "path": f"{step:6}", "kept": kept}
+
+
+def test_figures_without_curves_are_the_same(tmp_path):
+    path = tmp_path / "events.jsonl"
+    told = [progress(step, float(step), kbps=24.5, terms={"mse": 2.0}) for step in range(50)]
+    told.append({"event": "validation", "time": 60.0, "step": 50, "kbps": 24.1, "metrics": {"sdr_db": 3.0}})
+    path.write_text("".join(json.dumps(event) + "\n" for event in told))
+    brief, full = read_history(path, sparse=True), read_history(path)
+    assert (brief.progress, brief.validation, brief.running_s) == (told[-2], told[-1], full.running_s)
+    assert brief.series == {}
+    assert len(full.series["loss"]) == 50
 
 
 def test_means_of_a_full_curve_are_exact():
