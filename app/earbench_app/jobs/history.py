@@ -28,6 +28,8 @@ N_KEPT = 4000
 """Points of a curve that are kept, at most."""
 _AT_ONCE = 4 << 20  # bytes a read
 _LONGEST_LINE = 1 << 20
+_LITTLE = 0.5
+"""Weight of a report, by the steps it is of, below which it is no point of its own: a pause cuts one short."""
 _PROGRESS = b'{"event": "progress"'
 _NUMBERS = ("step", "n_steps", "done", "total", "kbps", "target_kbps", "eta_s")
 
@@ -123,21 +125,19 @@ class Series:
     """
 
     def __init__(self, n_points: int = N_KEPT) -> None:
-        self._points = np.empty((n_points, 4))  # step, seconds, sum of values, their number
+        self._points = np.empty((n_points, 4))  # step, seconds, sum of values, of weights
         self._n = 0
         self._stride = 1
 
-    def add(self, step: float, seconds: float, value: float | None) -> None:
-        """Add a point; None is a gap."""
-        known = value is not None and math.isfinite(value)
-        if self._n and self._points[self._n - 1, 3] < self._stride and known:
-            self._points[self._n - 1] += (0, 0, value, 1)
+    def add(self, step: float, seconds: float, value: float | None, weight: float = 1.0) -> None:
+        """Add a point; None is a gap. One of little weight is taken into the point before it."""
+        if value is None or not math.isfinite(value):
+            self._append((step, seconds, 0, math.inf))
+        elif self._n and self._has_room(weight):
+            self._points[self._n - 1] += (0, 0, weight * value, weight)
             self._points[self._n - 1, :2] = step, seconds
-            return
-        if self._n == len(self._points):
-            self._halve()
-        self._points[self._n] = (step, seconds, value, 1) if known else (step, seconds, 0, math.inf)
-        self._n += 1
+        else:
+            self._append((step, seconds, weight * value, weight))
 
     def drop_after(self, step: float) -> None:
         """Forget points beyond a step: a run that goes on from a checkpoint makes them again."""
@@ -149,8 +149,19 @@ class Series:
     def points(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Return steps, seconds of running, and values, each [n]; a gap is NaN."""
         steps, seconds, sums, counts = self._points[: self._n].T
-        values = np.where(np.isfinite(counts), sums / np.maximum(counts, 1), np.nan)
+        values = np.where(np.isfinite(counts), sums / counts, np.nan)
         return steps.copy(), seconds.copy(), values
+
+    def _has_room(self, weight: float) -> bool:
+        """Return whether a point is to be taken into the last one."""
+        has = float(self._points[self._n - 1, 3])
+        return has < self._stride or (weight < _LITTLE and math.isfinite(has))
+
+    def _append(self, point: tuple[float, float, float, float]) -> None:
+        if self._n == len(self._points):
+            self._halve()
+        self._points[self._n] = point
+        self._n += 1
 
     def _halve(self) -> None:
         pairs = self._points.reshape(-1, 2, 4)
@@ -230,6 +241,8 @@ class History:
     _began_s: float = 0.0  # of the present start
     _before_s: float = 0.0  # running before it
     _latest_s: float = 0.0
+    _reported_step: float = 0.0
+    _interval: float = 0.0  # steps of the last report
 
     def add(self, event: Event) -> None:
         """Take an event; one of an unknown kind or no time changes nothing, one without sense is a notice."""
@@ -254,6 +267,7 @@ class History:
             self._before_s += last_s - self._began_s
         self._began_s = event["time"]
         self.started, self.ending, self.decoding = event, {}, None
+        self._reported_step = event.get("step") or 0
         for series in self.series.values():
             series.drop_after(event.get("step", 0))
 
@@ -265,7 +279,14 @@ class History:
         self.progress = event
         names = ("loss", "learning_rate", "tau", "kbps", "target_kbps", "examples_per_s")
         values = {name: event.get(name) for name in names}
-        self._add_points(event, values | _prefixed("terms/", event.get("terms")))
+        self._add_points(event, values | _prefixed("terms/", event.get("terms")), self._weight(event))
+
+    def _weight(self, event: Event) -> float:
+        """Return how many steps a report is of, the one before it taken as 1; at most that."""
+        step = event.get("step") or 0
+        n_steps, before = step - self._reported_step, self._interval
+        self._reported_step, self._interval = step, n_steps
+        return n_steps / before if 0 < n_steps < before else 1.0
 
     def _take_validation(self, event: Event) -> None:
         self.validation = event
@@ -297,7 +318,7 @@ class History:
     def _take_ending(self, event: Event) -> None:
         self.ending, self.decoding = event, None
 
-    def _add_points(self, event: Event, values: dict[str, Any]) -> None:
+    def _add_points(self, event: Event, values: dict[str, Any], weight: float = 1.0) -> None:
         step = event.get("step")
         if not self.keeps_curves or not isinstance(step, int | float):
             return
@@ -306,7 +327,8 @@ class History:
                 if value is None:
                     continue
                 self.series[name] = Series()
-            self.series[name].add(step, self.running_s, value if isinstance(value, int | float) else None)
+            known = value if isinstance(value, int | float) else None
+            self.series[name].add(step, self.running_s, known, weight)
 
 
 _TAKERS = {

@@ -167,7 +167,7 @@ class Trainer:
         TrainingError
             The GPU's memory is full.
         """
-        self._began_s = time.monotonic()
+        self._began_s = self._reported_s = time.monotonic()
         ends_at = self._began_s + 60 * (limits.max_minutes or math.inf)
         n_steps = min(self._recipe.n_steps, limits.max_steps or self._recipe.n_steps)
         self._reported_step = self._began_step = self.step

@@ -178,6 +178,27 @@ def test_a_run_that_goes_on_from_a_checkpoint_draws_its_steps_once():
     assert history.running_s == pytest.approx(16)
 
 
+def test_a_report_that_a_pause_cuts_short_is_no_point_of_its_own():
+    """Reports are means over the steps since the one before: the curve is the mean over all steps."""
+    history = History()
+
+    def report(step, loss):
+        history.add({"event": "progress", "time": step, "step": step, "n_steps": 99, "loss": loss})
+
+    history.add({"event": "started", "time": 0, "step": 0})
+    report(20, 8.0)
+    report(40, 6.0)
+    report(41, 27.0)  # of one step
+    history.add({"event": "stopped", "time": 41, "step": 41, "reason": "asked to stop"})
+    history.add({"event": "started", "time": 90, "step": 41})
+    report(61, 5.0)
+    report(69, 4.0)  # the machine is slower now
+    report(77, 3.0)
+    steps, _, values = history.series["loss"].points()
+    assert steps.tolist() == [20, 41, 69, 77]
+    np.testing.assert_allclose(values, [8, (20 * 6 + 27) / 21, (20 * 5 + 8 * 4) / 28, 3], rtol=1e-9)
+
+
 def test_what_the_events_of_a_run_come_to(tmp_path):
     path = tmp_path / "events.jsonl"
     best = {"step": 10, "kbps": 24.1, "target_kbps": 24, "metrics": {"sdr_db": 3.0, "pesq_wb": 2.5}}
