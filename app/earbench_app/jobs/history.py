@@ -29,7 +29,7 @@ N_KEPT = 4000
 _AT_ONCE = 4 << 20  # bytes a read
 _LONGEST_LINE = 1 << 20
 _LITTLE = 0.5
-"""Weight of a report, by the steps it is of, below which it is no point of its own: a pause cuts one short."""
+"""Weight of a report, by its steps, below which it is no point of its own: a pause cuts one short."""
 _PROGRESS = b'{"event": "progress"'
 _NUMBERS = ("step", "n_steps", "done", "total", "kbps", "target_kbps", "eta_s")
 
