@@ -154,6 +154,14 @@ def test_a_name_alone_is_written_without_measuring(capsys, checkpoint):
     assert tensor_bytes(checkpoint) == tensors
 
 
+def test_trials_are_written_and_printed(capsys, checkpoint):
+    tried = ("--tried", "Half the steps: PESQ 0.3 lower.", "--tried", "Twice the width: nothing.")
+    code, card, _ = shell(capsys, checkpoint, *tried, "--save")
+    assert code == 0
+    assert read_info(checkpoint).tried == list(tried[1::2])
+    assert "## Tried on the way\n\n- Half the steps: PESQ 0.3 lower.\n- Twice the width: nothing.\n" in card
+
+
 def test_another_corpus_is_refused(capsys, folder, checkpoint, tmp_path):
     before = checkpoint.read_bytes()
     (tmp_path / "data").mkdir()

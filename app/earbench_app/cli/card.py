@@ -45,8 +45,14 @@ def card(
     sources: Annotated[
         str | None, typer.Option(help='Where the corpus is from, as "LibriSpeech (CC BY 4.0), …".')
     ] = None,
+    tried: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT", help="Something that was tried, and what it brought; in place of those."
+        ),
+    ] = None,
     save: Annotated[
-        bool, typer.Option("--save", help="Write figures, name and sources into the file.")
+        bool, typer.Option("--save", help="Write figures, name, sources and trials into the file.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Write them into a copy.")] = None,
     recipe: Annotated[
@@ -73,7 +79,7 @@ def card(
     if data is None and (excerpts or metric or kbps):
         raise typer.BadParameter("is needed to measure anything", param_hint="--data")
     target = _target(checkpoint, save, out)
-    changes = _changes(name, sources, info)
+    changes = _changes(name, sources, info) | ({"tried": tried} if tried else {})
     if data is not None:
         metrics = checked_metrics(metric) if metric else None
         wish = _Wish(checkpoint, data, excerpts, seconds, metrics, sorted(kbps or ()))

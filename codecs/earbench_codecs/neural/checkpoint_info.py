@@ -155,6 +155,8 @@ class CheckpointInfo(_Table):
         The same figures with their confidence, and those of other codecs.
     comparisons : list of Comparison
         At chosen rates, ascending, of a coder that is made for any; each codec at the setting nearest to it.
+    tried : list of str
+        What was tried on the way to it and what that brought, a line each.
     versions : dict
         Of the programs that wrote it.
     card : str
@@ -180,6 +182,7 @@ class CheckpointInfo(_Table):
     measured: dict[str, float | None] = {}
     comparison: Comparison | None = None
     comparisons: list[Comparison] = []
+    tried: list[str] = []
     versions: dict[str, str] = {}
     card: str = ""
 

@@ -71,6 +71,8 @@ def card_text(info: CheckpointInfo) -> str:
             *_measured(info, comparison),
             "\n".join(f"- {verdict}" for verdict in verdicts if verdict),
         ]
+    if info.tried:
+        sections += ["## Tried on the way", "\n".join(f"- {line}" for line in info.tried)]
     sections += ["## Good for, and not", "\n".join(_limits(info)), "## Make it again", *_commands(info)]
     return "\n\n".join(section for section in sections if section) + "\n"
 
