@@ -34,6 +34,8 @@ class Scan:
         Files by sample rate, and by number of channels.
     n_speakers : int, optional
         Where the recipe tells speakers apart.
+    n_untold : int
+        Files whose names tell no speaker then; training takes each for a speaker of its own.
     unreadable : tuple of (path, reason)
         Below the folder; training leaves these out.
     """
@@ -46,6 +48,7 @@ class Scan:
     rates_hz: Mapping[int, int] | None = None
     channels: Mapping[int, int] | None = None
     n_speakers: int | None = None
+    n_untold: int = 0
     unreadable: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -100,10 +103,18 @@ def _scans(folder: Path, data: DataTable) -> Iterator[Scan]:
             duration_s, rate_hz, n_channels = facts
             rates[rate_hz] += 1
             channels[n_channels] += 1
-            speakers.add(speaker_of(path, data))
+            found = _with_speaker(found, speaker_of(path, data), path, speakers)
             found = replace(found, n_read=i, duration_s=found.duration_s + duration_s)
-        n_speakers = len(speakers) if data.speaker_pattern is not None else None
-        yield replace(found, rates_hz=dict(rates), channels=dict(channels), n_speakers=n_speakers)
+        found = replace(found, rates_hz=dict(rates), channels=dict(channels))
+        yield found if data.speaker_pattern is None else replace(found, n_speakers=len(speakers))
+
+
+def _with_speaker(found: Scan, speaker: str, path: str, speakers: set[str]) -> Scan:
+    """Count a file's speaker, or that its name tells none: such a file is called its own speaker."""
+    if speaker == path:
+        return replace(found, n_untold=found.n_untold + 1)
+    speakers.add(speaker)
+    return found
 
 
 def _read(path: Path) -> tuple[float, int, int] | str:

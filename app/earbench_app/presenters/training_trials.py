@@ -165,7 +165,7 @@ def scan_text(found: Scan) -> str:
     parts = [files, f"{hours} h {minutes} min" if hours else duration_text(found.duration_s)]
     parts += _kinds(found)
     if found.n_speakers is not None:
-        parts.append(f"{found.n_speakers:,} speakers")
+        parts.append(_speakers(found.n_speakers, found.n_untold))
     if found.unreadable:
         first, reason = found.unreadable[0]
         more = f", and {len(found.unreadable) - 1:,} more" if len(found.unreadable) > 1 else ""
@@ -184,6 +184,16 @@ def estimate_text(found: Estimate, n_runs: int) -> str:
     if found.gpu_memory_mb is not None:
         parts.append(f"{found.gpu_memory_mb / 1024:.1f} GiB of the GPU's")
     return f"{', '.join(parts)}. Measured on {found.n_steps} steps; {'; '.join(found.notes)}."
+
+
+def _speakers(n_speakers: int, n_untold: int) -> str:
+    named = f"{n_speakers:,} speaker{'' if n_speakers == 1 else 's'}"
+    if not n_untold:
+        return named
+    some = (
+        f"{named}, and {n_untold:,} files whose names tell none" if n_speakers else "names tell no speakers"
+    )
+    return f"{some}: each file is taken for one"
 
 
 def _kinds(found: Scan) -> list[str]:

@@ -50,6 +50,11 @@ def folder(tmp_path):
     return data
 
 
+def test_a_file_whose_name_tells_no_speaker_is_not_counted_as_one(folder):
+    *_, found = scan(folder, DataTable(speaker_pattern="^(s2)/", exclude="quiet|broken"))
+    assert (found.n_read, found.n_speakers, found.n_untold) == (3, 1, 2)
+
+
 def test_files_hours_rates_speakers_and_what_cannot_be_read(folder):
     table = DataTable(speaker_pattern="^(s[0-9])/", exclude="b.wav")
     *_, found = scan(folder, table)
