@@ -334,10 +334,19 @@ def test_a_past_run_fills_the_form(form: TrainingFormPresenter, view: View, valu
     (request,) = plan(values | {"rate.target_kbps": "17", "run.max_minutes": "3"}).requests
     form.duplicate(request)
     assert view.state.values["rate.target_kbps"] == "17"
+    assert view.show_recipe.call_args.args[0] == "speech"  # type: ignore[attr-defined]
     asked: list[tuple] = []
     form.submitted.connect(asked.append)
     view.start_requested.emit()
     assert asked == [(request,)]
+
+
+def test_a_past_run_of_a_bundled_recipe_names_that(
+    form: TrainingFormPresenter, view: View, values: dict[str, str]
+) -> None:
+    (request,) = plan(values).requests
+    form.duplicate(request)
+    assert view.show_recipe.call_args.args[0] == "kankanahalli-small-24"  # type: ignore[attr-defined]
 
 
 def test_a_recipe_is_saved_and_read_again(form: TrainingFormPresenter, view: View, tmp_path: Path) -> None:

@@ -87,7 +87,8 @@ class TrainingFormPresenter:
             self._view.show_notice(Notice(str(error), Level.ERROR))
             return
         self._values = recipe_values(recipe) | run_values(request)
-        self._view.show_recipe("", recipe.title, recipe.note)
+        same = (name for name, bundled in self._recipes.items() if bundled == recipe)
+        self._view.show_recipe(next(same, request.name), recipe.title, recipe.note)
         self._refresh()
         self._scan()
 

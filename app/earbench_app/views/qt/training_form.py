@@ -93,7 +93,8 @@ class TrainingForm(QWidget):
         self._losses += [(name, f"{terms}  ({name})") for name, terms in losses]
 
     def show_recipe(self, name: str, title: str, note: str) -> None:
-        """Say with what the form was filled; a file's name is in no list."""
+        """Say with what the form was filled; the name of a file or of a past run is in no list."""
+        self.recipes.setPlaceholderText(f"{name}  –  {title}")
         self.recipes.setCurrentIndex(self.recipes.findData(name))
         said = " ".join(note.split())
         self._about.setText(f"{title}. {said}" if said else title)
