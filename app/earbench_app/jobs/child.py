@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from earbench_app.jobs.job import JobError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
 T = TypeVar("T")
 
@@ -34,6 +36,8 @@ class Child(Generic[T]):
         Makes a value of a line.
     environment : mapping, optional
         Variables added to its own.
+    scratch : Path, optional
+        A folder that it may make; removed when it has ended, however it did.
     """
 
     def __init__(
@@ -42,7 +46,9 @@ class Child(Generic[T]):
         arguments: dict[str, Any],
         made: Callable[[dict[str, Any]], T],
         environment: Mapping[str, str] | None = None,
+        scratch: Path | None = None,
     ) -> None:
+        self._scratch = scratch
         self._module = module
         self._arguments = arguments
         self._made = made
@@ -70,6 +76,9 @@ class Child(Generic[T]):
                     process.wait()
                 finally:  # also where nobody wants the rest of its lines
                     self._kill(process)
+                    process.wait()
+                    if self._scratch is not None:
+                        shutil.rmtree(self._scratch, ignore_errors=True)
             if process.returncode and not self._cancelled:
                 errors.seek(0)
                 raise JobError(_complaint(errors.read().decode(errors="replace"), process.returncode))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import resource
+import secrets
 import shutil
 import sys
-import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
 from earbench_app.jobs.child import Child, serve
+from earbench_app.jobs.keeper import process_start
 from earbench_app.settings import cache_dir
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ _FEWEST_STEPS = 3
 _TIMED_EPOCHS = 3
 _EXCERPT_S = 20.0
 _MOST_FILES = 32
+_SCRATCH = "trial-"
+"""Begins the name of a dry run's folder; then the program's process id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +103,19 @@ def estimate(request: TrainRequest, environment: Mapping[str, str] | None = None
     environment : mapping, optional
         Such as `CUDA_VISIBLE_DEVICES`.
     """
+    scratch = cache_dir() / f"{_SCRATCH}{os.getpid()}-{secrets.token_hex(4)}"
     facts = {"recipe": request.recipe_toml, "name": request.name, "data": str(request.data)}
-    facts |= {"device": request.device, "cache": str(cache_dir())}
+    facts |= {"device": request.device, "scratch": str(scratch)}
     number = {"n_processes": request.n_processes, "max_steps": request.max_steps}
-    return Child("earbench_app.jobs.estimate", facts | number, _trial, environment)
+    return Child("earbench_app.jobs.estimate", facts | number, _trial, environment, scratch)
+
+
+def remove_leftovers() -> None:
+    """Remove what dry runs of programs that crashed have left."""
+    for folder in cache_dir().glob(f"{_SCRATCH}*"):
+        pid = folder.name.removeprefix(_SCRATCH).partition("-")[0]
+        if not pid.isdecimal() or not process_start(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _trial(facts: dict[str, Any]) -> Trial:
@@ -123,22 +136,21 @@ def _work(arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
     from earbench_codecs.training.recipe import parse_recipe
 
     recipe = parse_recipe(arguments["recipe"], arguments["name"])
-    cache = Path(arguments["cache"])
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix="trial-") as folder:
-        yield {"text": "reading some of the data", "estimate": None}
-        _some_of(Path(arguments["data"]), recipe, Path(folder) / "data")
-        yield {"text": "starting", "estimate": None}
-        began_s = time.monotonic()
-        events = _run(recipe, arguments, Path(folder), _FEWEST_STEPS)
-        stages = _stages(events, _FEWEST_STEPS)
-        n_steps = _enough(stages)
-        if n_steps > _FEWEST_STEPS:
-            passed_s = time.monotonic() - began_s
-            yield {"text": f"timing {n_steps} steps of each stage, about {passed_s:.0f} s", "estimate": None}
-            events = _run(recipe, arguments, Path(folder), n_steps)
-            stages = _stages(events, n_steps)
-        yield {"text": "done", "estimate": asdict(_estimate(recipe, arguments, events, stages, n_steps))}
+    folder = Path(arguments["scratch"])
+    folder.mkdir(parents=True)
+    yield {"text": "reading some of the data", "estimate": None}
+    _some_of(Path(arguments["data"]), recipe, folder / "data")
+    yield {"text": "starting", "estimate": None}
+    began_s = time.monotonic()
+    events = _run(recipe, arguments, folder, _FEWEST_STEPS)
+    stages = _stages(events, _FEWEST_STEPS)
+    n_steps = _enough(stages)
+    if n_steps > _FEWEST_STEPS:
+        passed_s = time.monotonic() - began_s
+        yield {"text": f"timing {n_steps} steps of each stage, about {passed_s:.0f} s", "estimate": None}
+        events = _run(recipe, arguments, folder, n_steps)
+        stages = _stages(events, n_steps)
+    yield {"text": "done", "estimate": asdict(_estimate(recipe, arguments, events, stages, n_steps))}
 
 
 def _some_of(data: Path, recipe: Recipe, folder: Path) -> None:

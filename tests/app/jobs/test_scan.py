@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 
 import numpy as np
 import pytest
 
 from earbench_app.jobs.child import Child
-from earbench_app.jobs.estimate import estimate
+from earbench_app.jobs.estimate import estimate, remove_leftovers
 from earbench_app.jobs.job import JobError, TrainRequest
 from earbench_app.jobs.scan import scan
 from earbench_codecs.clip import AudioClip
@@ -83,6 +85,28 @@ def test_a_cancelled_scan_ends_quietly(folder):
     child = scan(folder)
     child.cancel()
     assert list(child) == []
+
+
+def test_a_scratch_folder_goes_with_its_process_however_that_ends(folder, tmp_path):
+    scratch = tmp_path / "scratch"
+    (scratch / "data").mkdir(parents=True)
+    facts = {"folder": str(folder), "data": {}}
+    child = Child("earbench_app.jobs.scan", facts, dict, scratch=scratch)
+    for _ in child:
+        assert scratch.is_dir()
+        child.cancel()
+    assert not scratch.exists()
+
+
+def test_what_a_program_that_crashed_left_is_removed_at_the_next_start(tmp_path, monkeypatch):
+    monkeypatch.setenv("EARBENCH_HOME", str(tmp_path))
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    names = [f"trial-{os.getpid()}-aa", f"trial-{gone.pid}-bb", "trial-xpmt4ta2", "versions"]
+    for name in names:
+        (tmp_path / "cache" / name / "data").mkdir(parents=True)
+    remove_leftovers()
+    assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == [names[0], "versions"]
 
 
 def test_work_that_crashes_says_how():

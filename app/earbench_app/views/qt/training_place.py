@@ -78,9 +78,11 @@ class TrainingPlace:
     def _prepare(self) -> None:
         """Import and open what takes its time; on a thread of its own."""
         from earbench_app.jobs.board import JobBoard
+        from earbench_app.jobs.estimate import remove_leftovers
         from earbench_app.jobs.job import JobError
         from earbench_app.presenters.training_watch import Watch
 
+        remove_leftovers()
         n_cpu_jobs = self._remembered.settings.cpu_jobs
         try:
             watch = Watch(JobBoard(self._root, n_cpu_jobs=n_cpu_jobs), self._post)
