@@ -209,7 +209,7 @@ class FakeTrials:
     estimated = Signal(str, bool, object)
 
     def __init__(self) -> None:
-        self.scan, self.estimate, self.outdate, self.cancel = Mock(), Mock(), Mock(), Mock()
+        self.scan, self.estimate, self.renew, self.cancel = Mock(), Mock(), Mock(), Mock()
 
 
 class View:
@@ -407,6 +407,8 @@ def test_an_estimate_is_of_what_stands_there(
     view.estimate_requested.emit()
     ((request,),) = trials.estimate.call_args.args
     assert request.data == tmp_path
-    before = trials.outdate.call_count
-    view.value_changed.emit("optimiser.batch", "3")
-    assert trials.outdate.call_count == before + 1
+    view.value_changed.emit("run.max_minutes", "3")
+    ((request,),) = trials.renew.call_args.args
+    assert request.max_minutes == 3
+    view.value_changed.emit("optimiser.batch", "x")
+    trials.renew.assert_called_with(())

@@ -5,18 +5,19 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from earbench_app.jobs.estimate import Estimate
+from earbench_app.jobs.estimate import Estimate, Trial
 from earbench_app.jobs.job import TrainRequest
 from earbench_app.jobs.scan import Scan
 from earbench_app.notifications import Level
 from earbench_app.presenters import training_trials
-from earbench_app.presenters.training_trials import Trials, estimate_text, scan_text
+from earbench_app.presenters.training_trials import Trials, box_text, estimate_text, scan_text
 from earbench_codecs.clip import AudioClip
 from earbench_codecs.clip_files import write_wav
 
@@ -65,6 +66,42 @@ def test_no_folder_is_said_nothing_of_and_an_empty_one_fails(tmp_path: Path) -> 
     trials.scan(tmp_path, None)
     desk.until(lambda: told[-1][1] is Level.ERROR)
     assert str(tmp_path) in told[-1][0]
+
+
+FOUND = Estimate("cpu", 0.1, 400.0, 20.0, 20.0, 400.0, 500.0, 2048.0, None, 60, ("decoding is on top",))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "text"),
+    [
+        (None, ""),
+        (7.5, ""),
+        (3.0, "The time box is too short: it stops the run at about step 1,524 of 4,000 (38 %)."),
+        (0.1, "The time box is too short: it stops the run at about step 0 of 4,000 (0 %)."),
+    ],
+)
+def test_a_time_box_is_compared_with_the_estimate(minutes: float | None, text: str) -> None:
+    """440 s: 20 to prepare, then 420 of steps and validation, 160 of which fit into 3 minutes."""
+    assert box_text(FOUND, minutes) == text
+
+
+def test_another_time_box_needs_no_other_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_trials, "estimate", lambda _: [Trial("done", FOUND)])
+    desk, told = Desk(), []
+    trials = Trials(desk.posted.put)
+    trials.estimated.connect(lambda *args: told.append(args))
+    asked = TrainRequest("x", "", Path("/data"))
+    trials.estimate([asked])
+    desk.until(lambda: told[-1][0].startswith("About"))
+    trials.renew([replace(asked, max_minutes=3.0)])
+    text, busy, level = told[-1]
+    assert text.startswith("The time box is too short")
+    assert "About 7:20 on cpu" in text
+    assert (busy, level) == (False, Level.WARNING)
+    trials.renew([replace(asked, max_minutes=30.0)])
+    assert told[-1][0].startswith("About")
+    trials.renew([replace(asked, device="cpu")])
+    assert told[-1] == ("The estimate was for other settings.", False, Level.INFO)
 
 
 class Endless:

@@ -116,7 +116,7 @@ def test_what_can_be_done_depends_on_the_state(state: State, able: set[str]) -> 
 
 
 def test_a_run_that_its_time_box_ended_can_go_on() -> None:
-    assert actions_for([job_of(State.DONE, message="reached its time limit")]).resume
+    assert actions_for([job_of(State.DONE, message="stopped at its time box")]).resume
 
 
 def test_details_pick_out_errors() -> None:

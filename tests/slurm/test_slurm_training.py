@@ -194,7 +194,7 @@ def test_the_time_box_holds_over_all_times_it_was_put_back(cluster, board, ask):
     cluster.run("scontrol", "requeue", job.executor_id)
     done, _ = watched(board, job, ended)
     assert done.state is State.DONE
-    assert "time limit" in done.message
+    assert "time box" in done.message
     assert len(starts(job)) == 2
 
 

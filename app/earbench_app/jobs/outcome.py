@@ -34,6 +34,8 @@ _SIGNALS: dict[int, str] = {
     signal.SIGABRT: "ended by SIGABRT: a library gave up",
 }
 
+_LIMITS = {"step limit": "step limit", "time limit": "time box"}
+
 
 def outcome(job: Job, end: Exit) -> tuple[State, str]:
     """Return the state a job ends in, and what a user should know of it; nothing where all went well."""
@@ -42,14 +44,21 @@ def outcome(job: Job, end: Exit) -> tuple[State, str]:
         return State.DONE, ""
     if job.state is State.CANCELLING:
         return State.CANCELLED, ""
-    if said == "stopped" and reason in ("step limit", "time limit"):
-        return State.DONE, f"reached its {reason}; resume goes on from there"
+    if said == "stopped" and reason in _LIMITS:
+        return State.DONE, f"stopped at its {_LIMITS[reason]}{_place(job, end)}; resume goes on from there"
     stopped = said == "stopped" or end.signal == signal.SIGTERM
     if job.state is State.PAUSING and (stopped or end.signal == signal.SIGKILL):
         return State.PAUSED, "" if stopped else f"did not end in time; {_resume(job)}"
     if stopped:
         return State.PAUSED, f"was asked to stop by somebody; {_resume(job)}"
     return State.FAILED, f"{_why(end)}; {_resume(job)}"
+
+
+def _place(job: Job, end: Exit) -> str:
+    """Return at which step of how many a run stopped, as far as it told."""
+    totals = [event["n_steps"] for event in last_events(job.events) if event.get("n_steps")]
+    step = end.said.get("step")
+    return "" if step is None else f", at step {step:,}" + (f" of {totals[-1]:,}" if totals else "")
 
 
 def _why(end: Exit) -> str:

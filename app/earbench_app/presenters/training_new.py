@@ -178,7 +178,7 @@ class TrainingFormPresenter:
     def _refresh(self) -> None:
         self._plan = plan(self._values)
         n_jobs = len(self._plan.requests)
-        self._trials.outdate()
+        self._trials.renew(self._plan.requests)
         self._view.show_choices("sweep.0.path", ("", *sweepable(self._values)))
         self._view.show_choices("sweep.1.path", ("", *sweepable(self._values)))
         self._view.show_state(

@@ -160,7 +160,7 @@ def _doing(job: Job, history: History) -> str:
 
 def _headline(job: Job, history: History) -> str:
     row, progress = job_row(job, history), history.progress
-    parts = [str(job.state), row.device]
+    parts = [row.state_text, row.device]
     if doing := _doing(job, history):
         parts.append(doing)
     elif progress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from psygnal import Signal
@@ -52,7 +53,8 @@ class Trials:
         self._post = post
         self._scan: Child[Scan] | None = None
         self._trial: Child[Trial] | None = None
-        self._has_estimate = False
+        self._requests: Sequence[TrainRequest] = ()
+        self._found: Estimate | None = None  # of these requests
 
     def scan(self, folder: Path | None, data: DataTable | None) -> None:
         """Read a folder; None is none."""
@@ -72,25 +74,22 @@ class Trials:
             self._end_trial()
             self.estimated.emit("", False, Level.INFO)
             return
-        self._has_estimate = False
+        self._requests, self._found = requests, None
         self._trial = child = estimate(requests[0])
-        n_runs = len(requests)
         self.estimated.emit("Trying a few steps: starting", True, Level.INFO)
-        self._follow(
-            child,
-            lambda: self._trial is child,
-            lambda trial: self._show_trial(trial, n_runs),
-            self._trial_failed,
-        )
+        self._follow(child, lambda: self._trial is child, self._show_trial, self._trial_failed)
 
-    def outdate(self) -> None:
-        """Something has been changed: what was estimated is of other settings."""
-        if self._trial is not None:
-            self._end_trial()
-            self.estimated.emit(_STALE, False, Level.INFO)
-        elif self._has_estimate:
-            self._has_estimate = False
-            self.estimated.emit(_STALE, False, Level.INFO)
+    def renew(self, requests: Sequence[TrainRequest]) -> None:
+        """Something has been changed: compare the estimate with it, or say that it is of other settings."""
+        if self._trial is None and self._found is None:
+            return
+        if requests and _tried(requests[0]) == _tried(self._requests[0]):
+            self._requests = requests
+            self._show_estimate()
+            return
+        self._end_trial()
+        self._found = None
+        self.estimated.emit(_STALE, False, Level.INFO)
 
     def cancel(self) -> None:
         """End what is under way, and say nothing of it any more."""
@@ -142,12 +141,18 @@ class Trials:
         self._scan = None
         self.scanned.emit(message, Level.ERROR, "")
 
-    def _show_trial(self, trial: Trial, n_runs: int) -> None:
+    def _show_trial(self, trial: Trial) -> None:
         if trial.estimate is None:
             self.estimated.emit(f"Trying a few steps: {trial.text}", True, Level.INFO)
             return
-        self._trial, self._has_estimate = None, True
-        self.estimated.emit(estimate_text(trial.estimate, n_runs), False, Level.INFO)
+        self._trial, self._found = None, trial.estimate
+        self._show_estimate()
+
+    def _show_estimate(self) -> None:
+        if self._found is not None:
+            short = box_text(self._found, self._requests[0].max_minutes)
+            text = f"{short} {estimate_text(self._found, len(self._requests))}".strip()
+            self.estimated.emit(text, False, Level.WARNING if short else Level.INFO)
 
     def _trial_failed(self, message: str) -> None:
         self._trial = None
@@ -184,6 +189,22 @@ def estimate_text(found: Estimate, n_runs: int) -> str:
     if found.gpu_memory_mb is not None:
         parts.append(f"{found.gpu_memory_mb / 1024:.1f} GiB of the GPU's")
     return f"{', '.join(parts)}. Measured on {found.n_steps} steps; {'; '.join(found.notes)}."
+
+
+def box_text(found: Estimate, max_minutes: float | None) -> str:
+    """Return where a time box ends a run that takes longer; nothing where it is long enough."""
+    if max_minutes is None or 60 * max_minutes >= found.total_s:
+        return ""
+    steps_s = found.total_s - found.preparation_s
+    share = max(0.0, 60 * max_minutes - found.preparation_s) / steps_s
+    n_steps = round(found.training_s / found.step_s)
+    place = f"about step {round(share * n_steps):,} of {n_steps:,} ({100 * share:.0f} %)"
+    return f"The time box is too short: it stops the run at {place}."
+
+
+def _tried(request: TrainRequest) -> TrainRequest:
+    """Return what an estimate depends on."""
+    return replace(request, name="", max_minutes=None)
 
 
 def _speakers(n_speakers: int, n_untold: int) -> str:

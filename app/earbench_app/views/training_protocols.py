@@ -71,6 +71,11 @@ class JobRow:
     color: int | None = None
 
     @property
+    def state_text(self) -> str:
+        """What is said of the state: a run that a limit stopped is not simply done."""
+        return "stopped" if self.state == "done" and self.message else str(self.state)
+
+    @property
     def fraction(self) -> float:
         """Share of the recipe's steps that is done, 0 to 1."""
         return min(1.0, self.step / self.n_steps) if self.n_steps else 0.0

@@ -49,7 +49,7 @@ def test_a_job_runs_to_its_end(boards, board):
 
 def test_a_run_that_reached_its_time_box_can_go_on(boards, board):
     job = board.submit(boards.request("limit"))
-    assert "time limit" in boards.settle(board, job.id, State.DONE).message
+    assert "time box" in boards.settle(board, job.id, State.DONE).message
     assert board.resume(job.id).state is State.QUEUED
 
 

@@ -42,6 +42,15 @@ def test_the_state_it_ends_in(end, state, becomes):
     assert of(end, state)[0] is becomes
 
 
+def test_a_limit_says_how_far_the_run_came(tmp_path):
+    said = {"event": "stopped", "step": 1200, "reason": "time limit"}
+    rest = "; resume goes on from there"
+    assert of(Exit(0, said=said)) == (State.DONE, f"stopped at its time box, at step 1,200{rest}")
+    (tmp_path / "events.jsonl").write_text('{"event": "progress", "step": 1200, "n_steps": 40000}\n')
+    done, message = of(Exit(0, said=said), folder=tmp_path)
+    assert (done, message) == (State.DONE, f"stopped at its time box, at step 1,200 of 40,000{rest}")
+
+
 @pytest.mark.parametrize(
     ("end", "words"),
     [

@@ -43,6 +43,7 @@ STATE_ICONS = {
     State.DONE: ("check", "accent"),
     State.FAILED: ("cross", "error"),
 }
+_STOPPED = ("clock", "warning")  # by a limit
 _STATE_ORDER = {state: number for number, state in enumerate(State)}
 FILTERS: dict[str, frozenset[State]] = {
     "all": frozenset(State),
@@ -111,7 +112,7 @@ def _made(row: JobRow) -> str:
 
 COLUMNS = (
     Column("run", 19, lambda row: row.name, lambda row: row.name.casefold()),
-    Column("state", 12, lambda row: str(row.state), lambda row: _STATE_ORDER[row.state]),
+    Column("state", 12, lambda row: row.state_text, lambda row: (_STATE_ORDER[row.state], row.state_text)),
     Column("progress", 9, _progress, lambda row: row.fraction, tip="Steps done of the recipe's"),
     Column("left", 7, _eta, lambda row: row.eta_s or 0.0, tip="Time to go", right=True),
     Column(
@@ -206,7 +207,7 @@ class JobModel(QAbstractTableModel):
 
     def _looks(self, row: JobRow, column: int, role: Qt.ItemDataRole) -> Any:
         if role == Qt.ItemDataRole.DecorationRole and column == STATE:
-            return icon(*STATE_ICONS[row.state])
+            return icon(*(_STOPPED if row.state_text == "stopped" else STATE_ICONS[row.state]))
         if role == Qt.ItemDataRole.ForegroundRole:
             return _ink(row, column)
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -239,7 +240,7 @@ class JobFilter(QSortFilterProxyModel):
         """Return whether a row is seen."""
         del source_parent
         row = self._model.rows[source_row]
-        text = " ".join([row.name, row.state, row.device, row.notes, row.message, *row.tags]).casefold()
+        text = " ".join([row.name, row.state_text, row.device, row.notes, row.message, *row.tags]).casefold()
         return row.state in self._states and all(word in text for word in self._words)
 
 
