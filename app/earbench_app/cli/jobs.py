@@ -51,13 +51,15 @@ def submit(
 ) -> None:
     """Queue a run; it starts when a device is free, and goes on when this program has ended."""
     from earbench_app.jobs.job import JobError, TrainRequest
+    from earbench_codecs.training.corpus import chosen_files
     from earbench_codecs.training.recipe import parse_recipe, recipe_name, recipe_text
 
     text = recipe_text(recipe)
-    parse_recipe(text, recipe)  # what is wrong with it is told here
+    parsed = parse_recipe(text, recipe)  # what is wrong with it is told here
     name = recipe_name(recipe)
     if not data.is_dir():
         raise JobError(f"{data}: there is no such folder; choose the one with the audio to train on")
+    chosen_files(data, parsed.data)  # and a folder without audio
     request = TrainRequest(name, text, data.absolute(), device, nproc, max_minutes, max_steps)
     board = _board(context.obj)
     job = board.submit(request)

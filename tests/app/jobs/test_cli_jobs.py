@@ -27,6 +27,7 @@ def shell(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("EARBENCH_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("EARBENCH_JOBS", str(tmp_path / "jobs"))
     (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.wav").touch()
     boards = Boards(tmp_path / "jobs", tmp_path / "data")
     executor = next(iter(boards.new()._executors.values()))
     monkeypatch.setattr(board_module, "LocalExecutor", lambda *_args, **_options: executor)
@@ -46,6 +47,16 @@ def submitted(shell, mode, *options):
     answer = shell("submit", recipe, "--data", shell.boards.data, "--json", *options)
     (row,) = json.loads(answer.out)
     return row
+
+
+def test_a_folder_without_audio_is_refused(shell):
+    (shell.boards.data / "a.wav").rename(shell.boards.data / "a.txt")
+    recipe = shell.boards.data.parent / "finish.toml"
+    recipe.write_text(RECIPE)
+    refused = shell("submit", recipe, "--data", shell.boards.data, code=1).err
+    assert str(shell.boards.data) in refused
+    assert "no audio" in refused
+    assert json.loads(shell("--json").out) == []
 
 
 def test_an_empty_list_is_json_too(shell):
