@@ -16,6 +16,7 @@ from earbench_codecs.neural.hyper_prior import (
     coefficient_table,
     earlier,
     fitted,
+    in_phases,
     latent_numbers,
     latent_table,
 )
@@ -39,7 +40,7 @@ class HyperModel:
     """
 
     def __init__(self, prior: HyperPrior) -> None:
-        self._prior = prior
+        self._prior = prior.frozen()
         tables = (prior.get_buffer("latent_table"), prior.get_buffer("coefficient_table"))
         self._tables = [table.cpu().numpy().astype(np.float64) for table in tables]
 
@@ -84,7 +85,7 @@ class HyperModel:
         """Yield places in symbols [N, F, S, 16], which table they take (0: of latents), and its rows."""
         prior = self._prior
         device = prior.get_buffer("spread").device
-        state = prior.start((len(symbols),))
+        state = prior.start(len(symbols))
 
         def codes(place: Place) -> Tensor:
             return torch.from_numpy(symbols[place] - LIMIT).to(device).flatten(1).float()
@@ -93,15 +94,13 @@ class HyperModel:
             yield np.s_[:, t, 0, :], 0, latent_numbers(*prior.latent_places(state)).cpu().numpy()
             latents = codes(np.s_[:, t, 0, :])
             steps, features = prior.steps(latents, state.latents)
-            known = prior.known(state, steps, features)
-            levels = torch.zeros_like(steps)
+            steps, inside = in_phases(steps), prior.begun(len(symbols))
             for number, first in enumerate(PASSES):
-                near = prior.near(levels, steps)
-                rows = coefficient_numbers(*prior.places(number, known, near))
+                rows = coefficient_numbers(*prior.places(number, state, inside, steps, features))
                 place = np.s_[:, t, 1:, first::4]
                 yield place, 1, rows.view(len(rows), -1, 4).cpu().numpy()
-                levels[:, first::4] = prior.levels(codes(place), steps[:, first::4])
-            state = prior.after(state, latents, levels)
+                inside[first, :, 1:-1] = prior.levels(codes(place), steps[first])
+            state = prior.after(state, latents, inside)
 
 
 def fit_tables(prior: HyperPrior, clips: Iterable[Integers]) -> None:

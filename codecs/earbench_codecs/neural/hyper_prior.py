@@ -5,12 +5,16 @@ a block, the latents come first, predicted from the two blocks before. They and 
 the steps of the quantiser lie and what the spectrum is like. Coefficients follow in four passes; each sees
 how large its neighbours were in the blocks before, on average over a longer past, and in this block so far.
 Levels are logarithms, in eighths of an octave: of the step, and of what a code stands for.
+
+What a pass needs is kept together: coefficients [..., M] in phases are [4, ..., M / 4], first every fourth
+from the first on. Edged levels have what is taken for known beyond both ends, one place of each phase.
 """
 
 from __future__ import annotations
 
+import copy
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -30,8 +34,14 @@ PASSES = (0, 2, 1, 3)
 _KNOWN = ((0, 0, 0, 0, 0, 0), (0, 1, 0, 0, 1, 0), (1, 0, 1, 1, 0, 1), (1, 1, 1, 1, 1, 1))
 """Which of the neighbours at `_NEAR` each pass knows."""
 _NEAR = (-3, -2, -1, 1, 2, 3)
-_BEFORE, _BEFORE_THAT, _PAST = (-2, -1, 0, 1, 2), (-1, 0, 1), (-1, 0, 1)
+_SEEN = ((-2, -1, 0, 1, 2), (-1, 0, 1), (-1, 0, 1))
 """Neighbours seen of the block before, of the one before that, and of the longer past."""
+_MIDDLE = 96
+"""Levels are seen relative to steps, from 6 octaves below to 10 above, as integers from 0 to 255."""
+_UNKNOWN = -1000.0
+"""A level below all others."""
+_COLUMNS = 4096
+"""Networks see so many coefficients at a time: more do not stay in a processor's cache."""
 PER_OCTAVE = 8
 """Levels in an octave."""
 STEP_OF_1 = 128
@@ -46,13 +56,18 @@ _PRIOR_SYMBOLS = 64
 
 
 class State(NamedTuple):
-    """What is known of the blocks before: levels [..., M] of codes, and latents [..., L]."""
+    """What is known of the blocks before each of B: edged levels [4, B, M / 4 + 2], latents [..., L]."""
 
     before: Tensor
     before_that: Tensor
     past: Tensor
     latents: Tensor
     latents_before: Tensor
+
+    def of(self, blocks: slice) -> State:
+        """Return the part that is known before some of the B blocks; the latents remain all."""
+        before, before_that, past = (levels[:, blocks] for levels in self[:3])
+        return State(before, before_that, past, self.latents, self.latents_before)
 
 
 class Places(NamedTuple):
@@ -84,25 +99,33 @@ class HyperPrior(nn.Module):
         n_outputs = n_nodes * (1 + n_features)
         self.synthesis = IntegerNetwork(2 * n_latents, hyper_width, hyper_width, n_outputs, last_gain=0.2)
         self.latent_network = IntegerNetwork(2 * n_latents, hyper_width, 2 * n_latents)
-        n_planes = 2 + n_features + len(_BEFORE) + len(_BEFORE_THAT) + len(_PAST) + len(_NEAR)
+        n_planes = 2 + n_features + sum(map(len, _SEEN)) + len(_NEAR)
         self.networks = nn.ModuleList(IntegerNetwork(n_planes, width, width, 2) for _ in PASSES)
         self.register_buffer("coefficient_table", coefficient_table())
         self.register_buffer("latent_table", latent_table())
         k = np.arange(size)
         places = np.round([LARGEST * k / size, LARGEST * np.log2(1 + k) / math.log2(1 + size)])
-        for name, array in (
-            ("spread", interpolation(size, n_nodes)),
-            ("bins", places.T),
-            ("visible", np.array(_KNOWN)),
-            ("sizes", code_levels()),
+        spread = torch.from_numpy(interpolation(size, n_nodes)).float()
+        for name, tensor in (
+            ("spread", spread),
+            ("spread_in_phases", in_phases(spread).transpose(0, 1).flatten(1)),
+            ("bins", in_phases(torch.from_numpy(places).float())),
+            ("sizes", torch.from_numpy(code_levels()).float()),
         ):
-            self.register_buffer(name, torch.from_numpy(array).float(), persistent=False)
+            self.register_buffer(name, tensor, persistent=False)
 
-    def start(self, shape: tuple[int, ...]) -> State:
-        """Return what is known before the first block: nothing."""
+    def frozen(self) -> HyperPrior:
+        """Return a copy to code with, which does not follow further training."""
+        prior = copy.deepcopy(self)
+        for network in (prior.synthesis, prior.latent_network, *prior.networks):
+            network.freeze()
+        return prior
+
+    def start(self, n: int) -> State:
+        """Return what is known before the first block of n segments: nothing."""
         device = self.get_buffer("spread").device
-        silent = torch.zeros(*shape, self.size, device=device)
-        none = torch.zeros(*shape, self.n_latents, device=device)
+        silent = torch.zeros(len(PASSES), n, self.size // 4 + 2, device=device)
+        none = torch.zeros(n, self.n_latents, device=device)
         return State(silent, silent, silent, none, none)
 
     def latent_places(self, state: State) -> tuple[Tensor, Tensor]:
@@ -113,74 +136,100 @@ class HyperPrior(nn.Module):
         return _number(means, 16, centre, _N_MEANS), _number(spreads, 32, _N_SPREADS // 2, _N_SPREADS)
 
     def steps(self, latents: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the levels of the steps [..., M] and features [..., M, C], given latents [..., L]."""
+        """Return the levels of the steps [..., M] of B blocks, given latents [..., L], and their features.
+
+        Features [4, C, B, M / 4] are in phases.
+        """
         out = self.synthesis(_latent_inputs(latents, before))
-        spread = self.get_buffer("spread")
-        steps = rounded(rounded(out[..., : self.n_nodes] / 4) @ spread) + STEP_OF_1
-        features = out[..., self.n_nodes :].unflatten(-1, (self.n_features, self.n_nodes)).clamp(0, LARGEST)
-        return steps.clamp(0, LARGEST), rounded(features @ spread).transpose(-1, -2)
+        steps = rounded(rounded(out[..., : self.n_nodes] / 4) @ self.get_buffer("spread")) + STEP_OF_1
+        nodes = out[..., self.n_nodes :].reshape(-1, self.n_features, self.n_nodes).transpose(0, 1)
+        features = rounded(nodes.clamp(0, LARGEST) @ self.get_buffer("spread_in_phases"))
+        features = features.reshape(self.n_features, -1, len(PASSES), self.size // 4)
+        return steps.clamp(0, LARGEST), features.movedim(2, 0)
 
     def levels(self, codes: Tensor, steps: Tensor) -> Tensor:
-        """Return the levels of codes [..., M] coded with steps of these levels."""
+        """Return the levels of codes coded with steps of these levels."""
         found: Tensor = self.get_buffer("sizes")[codes.abs().clamp(max=LIMIT + 1).long()] + steps
         return found
 
-    def known(self, state: State, steps: Tensor, features: Tensor) -> Tensor:
-        """Return what all passes of a block know, planes [..., M, n]."""
-        seen = _neighbours(state.before, _BEFORE) + _neighbours(state.before_that, _BEFORE_THAT)
-        seen += _neighbours(state.past, _PAST)
-        planes = torch.stack([_relative(levels, steps) for levels in seen], -1)
-        places = self.get_buffer("bins").expand(*steps.shape, 2)
-        return torch.cat([places, features, planes], -1)
+    def places(
+        self, number: int, state: State, inside: Tensor, steps: Tensor, features: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return numbers of scale and shape of a pass's coefficients in B blocks, both [B, M / 4].
 
-    def near(self, levels: Tensor, steps: Tensor) -> Tensor:
-        """Return what a block itself gives to know, planes [..., M, 6]; passes see a part of each."""
-        reach = max(_NEAR)
-        inside = nn.functional.pad(levels, (reach, reach))  # the last coefficient is not known beside it
-        shifted = [inside[..., reach + offset : reach + offset + self.size] for offset in _NEAR]
-        return torch.stack([_relative(near, steps) for near in shifted], -1)
-
-    def places(self, number: int, known: Tensor, near: Tensor) -> tuple[Tensor, Tensor]:
-        """Return numbers of scale and shape of a pass's coefficients, both [..., M / 4]."""
-        first = PASSES[number]
-        near = near[..., first::4, :] * self.get_buffer("visible")[number]
-        out = self.networks[number](torch.cat([known[..., first::4, :], near], -1))
-        scales, shapes = out.unbind(-1)
-        return (
-            _number(scales, 6, torch.tensor(_SCALE_OF_HALF), _N_SCALES),
-            _number(shapes, 64, _N_SHAPES // 2, _N_SHAPES),
-        )
+        Parameters
+        ----------
+        number : int
+            Of the pass.
+        state : State
+        inside : Tensor
+            Edged levels of these blocks; those that the pass does not know are not looked at.
+        steps, features : Tensor
+            In phases, [4, B, M / 4] and [4, C, B, M / 4].
+        """
+        planes = self._planes(number, state, inside, steps[PASSES[number]], features[PASSES[number]])
+        network = cast("IntegerNetwork", self.networks[number])
+        scales, shapes = network.columns(planes.flatten(1)).reshape(2, *planes.shape[1:])
+        return _number(scales, 6, _SCALE_OF_HALF, _N_SCALES), _number(shapes, 64, _N_SHAPES // 2, _N_SHAPES)
 
     def all_places(self, latents: Tensor, codes: Tensor, steps: Tensor, features: Tensor) -> Places:
         """Return the places of all codes [B, R, M] and latents [B, R, L], once all are known."""
         levels = self.levels(codes, steps)
         state = self.over_time(latents, levels)
-        known, near = self.known(state, steps, features), self.near(levels, steps)
-        found = [self.places(number, known, near) for number in range(len(PASSES))]
-        scales, shapes = (
-            torch.stack([found[PASSES.index(first)][kind] for first in range(4)], -1).flatten(-2)
-            for kind in range(2)
-        )
-        return Places(*self.latent_places(state), scales, shapes)
+        inside = nn.functional.pad(in_phases(levels.flatten(0, 1)), (1, 1))
+        steps_in_phases = in_phases(steps.flatten(0, 1))
 
-    def after(self, state: State, latents: Tensor, levels: Tensor) -> State:
-        """Return what is known when a block's latents [..., L] and levels [..., M] are."""
-        past = _moved_on(state.past, levels)
-        return State(levels, state.before, past, latents, state.latents)
+        def part(blocks: slice) -> Tensor:
+            known = state.of(blocks), inside[:, blocks], steps_in_phases[:, blocks], features[:, :, blocks]
+            found = [torch.stack(self.places(PASSES.index(first), *known)) for first in range(len(PASSES))]
+            return torch.stack(found, -1).flatten(-2)
+
+        many = inside.shape[1] if torch.is_grad_enabled() else max(1, len(PASSES) * _COLUMNS // self.size)
+        parts = [part(slice(n, n + many)) for n in range(0, inside.shape[1], many)]
+        return Places(*self.latent_places(state), *torch.cat(parts, 1).reshape(2, *codes.shape))
+
+    def begun(self, n: int) -> Tensor:
+        """Return the edged levels of a block of n segments of which nothing is known yet."""
+        inside = torch.full((len(PASSES), n, self.size // 4), _UNKNOWN, device=self.get_buffer("bins").device)
+        return nn.functional.pad(inside, (1, 1))
+
+    def after(self, state: State, latents: Tensor, inside: Tensor) -> State:
+        """Return what is known when a block's latents [B, L] and levels, edged, are."""
+        levels = _edged(inside[..., 1:-1])
+        return State(levels, state.before, _moved_on(state.past, levels), latents, state.latents)
 
     def over_time(self, latents: Tensor, levels: Tensor) -> State:
         """Return what is known before each block of [B, R, L] and [B, R, M]."""
-        past, all_past = torch.zeros_like(levels[:, 0]), []
-        for level in levels.unbind(1):
-            all_past.append(past)
-            past = _moved_on(past, level)
-        return State(
-            earlier(levels, 1),
-            earlier(levels, 2),
-            torch.stack(all_past, 1),
-            earlier(latents, 1),
-            earlier(latents, 2),
-        )
+        edged = _edged(in_phases(levels.flatten(0, 1))).reshape(-1, levels.shape[1], self.size // 4 + 2)
+        past = torch.zeros_like(edged)
+        for t in range(1, levels.shape[1]):
+            past[:, t] = _moved_on(past[:, t - 1], edged[:, t - 1])
+        shape = (len(PASSES), -1, edged.shape[-1])
+        before, before_that, past = (x.view(shape) for x in (earlier(edged, 1), earlier(edged, 2), past))
+        return State(before, before_that, past, earlier(latents, 1), earlier(latents, 2))
+
+    def _planes(self, number: int, state: State, inside: Tensor, steps: Tensor, features: Tensor) -> Tensor:
+        """Return what a pass sees of its coefficients, planes [n + 1, B, M / 4]; the last is 1."""
+        first = PASSES[number]
+        unknown = steps.new_tensor(_UNKNOWN).expand_as(steps)
+        seen = [_beside(levels, first + k) for levels, ks in zip(state[:3], _SEEN, strict=True) for k in ks]
+        seen += [
+            _beside(inside, first + k) if known else unknown
+            for k, known in zip(_NEAR, _KNOWN[number], strict=True)
+        ]
+        planes = steps.new_empty(2 + self.n_features + len(seen) + 1, *steps.shape)
+        relative = planes[2 + self.n_features : -1]
+        torch.stack(seen, out=relative)
+        torch.add(_MIDDLE - 2 * steps, relative, alpha=2, out=relative).clamp_(0, LARGEST)
+        planes[:2] = self.get_buffer("bins")[first].unsqueeze(1)
+        planes[2 : 2 + self.n_features] = features
+        planes[-1] = 1
+        return planes
+
+
+def in_phases(x: Tensor) -> Tensor:
+    """Return [4, ..., M / 4] of [..., M]."""
+    return x.reshape(*x.shape[:-1], -1, len(PASSES)).movedim(-1, 0)
 
 
 def coefficient_bits(values: Tensor, scales: Tensor, shapes: Tensor) -> Tensor:
@@ -273,16 +322,17 @@ def _latent_inputs(latents: Tensor, before: Tensor) -> Tensor:
     return torch.cat([latents, before], -1) * 8 + 128
 
 
-def _relative(levels: Tensor, steps: Tensor) -> Tensor:
-    """Return levels relative to steps as integers from 0 to 255: from 6 octaves below to 10 above."""
-    return (2 * (levels - steps) + 96).clamp(0, LARGEST)
+def _edged(levels: Tensor) -> Tensor:
+    """Return levels in phases [4, B, M / 4] with the lowest coefficient's below, the highest one's above."""
+    ends = (levels[:1, :, :1], levels[-1:, :, -1:])
+    lowest, highest = (end.expand(len(levels), -1, -1) for end in ends)
+    return torch.cat([lowest, levels, highest], -1)
 
 
-def _neighbours(levels: Tensor, offsets: tuple[int, ...]) -> list[Tensor]:
-    reach, size = max(map(abs, offsets)), levels.shape[-1]
-    ends = [levels[..., :1].expand(*levels.shape[:-1], reach), levels[..., -1:]]
-    padded = torch.cat([ends[0], levels, ends[1].expand_as(ends[0])], -1)
-    return [padded[..., reach + offset : reach + offset + size] for offset in offsets]
+def _beside(edged: Tensor, offset: int) -> Tensor:
+    """Return what lies so many coefficients from those of the first phase."""
+    places, phase = divmod(offset, len(PASSES))
+    return edged[phase, :, 1 + places : edged.shape[-1] - 1 + places]
 
 
 def earlier(x: Tensor, n: int) -> Tensor:

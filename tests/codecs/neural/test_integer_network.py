@@ -42,6 +42,23 @@ def test_order_batch_and_precision_do_not_matter():
     assert torch.equal(network.double()(x[:, order].double()).float(), out)
 
 
+def test_columns_without_gradients_are_the_rows_with():
+    torch.manual_seed(4)
+    network = IntegerNetwork(30, 20, 17, 6, last_gain=1.0)
+    with torch.no_grad():
+        for layer in (*network.hidden, network.last):
+            layer.bias.normal_(0, 0.5)
+    x = torch.randint(0, 256, (3, 40, 30)).float()
+    rows = network(x).detach()
+    columns = torch.cat([x.flatten(0, 1), torch.ones(120, 1)], 1).t()
+    assert torch.equal(network.columns(columns).t().reshape(rows.shape), rows)
+    with torch.no_grad():
+        assert torch.equal(network(x), rows)
+        network.freeze()
+        network.last.weight.zero_()
+        assert torch.equal(network.columns(columns).t().reshape(rows.shape), rows)
+
+
 def test_rounding_lets_gradients_through():
     x = torch.tensor([-0.5, 0.49, 1.5], requires_grad=True)
     rounded(x).sum().backward()
