@@ -99,6 +99,7 @@ def delete(
     """Delete a job with its folder: checkpoints, curves, log."""
     board = _board(context.obj)
     job = board.job(_found(board, job_id))
+    board.check_over(job)
     if not yes:
         typer.confirm(f"Delete {job.folder} with its checkpoints?", abort=True, err=True)
     board.delete(job.id)
@@ -190,7 +191,7 @@ def _row(job: Job, history: History) -> dict[str, Any]:
         "host": job.host,
         "step": progress.get("step"),
         "n_steps": limit,
-        "kbps": history.validation.get("kbps"),
+        "kbps": history.validation.get("kbps") or progress.get("kbps"),
         "target_kbps": progress.get("target_kbps") or history.validation.get("target_kbps"),
         "metric": metric,
         "best": metrics.get(metric) if metric else None,

@@ -160,12 +160,22 @@ class JobBoard:
             It is running or on a cluster's queue, or its files cannot be deleted.
         """
         with self._changing(job_id) as job:
-            self._must_be_ours(job)
-            if job.state in ACTIVE or _is_waiting(job) or self._is_alive(job):
-                raise JobError(f"{job.id} is {job.state}; cancel it, and delete it when it has ended")
+            self.check_over(job)
             self.store.delete(job)
             self._unsaved.pop(job_id, None)
         self._tell()
+
+    def check_over(self, job: Job) -> None:
+        """Refuse a job that cannot be deleted now.
+
+        Raises
+        ------
+        JobError
+            It is running or on a cluster's queue.
+        """
+        self._must_be_ours(job)
+        if job.state in ACTIVE or _is_waiting(job) or self._is_alive(job):
+            raise JobError(f"{job.id} is {job.state}; cancel it, and delete it when it has ended")
 
     def annotate(self, job_id: str, notes: str | None = None, tags: Sequence[str] | None = None) -> Job:
         """Change what a user has written to a job; None leaves it.

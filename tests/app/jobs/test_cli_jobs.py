@@ -69,8 +69,10 @@ def test_a_job_from_submit_to_its_deletion(shell):
     assert (row["state"], row["name"], row["executor"], row["device"]) == ("running", "wait", "local", "cpu")
     board = shell.boards.new()
     short = row["id"][-4:]
-    refused = shell("delete", short, "--yes", code=1).err
-    assert "is running; cancel it" in refused
+    for options in (("--yes",), ()):  # it is refused before it is asked for
+        refused = shell("delete", short, *options, code=1).err
+        assert "is running; cancel it" in refused
+        assert "Delete" not in refused
     shell("pause", short)
     shell.boards.settle(board, row["id"], State.PAUSED)
     shell("note", short, "--text", "a note", "--tag", "good")
@@ -104,6 +106,14 @@ def test_the_table_shows_progress_rate_and_best_metric(shell):
     title, line = shell().out.splitlines()
     assert title.split() == ["id", "name", "state", "progress", "kbps", "best", "left", "on"]
     assert line.split() == [job.id, "finish", "done", "50", "%", "23.9", "of", "24", "pesq_wb", "3.25", "cpu"]
+
+
+def test_the_running_rate_is_shown_before_the_first_validation(shell):
+    row = submitted(shell, "finish")
+    job = shell.boards.settle(shell.boards.new(), row["id"], State.DONE)
+    event = {"event": "progress", "time": 1.0, "step": 20, "target_kbps": 24.0, "kbps": 25.04}
+    job.events.write_text(json.dumps(event) + "\n")
+    assert "25.0 of 24" in shell().out
 
 
 def test_the_log_and_what_became_of_it(shell):
