@@ -219,8 +219,13 @@ class Codec(ABC):
 
     def _streams(self, encoded: EncodedAudio) -> list[tuple[int, Sequence[bytes]]]:
         """Return the number of channels and the segments of each stream."""
-        sizes = _group_sizes(encoded.n_channels, self.info.max_channels)
+        sizes = _group_sizes(encoded.n_channels, self._most_together(encoded))
         return list(zip(sizes, _split_groups(encoded.segments, len(sizes)), strict=True))
+
+    def _most_together(self, encoded: EncodedAudio) -> int:
+        """Return the most channels a stream of that bitstream has."""
+        del encoded  # for codecs whose earlier versions had fewer
+        return self.info.max_channels
 
     def _channel_groups(self, clip: AudioClip) -> list[AudioClip]:
         ends = np.cumsum(_group_sizes(clip.n_channels, self.info.max_channels))[:-1]

@@ -11,9 +11,8 @@ import numpy as np
 
 from earbench_codecs.base import Codec, CodecInfo, EncodedAudio, OptionInfo, Setting
 from earbench_codecs.codes import CodeTable
-from earbench_codecs.errors import BitstreamError, CheckpointError, CodecUnavailableError
+from earbench_codecs.errors import BitstreamError, CheckpointError, CodecUnavailableError, SettingError
 from earbench_codecs.neural.checkpoint_info import file_sha256, read_info
-from earbench_codecs.neural.rate_search import gain_for
 from earbench_codecs.resampling import resampled_length
 
 if TYPE_CHECKING:
@@ -25,9 +24,12 @@ if TYPE_CHECKING:
     from earbench_codecs.clip import AudioClip
     from earbench_codecs.neural.checkpoint import Checkpoint
     from earbench_codecs.neural.checkpoint_info import CheckpointInfo
+    from earbench_codecs.neural.entropy_coding import Coded
     from earbench_codecs.neural.segments import SegmentCoder
 
 BITSTREAM_VERSION = "1"
+ANY_RATE_VERSION = "2"
+"""Of coders for any rate: two channels in one stream, gains by unit. Version 1 is read as it was written."""
 ARCHITECTURES = {
     "kankanahalli": "Kankanahalli 2018",
     "koishekenov": "Koishekenov 2018",
@@ -50,6 +52,17 @@ _ENTROPY = OptionInfo(
     "entropy",
     ("context", "static"),
     "Frequencies of codes that follow what is around them, or one fixed table.",
+)
+_MODE = OptionInfo(
+    "mode",
+    ("abr", "cbr"),
+    "Average bitrate of the file, met within 1 %, or constant bitrate, within 2 % over any second.",
+)
+_NMR = OptionInfo(
+    "nmr_db",
+    ("off", *range(-18, 7)),
+    "Constant quality in place of a bitrate: the noise-to-mask ratio in dB, of each quarter of a second.",
+    replaces_bitrate=True,
 )
 
 
@@ -137,6 +150,15 @@ class NeuralCodec(Codec):
         """Load torch and the checkpoint."""
         self._loaded()
 
+    def check_setting(self, setting: Setting | None) -> Setting:
+        """Fill in defaults and refuse what the codec does not have."""
+        found = super().check_setting(setting)
+        if found.kbps is None and found.get(_MODE.name, "abr") == "cbr":
+            raise SettingError(
+                f"{self.info.name} has a constant bitrate or constant quality; leave mode or nmr_db out"
+            )
+        return found
+
     def encode(self, clip: AudioClip, setting: Setting | None = None) -> EncodedAudio:
         """Encode a clip to real bytes; the model's own estimate of the rate comes with them."""
         self._loaded()
@@ -151,9 +173,8 @@ class NeuralCodec(Codec):
         n_native = resampled_length(
             encoded.n_samples, encoded.sample_rate_hz, self.description.sample_rate_hz
         )
-        coder = self._coder(encoded.setting)
-        for _, segments in self._streams(encoded):
-            yield from coder.codes(segments, n_native)
+        for n_channels, segments in self._streams(encoded):
+            yield from self._coder(encoded.setting, n_channels).codes(segments, n_native)
 
     def code_table(self) -> CodeTable:
         """Return the static table, the mean over its streams."""
@@ -164,9 +185,7 @@ class NeuralCodec(Codec):
 
     def _encode(self, clip: AudioClip, setting: Setting) -> Sequence[bytes]:
         segments = []
-        coder = self._coder(setting)
-        gain = self._gain(coder, clip, setting)
-        for coded in coder.encode(clip.samples[0], gain):
+        for coded in self._coded(clip.samples if clip.n_channels > 1 else clip.samples[0], setting):
             self._bits += coded.bits
             segments.append(coded.data)
         return segments
@@ -178,30 +197,47 @@ class NeuralCodec(Codec):
 
         if sample_rate_hz not in self.info.sample_rates_hz:
             raise BitstreamError(f"{self.info.name} does not code {sample_rate_hz} Hz")
-        return AudioClip.mono(self._coder(setting).decode(segments, shape[1]), sample_rate_hz)
+        return AudioClip(
+            np.atleast_2d(self._coder(setting, shape[0]).decode(segments, shape[1])), sample_rate_hz
+        )
 
     def _require_own(self, encoded: EncodedAudio) -> None:
         """Hold to the checkpoint; what it is called, here and where it encoded, makes no difference."""
         if encoded.checkpoint_sha256 != self.info.sha256:
             super()._require_own(encoded)
+        if encoded.codec_version not in (BITSTREAM_VERSION, self.info.version):
+            raise BitstreamError(
+                f"version {encoded.codec_version} of the bitstream of {encoded.codec!r}; this program reads "
+                f"up to version {self.info.version}"
+            )
 
-    def _gain(self, coder: SegmentCoder, clip: AudioClip, setting: Setting) -> float:
-        """Return the gain that has the rate asked for, of a coder that has the choice."""
-        if not self.description.knob or setting.kbps is None:
-            return 1.0
-        signals = [clip.samples[0]]
-        return gain_for(
-            setting.kbps,
-            lambda gain: coder.bits(signals, gain) / clip.duration_s / 1000,
-            self.description.knob,
-        )
+    def _most_together(self, encoded: EncodedAudio) -> int:
+        """Return the channels of a stream; each was coded by itself at first."""
+        return 1 if encoded.codec_version == BITSTREAM_VERSION else self.info.max_channels
 
-    def _coder(self, setting: Setting) -> SegmentCoder:
+    def _coded(self, signal: NDArray[np.float32], setting: Setting) -> Iterator[Coded]:
+        """Yield the segments of a signal [T] or [2, T]."""
+        from earbench_codecs.neural.rate_modes import average_rate, constant_quality, constant_rate
+
+        coder, knob = self._coder(setting, np.atleast_2d(signal).shape[0]), self.description.knob
+        nmr_db = setting.get(_NMR.name, "off")
+        if not knob:
+            return coder.encode(signal)
+        if setting.kbps is None:
+            return coder.encode(signal, plans=constant_quality(coder, signal, float(nmr_db)))
+        if setting.get(_MODE.name, "abr") == "cbr":
+            return constant_rate(coder, signal, setting.kbps, knob)
+        return coder.encode(signal, plans=average_rate(coder, signal, setting.kbps, knob))
+
+    def _coder(self, setting: Setting, n_channels: int = 1) -> SegmentCoder:
         from earbench_codecs.neural.segments import SegmentCoder
+        from earbench_codecs.neural.units import Syntax
 
         checkpoint = self._loaded()
         kind = str(setting.get("entropy", checkpoint.tables.kinds[0]))
-        return SegmentCoder(checkpoint.coder, checkpoint.tables.model(kind))
+        constant = setting.get(_MODE.name, "abr") == "cbr"
+        syntax = Syntax(n_channels, constant or setting.get(_NMR.name, "off") != "off", constant)
+        return SegmentCoder(checkpoint.coder, checkpoint.tables.model(kind), syntax)
 
     def _loaded(self) -> Checkpoint:
         with self._lock:
@@ -276,13 +312,16 @@ def _info(description: CheckpointInfo, sha256: str, name: str) -> CodecInfo:
         name,
         description.title,
         "neural",
-        version=BITSTREAM_VERSION,
+        version=ANY_RATE_VERSION if description.knob else BITSTREAM_VERSION,
         sample_rates_hz=(description.sample_rate_hz,),
-        max_channels=1,
+        max_channels=2 if description.knob else 1,
         bitrates_kbps=rates,
         continuous=bool(description.knob),
         default=Setting(min(rates, key=lambda rate: abs(rate - description.kbps))),
-        options=(_ENTROPY,) if description.context_model else (),
+        options=(
+            *((_MODE, _NMR) if description.knob else ()),
+            *((_ENTROPY,) if description.context_model else ()),
+        ),
         constant_rate=bool(description.knob),
         parameters=description.n_parameters,
         sha256=sha256,

@@ -231,6 +231,10 @@ class TransformCoder(Coder):
     def dequantised(self, codes: Tensor) -> Tensor:
         """Return the coefficients [B, R, M] of codes [B · R, S, P]."""
 
+    @abstractmethod
+    def stepped(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Return coefficients [B, R, M] without noise in place of holes, and their steps, as many."""
+
     def encode(self, frames: Tensor) -> Tensor:
         """Return the codes of frames."""
         return self.quantised(self.transform(frames))

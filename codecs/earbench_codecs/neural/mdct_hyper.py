@@ -181,11 +181,21 @@ class MdctHyper(TransformCoder):
 
     def dequantised(self, codes: Tensor) -> Tensor:
         """Return the coefficients of codes."""
-        rows = codes.reshape(-1, self.n_blocks, self.code_shape[0] * 16).float()
-        latents, numbers = rows[..., :16], rows[..., 16:]
+        latents, numbers = self._parts(codes)
         steps, features = self.prior.steps(latents, earlier(latents, 1))
         scales = self.prior.all_places(latents, numbers, steps, features).scales
         return (numbers + self._filling(numbers, scales)) * _step(steps)
+
+    def stepped(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the coefficients of codes without noise in place of holes, and their steps."""
+        latents, numbers = self._parts(codes)
+        steps = _step(self.prior.steps(latents, earlier(latents, 1))[0])
+        return numbers * steps, steps
+
+    def _parts(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Return latents [B, R, 16] and the numbers of coefficients [B, R, M] of codes."""
+        rows = codes.reshape(-1, self.n_blocks, self.code_shape[0] * 16).float()
+        return rows[..., :16], rows[..., 16:]
 
     def _gains(self, n: int) -> Tensor:
         if not self.training:

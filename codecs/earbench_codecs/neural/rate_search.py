@@ -1,4 +1,4 @@
-"""Find the gain at which a coder has the rate that is asked for."""
+"""Find the gains at which a coder has the rate, or the quality, that is asked for."""
 
 from __future__ import annotations
 
@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from earbench_codecs.neural.units import LARGEST_OFFSET, OFFSETS_PER_OCTAVE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
 
 _CLOSE = math.log2(1.003)
 _MOST_TRIALS = 8
 _MARGIN = 6.0
 """Octaves of gain beyond the table that are tried for signals unlike those it was measured with."""
 _LEAST_SLOPE = 0.1
+_LONGEST_STEP = 3.0
+"""Octaves that one trial changes a gain by."""
 
 
 def gain_for(
@@ -46,3 +54,44 @@ def gain_for(
         last = gain, rate
         gain = min(highest, max(lowest, gain + (wanted - rate) / slope))
     return float(2 ** best[1])
+
+
+class Secants:
+    """Searches for many gains side by side: what each brings grows with it.
+
+    Parameters
+    ----------
+    slope : float or ndarray
+        What an octave of gain brings, to begin with.
+    least, most : float
+        What it brings at least and at most.
+    """
+
+    def __init__(self, slope: float | Numbers, least: float, most: float) -> None:
+        self._slope, self._range = slope, (least, most)
+        self._last: tuple[NDArray[np.int64], Numbers] | None = None
+        self.slopes: Numbers = np.empty(0)
+
+    def better(self, offsets: NDArray[np.int64], values: Numbers, wanted: Numbers) -> NDArray[np.int64]:
+        """Return offsets [n], in parts of an octave, at which values are expected to be those wanted.
+
+        Parameters
+        ----------
+        offsets, values : ndarray
+            What was tried, and what it brought; NaN where nothing can be told, and nothing changes.
+        wanted : ndarray
+        """
+        self.learn(offsets, values)
+        change = np.nan_to_num((wanted - values) / self.slopes)
+        change = np.rint(np.clip(change, -_LONGEST_STEP, _LONGEST_STEP) * OFFSETS_PER_OCTAVE)
+        return np.clip(offsets + change.astype(np.int64), -LARGEST_OFFSET, LARGEST_OFFSET)
+
+    def learn(self, offsets: NDArray[np.int64], values: Numbers) -> None:
+        """Take note of what offsets brought, for slopes."""
+        if self._last is None:
+            self.slopes = np.broadcast_to(self._slope, offsets.shape).astype(np.float64)
+        else:
+            octaves = (offsets - self._last[0]) / OFFSETS_PER_OCTAVE
+            rise = np.divide(values - self._last[1], octaves, where=octaves != 0, out=self.slopes.copy())
+            self.slopes = np.clip(np.where(np.isnan(rise), self.slopes, rise), *self._range)
+        self._last = offsets, values

@@ -1,6 +1,6 @@
 """A signal as segments of bytes, each of which decodes by itself, and back.
 
-A segment is about a second of frames: the file's level in 16 bits, then the codes; so it is never empty.
+A segment is about a second of frames: what `units` says of it, then the codes; so it is never empty.
 Frames overlap those of the next segment, so a lost one costs its own time and a fade. The codes of a few
 segments are coded side by side, however long the signal is. The network sees each alone and on one thread,
 so that what it makes of one depends neither on the others nor on how many processors there are.
@@ -9,21 +9,25 @@ so that what it makes of one depends neither on the others nor on how many proce
 from __future__ import annotations
 
 import math
-import struct
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import groupby, islice
+from dataclasses import replace
+from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
 
-from earbench_codecs.errors import BitstreamError
-from earbench_codecs.neural.context_model import TOGETHER, stacked
-from earbench_codecs.neural.entropy_coding import code_bits, decode_segments, encode_segments
+from earbench_codecs.errors import BitstreamError, SettingError
+from earbench_codecs.neural.coder import TransformCoder
+from earbench_codecs.neural.context_model import TOGETHER
+from earbench_codecs.neural.entropy_coding import code_bits, decode_segments, encode_segments, row_bits
+from earbench_codecs.neural.joint_model import JointModel
+from earbench_codecs.neural.steering import Steering
+from earbench_codecs.neural.units import LEVELS_PER_OCTAVE, Plan, Syntax, parsed, unit_ends, unit_of_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -32,15 +36,19 @@ if TYPE_CHECKING:
     from earbench_codecs.neural.entropy_coding import Coded, EntropyModel, Integers
 
     Samples = NDArray[np.float32]
+    Bits = NDArray[np.float64]
+    Work = tuple[tuple[int, int], Plan]
+    Segment = tuple[int, Plan, Integers]
 
 T = TypeVar("T")
 
-_LEVEL = struct.Struct("<H")
+_PLAIN = Syntax()
+_WORD = 32
+"""Bits of what the range coder writes at once."""
 _BLOCK = 1 << 20
 _MOST_WORKERS = 8
 """Each has the activations of a segment in memory."""
-_LEVELS_PER_OCTAVE = 2048
-_LEVEL_OF_1 = 24 * _LEVELS_PER_OCTAVE
+_LEVEL_OF_1 = 24 * LEVELS_PER_OCTAVE
 """Levels are 2^((n - 49152) / 2048): from 2^-24 to 2^8, 0.003 dB apart."""
 
 
@@ -52,52 +60,117 @@ class SegmentCoder:
     coder : Coder
         In evaluation mode, on any device.
     model : EntropyModel
+        Of one channel's codes.
+    syntax : Syntax
+        Two channels, and gains by unit, take a `TransformCoder`.
     """
 
-    def __init__(self, coder: Coder, model: EntropyModel) -> None:
+    def __init__(self, coder: Coder, model: EntropyModel, syntax: Syntax = _PLAIN) -> None:
         self._coder = coder
-        self._model = model
+        self._steered = coder if isinstance(coder, TransformCoder) and syntax != _PLAIN else None
+        if self._steered is None and syntax != _PLAIN:
+            raise SettingError(f"{coder.architecture} codes one channel, at one level a file")
+        self._model_of_one = model
+        self._model = JointModel(model) if syntax.n_channels == 2 else model
         self._framing = coder.config.framing
         self._device = next(coder.parameters()).device
+        self.syntax = syntax
         self.n_frames = segment_frames(coder)
 
-    def encode(self, signal: Samples, gain: float = 1.0) -> Iterator[Coded]:
-        """Yield the segments of a signal [T], with their estimates in bits.
+    @property
+    def sample_rate_hz(self) -> int:
+        """Of signals."""
+        return self._coder.config.sample_rate_hz
 
-        The coder sees the signal amplified by `gain`; more bits are spent on a louder one.
+    def level_number(self, signal: Samples, gain: float = 1.0) -> int:
+        """Return the number of the level at which a signal is amplified by a gain."""
+        return _level_number(self._level(signal) / gain)
+
+    def plans(self, signal: Samples, gain: float = 1.0) -> list[Plan]:
+        """Return how to code the segments of a signal [T] or [2, T] with the same gain throughout."""
+        level = self.level_number(signal, gain)
+        places = self.places(signal.shape[-1])
+        return [Plan.plain(level, self.n_units(count)) for _, count in places]
+
+    def encode(
+        self, signal: Samples, gain: float = 1.0, plans: Sequence[Plan] | None = None
+    ) -> Iterator[Coded]:
+        """Yield the segments of a signal [T] or [2, T], with their estimates in bits.
+
+        The coder sees the signal amplified by `gain`; more bits are spent on a louder one. Plans take the
+        place of one gain.
         """
-        number = _level_number(self._level(signal) / gain)
-        head = _LEVEL.pack(number)
-        for some in _together(self._codes_of(signal, number), len):
-            for coded in encode_segments(np.stack(some), self._coder.alphabet, self._model):
-                yield coded._replace(data=head + coded.data, bits=8 * len(head) + coded.bits)
+        plans = self.plans(signal, gain) if plans is None else plans
+        return self.written(signal, zip(self.places(signal.shape[-1]), plans, strict=True))
 
-    def bits(self, signals: Sequence[Samples], gain: float = 1.0) -> float:
+    def written(self, signal: Samples, work: Iterable[Work]) -> Iterator[Coded]:
+        """Yield some segments of a signal."""
+        for some in _together(self._coded(signal, work), _shape):
+            _, of_each, codes = zip(*some, strict=True)
+            written = encode_segments(np.stack(codes), self._coder.alphabet, self._model)
+            for plan, coded in zip(of_each, written, strict=True):
+                head, tail = plan.head(self.syntax), plan.tail()
+                bits = coded.bits + 8 * (len(head) + len(tail))
+                yield coded._replace(data=head + coded.data + tail, bits=bits)
+
+    def bits(
+        self, signals: Sequence[Samples], gain: float = 1.0, plans: Sequence[Sequence[Plan]] | None = None
+    ) -> float:
         """Return the sum of the estimates in bits of the segments of signals, without writing them."""
-        levels = [_level_number(self._level(signal) / gain) for signal in signals]
-        codes = [c for pair in zip(signals, levels, strict=True) for c in self._codes_of(*pair)]
-        heads = 8 * _LEVEL.size * len(codes)
-        return heads + sum(code_bits(many, self._coder.alphabet, self._model) for many in stacked(codes))
+        plans = [self.plans(signal, gain) for signal in signals] if plans is None else plans
+        coded = chain.from_iterable(map(self._all_coded, signals, plans))
+        bits = 0.0
+        for some in _together(coded, _shape):
+            bits += code_bits(np.stack([codes for *_, codes in some]), self._coder.alphabet, self._model)
+            bits += 8 * sum(len(plan.head(self.syntax)) for _, plan, _ in some)
+        return bits
+
+    def unit_bits(self, signal: Samples, work: Iterable[Work]) -> Iterator[Bits]:
+        """Yield what each unit of some segments takes of their bytes, [U], stuffing left out.
+
+        That is the cost of its codes by the model; the head is the first unit's, and what the range coder
+        adds to fill its last word is the last one's.
+        """
+        n_channels, alphabet = self.syntax.n_channels, self._coder.alphabet
+        for some in _together(self._coded(signal, work), _shape):
+            _, of_each, codes = zip(*some, strict=True)
+            alone = np.concatenate([one.reshape(n_channels, -1, *one.shape[-2:]) for one in codes])
+            rows = row_bits(alone, alphabet, self._model_of_one).reshape(len(codes), n_channels, -1).sum(1)
+            for plan, own in zip(of_each, rows, strict=True):
+                bits = self.by_unit(own)
+                bits[-1] += -own.sum() % _WORD
+                bits[0] += 8 * len(replace(plan, stuffing=(0,) * len(bits)).head(self.syntax))
+                yield bits
+
+    @torch.inference_mode()
+    def noise(self, signal: Samples, work: Iterable[Work]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield squared errors of what segments quantise, without noise in holes, and steps: [2, rows, M]."""
+        if self._steered is None:
+            return
+        for (first, count), plan in work:
+            frames = self._frames(signal, first, count).to(self._device) / _level(plan.level)
+            coefficients = self._steered.transform(frames.flatten(0, 1).unsqueeze(1))
+            coefficients = self._steering(plan, count).done(coefficients)
+            values, steps = self._steered.stepped(self._steered.quantised(coefficients))
+            both = (values - coefficients).square(), steps
+            yield both[0].view(2, -1, values.shape[-1]), both[1].view(2, -1, values.shape[-1])
+
+    def approximated(self, signal: Samples, plans: Sequence[Plan]) -> Samples:
+        """Return what decoding will give of a signal coded by plans, of its shape."""
+        return self._joined(self._all_coded(signal, plans), signal.shape[-1])
 
     def decode(self, segments: Sequence[bytes], n_samples: int) -> Samples:
-        """Return the signal [n_samples], read-only; a segment without bytes is a lost one, and silent.
+        """Return the signal, [n_samples] or [2, n_samples], read-only; a segment without bytes is silent.
 
         Raises
         ------
         BitstreamError
             Segments are missing or left over, or one is damaged.
         """
-        overlap, hop = self._framing.overlap, self._framing.hop
-        signal = np.zeros(self._framing.n_frames(n_samples) * hop + overlap, np.float32)
-        with _mapper(self._device) as side_by_side:
-            for some in _together(self._read(segments, n_samples)):
-                for (first, *_), samples in zip(some, side_by_side(self._decoded, some), strict=True):
-                    signal[first * hop : first * hop + len(samples)] += samples
-        signal.flags.writeable = False  # so that a clip made of it takes it as it is
-        return signal[overlap : overlap + n_samples]
+        return self._joined(self._read(segments, n_samples), n_samples)
 
     def codes(self, segments: Sequence[bytes], n_samples: int) -> Iterator[Integers]:
-        """Yield the codes [F, S, P] of the segments that are not lost.
+        """Yield the codes [F, S, P], or [2, F, S, P], of the segments that are not lost.
 
         Raises
         ------
@@ -107,64 +180,124 @@ class SegmentCoder:
         for _, _, codes in self._read(segments, n_samples):
             yield codes
 
-    def _codes_of(self, signal: Samples, level_number: int) -> Iterator[Integers]:
-        """Yield the codes [F, S, P] of each segment of a signal."""
-
-        @torch.inference_mode()
-        def codes_at(place: tuple[int, int]) -> Integers:
-            frames = self._frames(signal, *place) / _level(level_number)
-            codes: Integers = self._coder.encode(frames.unsqueeze(1).to(self._device)).cpu().numpy()
-            return codes
-
-        with _mapper(self._device) as side_by_side:
-            for places in _together(self._places(len(signal))):
-                yield from side_by_side(codes_at, places)
-
-    @torch.inference_mode()
-    def _decoded(self, found: tuple[int, float, Integers]) -> Samples:
-        """Return the samples of a segment's frames, overlapped and added."""
-        _, level, codes = found
-        frames = self._coder.decode(torch.from_numpy(codes).to(self._device)).squeeze(1)
-        samples: Samples = (self._framing.overlap_add(frames) * level).cpu().numpy()
-        return samples
-
-    def _frames(self, signal: Samples, first: int, count: int) -> Tensor:
-        """Return frames `first` to `first + count` of those `Framing.split` makes of a signal."""
-        start = first * self._framing.hop - self._framing.overlap
-        end = (first + count) * self._framing.hop
-        samples = np.zeros(end - start, np.float32)
-        inside = signal[max(0, start) : end]
-        samples[max(0, -start) : max(0, -start) + len(inside)] = inside
-        return self._framing.cut(torch.from_numpy(samples))
-
-    def _read(self, segments: Sequence[bytes], n_samples: int) -> Iterator[tuple[int, float, Integers]]:
-        """Yield the first frame, the level and the codes of each segment that is not lost."""
-        places = self._places_of(segments, n_samples)
-        there = [(first, count, one) for (first, count), one in zip(places, segments, strict=True) if one]
-        for some in _together(iter(there), lambda place: place[1]):
-            shape = (some[0][1] * self._coder.code_rows, *self._coder.code_shape)
-            levels, coded = zip(*(_split(segment) for *_, segment in some), strict=True)
-            codes = decode_segments(coded, shape, self._coder.alphabet, self._model)
-            yield from zip((first for first, *_ in some), levels, codes, strict=True)
-
-    def _places_of(self, segments: Sequence[bytes], n_samples: int) -> list[tuple[int, int]]:
-        places = list(self._places(n_samples))
-        if len(segments) != len(places):
-            raise BitstreamError(f"{len(segments)} segments where {n_samples} samples take {len(places)}")
-        return places
-
-    def _places(self, n_samples: int) -> Iterator[tuple[int, int]]:
+    def places(self, n_samples: int) -> Iterator[tuple[int, int]]:
         """Yield the first frame and the number of frames of each segment."""
         total = self._framing.n_frames(n_samples)
         for first in range(0, total, self.n_frames):
             yield first, min(self.n_frames, total - first)
+
+    def n_units(self, n_frames: int) -> int:
+        """Return the units of a segment of so many frames."""
+        return int(self._units(n_frames)[-1]) + 1
+
+    def unit_ends_s(self, n_samples: int) -> Iterator[Bits]:
+        """Yield when the units of each segment end, in seconds; not after the signal does."""
+        for first, count in self.places(n_samples):
+            ends = unit_ends(self._units(count), self._framing, first, self._coder.code_rows)
+            yield np.minimum(list(ends), n_samples) / self._coder.config.sample_rate_hz
+
+    def by_unit(self, rows: Bits) -> Bits:
+        """Return the sums over the units of a segment of something its rows have."""
+        return np.bincount(self._units(len(rows) // self._coder.code_rows), rows)
+
+    def _units(self, n_frames: int) -> Integers:
+        rows = self._coder.code_rows
+        row_s = self._framing.length / rows / self._coder.config.sample_rate_hz
+        return unit_of_rows(n_frames * rows, row_s)
+
+    def _all_coded(self, signal: Samples, plans: Sequence[Plan]) -> Iterator[Segment]:
+        return self._coded(signal, zip(self.places(signal.shape[-1]), plans, strict=True))
+
+    def _coded(self, signal: Samples, work: Iterable[Work]) -> Iterator[Segment]:
+        """Yield the first frame, the plan and the codes of segments of a signal."""
+
+        @torch.inference_mode()
+        def coded(item: Work) -> Segment:
+            (first, count), plan = item
+            frames = self._frames(np.atleast_2d(signal), first, count) / _level(plan.level)
+            codes = self._quantised(frames.to(self._device), plan)
+            return first, plan, codes.cpu().numpy()
+
+        with _mapper(self._device) as side_by_side:
+            for items in _together(iter(work)):
+                yield from side_by_side(coded, items)
+
+    def _quantised(self, frames: Tensor, plan: Plan) -> Tensor:
+        """Return the codes [F, S, P], or [2, F, S, P], of frames [C, n, L]."""
+        if self._steered is None:
+            return self._coder.encode(frames[0].unsqueeze(1))
+        steering = self._steering(plan, frames.shape[1])
+        coefficients = self._steered.transform(frames.flatten(0, 1).unsqueeze(1))
+        codes = self._steered.quantised(steering.done(coefficients))
+        return codes.unflatten(0, (len(frames), -1)) if len(frames) > 1 else codes
+
+    def _joined(self, coded: Iterator[Segment], n_samples: int) -> Samples:
+        """Return the signal of segments; where there is none it is silent."""
+        overlap, hop = self._framing.overlap, self._framing.hop
+        length = self._framing.n_frames(n_samples) * hop + overlap
+        signal = np.zeros((self.syntax.n_channels, length), np.float32)
+        with _mapper(self._device) as side_by_side:
+            for some in _together(coded):
+                for (first, *_), samples in zip(some, side_by_side(self._decoded, some), strict=True):
+                    signal[:, first * hop : first * hop + samples.shape[-1]] += samples
+        signal.flags.writeable = False  # so that a clip made of it takes it as it is
+        found = signal[:, overlap : overlap + n_samples]
+        return found if self.syntax.n_channels > 1 else found[0]
+
+    @torch.inference_mode()
+    def _decoded(self, segment: Segment) -> Samples:
+        """Return the samples [C, T] of a segment's frames, overlapped and added."""
+        _, plan, codes = segment
+        found = torch.from_numpy(codes).to(self._device)
+        if self._steered is None:
+            frames = self._coder.decode(found)
+        else:
+            coefficients = self._steered.dequantised(found.reshape(-1, *self._coder.code_shape))
+            steering = self._steering(plan, codes.shape[-3] // self._coder.code_rows)
+            frames = self._steered.transform.inverse(steering.undone(coefficients))
+        frames = frames.view(self.syntax.n_channels, -1, self._framing.length)
+        samples: Samples = (self._framing.overlap_add(frames) * _level(plan.level)).cpu().numpy()
+        return samples
+
+    def _steering(self, plan: Plan, n_frames: int) -> Steering:
+        units = torch.from_numpy(self._units(n_frames)).to(self._device)
+        return Steering(plan, units.view(n_frames, -1), self.syntax.n_channels)
+
+    def _frames(self, signal: Samples, first: int, count: int) -> Tensor:
+        """Return frames [C, count, L], from `first`, of those `Framing.split` makes of a signal [C, T]."""
+        start = first * self._framing.hop - self._framing.overlap
+        end = (first + count) * self._framing.hop
+        samples = np.zeros((len(signal), end - start), np.float32)
+        inside = signal[:, max(0, start) : end]
+        samples[:, max(0, -start) : max(0, -start) + inside.shape[-1]] = inside
+        return self._framing.cut(torch.from_numpy(samples))
+
+    def _read(self, segments: Sequence[bytes], n_samples: int) -> Iterator[Segment]:
+        """Yield the first frame, the plan and the codes of each segment that is not lost."""
+        places = self._places_of(segments, n_samples)
+        there = [(first, count, one) for (first, count), one in zip(places, segments, strict=True) if one]
+        for some in _together(iter(there), lambda place: place[1]):
+            count = some[0][1]
+            shape = (count * self._coder.code_rows, *self._coder.code_shape)
+            whole = shape if self.syntax.n_channels == 1 else (self.syntax.n_channels, *shape)
+            plans, coded = zip(
+                *(parsed(segment, self.syntax, self.n_units(count)) for *_, segment in some), strict=True
+            )
+            codes = decode_segments(coded, whole, self._coder.alphabet, self._model)
+            yield from zip((first for first, *_ in some), plans, codes, strict=True)
+
+    def _places_of(self, segments: Sequence[bytes], n_samples: int) -> list[tuple[int, int]]:
+        places = list(self.places(n_samples))
+        if len(segments) != len(places):
+            raise BitstreamError(f"{len(segments)} segments where {n_samples} samples take {len(places)}")
+        return places
 
     def _level(self, signal: Samples) -> float:
         config = self._coder.config
         if config.level == "peak":
             return max(float(signal.max()), -float(signal.min()))
         if config.level == "std":
-            return _standard_deviation(signal) * config.crest
+            return _standard_deviation(signal.ravel()) * config.crest
         return 1.0
 
 
@@ -197,11 +330,8 @@ def _take_one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _split(segment: bytes) -> tuple[float, bytes]:
-    """Return the level of a segment and the bytes of its codes."""
-    if len(segment) < _LEVEL.size:
-        raise BitstreamError("a segment was cut: its level is missing")
-    return _level(_LEVEL.unpack_from(segment)[0]), segment[_LEVEL.size :]
+def _shape(segment: Segment) -> tuple[int, ...]:
+    return segment[-1].shape
 
 
 def segment_frames(coder: Coder) -> int:
@@ -220,8 +350,8 @@ def _standard_deviation(signal: Samples) -> float:
 
 def _level_number(level: float) -> int:
     octaves = math.log2(level) if level > 0 else -math.inf
-    return round(min(max(octaves * _LEVELS_PER_OCTAVE, -_LEVEL_OF_1) + _LEVEL_OF_1, 0xFFFF))
+    return round(min(max(octaves * LEVELS_PER_OCTAVE, -_LEVEL_OF_1) + _LEVEL_OF_1, 0xFFFF))
 
 
 def _level(number: int) -> float:
-    return float(2.0 ** ((number - _LEVEL_OF_1) / _LEVELS_PER_OCTAVE))
+    return float(2.0 ** ((number - _LEVEL_OF_1) / LEVELS_PER_OCTAVE))

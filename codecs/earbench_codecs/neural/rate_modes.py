@@ -1,0 +1,245 @@
+"""How a signal shares out its bits: one gain throughout, as many a second, or as many as it takes.
+
+Average rate: all units of a file (`units`) have one gain, at which its bytes are those asked for.
+
+Constant quality: each unit has the gain at which its noise-to-mask ratio is the one asked for.
+
+Constant rate: transported up to the end of a unit are the segments before, the head of its own, and of each
+of its own units so far the codes, by their information content, and the stuffing; with the last one also what
+the range coder adds to fill its last word. At the end of each unit, that is within 1 % of a second's bits of
+what is due by then. So over any second, from the end of a unit to that of another, bytes are within 2 % of
+the rate, however long the file. That 1 % is the reservoir: units take and return bits as long as the sum
+stays within. What cannot use its bits, such as silence, is stuffed. Files that are so short that a head alone
+is more than is due are as small as can be.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from earbench_codecs.neural.rate_search import Secants, gain_for
+from earbench_codecs.neural.stereo import with_best_channels
+from earbench_codecs.neural.units import LARGEST_OFFSET, stuffing_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from earbench_codecs.neural.entropy_coding import Coded, Integers
+    from earbench_codecs.neural.segments import Bits, Samples, SegmentCoder
+    from earbench_codecs.neural.units import Plan
+
+    Table = Sequence[tuple[float, float]]
+
+_RESERVOIR = 0.01
+"""Of a second's bits, above and below what is due."""
+_USED = 0.75
+"""Of the reservoir; the rest is for one word more than the range coder is expected to need."""
+_JOINT_TRIALS, _MOST_TRIES = 3, 12
+_SLOPES = 0.2, 1.5
+"""Octaves of bits that an octave of gain brings, at least and at most."""
+_NMR_TRIALS = 8
+_CLOSE_DB = 0.1
+_MOST_LIFT_DB = 3.0
+
+
+def average_rate(coder: SegmentCoder, signal: Samples, kbps: float, table: Table) -> list[Plan]:
+    """Return plans of a signal [T] or [2, T] that make the rate asked for, with the same gain throughout.
+
+    Parameters
+    ----------
+    coder : SegmentCoder
+    signal : ndarray of float32
+    kbps : float
+        Of all channels together.
+    table : sequence of (kbps, gain)
+        What is usual of one channel; see `gain_for`.
+    """
+    plans = _started(coder, signal, kbps, table)
+    seconds = signal.shape[-1] / coder.sample_rate_hz
+
+    def at(gain: float) -> list[Plan]:
+        level = coder.level_number(signal, gain)
+        return [replace(plan, level=level) for plan in plans]
+
+    return at(gain_for(kbps, lambda gain: coder.bits([signal], plans=[at(gain)]) / seconds / 1000, table))
+
+
+def constant_quality(coder: SegmentCoder, signal: Samples, nmr_db: float, gain: float = 1.0) -> list[Plan]:
+    """Return plans of a signal [T] or [2, T] that bring the noise-to-mask ratio of each unit to a value.
+
+    Where noise is masked although next to nothing is sent, the ratio is lower; others are then higher by up
+    to 3 dB, so that the ratio of the whole is met.
+
+    Parameters
+    ----------
+    coder : SegmentCoder
+    signal : ndarray of float32
+    nmr_db : float
+        Mean ratio over bands and frames, see `psychoacoustics.noise_to_mask`.
+    gain : float
+        Where the search begins.
+    """
+    plans = with_best_channels(coder, signal, coder.plans(signal, gain))
+    level, sizes = coder.level_number(signal, gain), [len(plan.offsets) for plan in plans]
+    ends_s = np.concatenate(list(coder.unit_ends_s(signal.shape[-1])))
+    search, lift_db = Secants(5.0, 1.0, 9.0), 0.0
+    offsets = np.zeros(len(ends_s), np.int64)
+    for trial in range(_NMR_TRIALS):
+        tried = _moved(plans, level, offsets, sizes)
+        units_db, total_db = _nmr(signal, coder.approximated(signal, tried), ends_s, coder.sample_rate_hz)
+        lift_db += nmr_db - total_db if trial else 0.0
+        lift_db = min(max(lift_db, 0.0), _MOST_LIFT_DB)
+        aim_db = nmr_db + lift_db
+        if trial > 2 and abs(total_db - nmr_db) < _CLOSE_DB:
+            break
+        offsets = search.better(offsets, -units_db, np.full(len(offsets), -aim_db))
+    return tried
+
+
+def constant_rate(coder: SegmentCoder, signal: Samples, kbps: float, table: Table) -> Iterator[Coded]:
+    """Yield the segments of a signal [T] or [2, T] whose bytes are the same over any second.
+
+    Gains of all units are found side by side to within some percent, then segment by segment, from the bytes
+    that were written before.
+
+    Parameters
+    ----------
+    coder, signal, kbps, table
+        As for `average_rate`.
+    """
+    plans = _started(coder, signal, kbps, table)
+    level, sizes = plans[0].level, [len(plan.offsets) for plan in plans]
+    ends = list(coder.unit_ends_s(signal.shape[-1]))
+    due = np.diff(np.concatenate(ends), prepend=0) * kbps * 1000
+    groups = [_timed_groups(part) for part in _parts(due, sizes)]
+    search, offsets = Secants(0.55, *_SLOPES), np.zeros(len(due), np.int64)
+    places = list(coder.places(signal.shape[-1]))
+    for _ in range(_JOINT_TRIALS):
+        work = zip(places, _moved(plans, level, offsets, sizes), strict=True)
+        bits = np.concatenate(list(coder.unit_bits(signal, work)))
+        offsets = search.better(offsets, np.log2(bits), np.log2(np.maximum(due, 1)))
+    meter = _Meter(_RESERVOIR * kbps * 1000)
+    everything = (places, plans, *(_parts(x, sizes) for x in (offsets, due, search.slopes)), groups)
+    for place, plan, own, owed, slopes, group in zip(*everything, strict=True):
+        unit = _Segment(coder, signal, place, plan, level, group)
+        yield unit.fitted(own, owed, slopes, meter)
+
+
+@dataclass
+class _Meter:
+    """Bits beyond what is due, and the reservoir's size in bits."""
+
+    size: float
+    ahead: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """A segment whose units are to take the bits they are due.
+
+    Parameters
+    ----------
+    group : ndarray of int
+        Of each unit; units that end together share one.
+    """
+
+    coder: SegmentCoder
+    signal: Samples
+    place: tuple[int, int]
+    plan: Plan
+    level: int
+    group: Integers
+
+    def fitted(self, offsets: Integers, due: Bits, slopes: Bits, meter: _Meter) -> Coded:
+        """Return it coded so that the meter stays within the reservoir."""
+        first = np.flatnonzero(np.diff(self.group, prepend=-1))
+        offsets, due = offsets[first], np.bincount(self.group, due)
+        search = Secants(slopes[first], *_SLOPES)
+        tries: list[tuple[float, Plan, Integers, float]] = []
+        while len(tries) < _MOST_TRIES:
+            plan = self.plan.moved(self.level, offsets[self.group])
+            (units,) = self.coder.unit_bits(self.signal, [(self.place, plan)])
+            bits = np.bincount(self.group, units)
+            stuffing, ahead = _stuffed(bits, due, meter)
+            tries.append((ahead.max(), plan, stuffing, ahead[-1] - bits.sum() - 8 * stuffing.sum()))
+            wasted = (stuffing > 0) & (offsets < LARGEST_OFFSET)
+            if ahead.max() <= _USED * meter.size and (len(tries) > _MOST_TRIES / 2 or not wasted.any()):
+                break
+            search.learn(offsets, np.log2(bits))
+            offsets = _steered(offsets, bits, due, search.slopes, meter)
+        _, plan, stuffing, before = min(tries, key=lambda one: max(one[0], _USED * meter.size))
+        coded = self._written(plan, stuffing, first)
+        meter.ahead = before + 8 * len(coded.data)
+        return coded
+
+    def _written(self, plan: Plan, stuffing: Integers, first: Integers) -> Coded:
+        of_units = np.zeros(len(self.group), np.int64)
+        of_units[first] = stuffing
+        plan = replace(plan, stuffing=tuple(of_units.tolist()))
+        return next(self.coder.written(self.signal, [(self.place, plan)]))
+
+
+def _stuffed(bits: Bits, due: Bits, meter: _Meter) -> tuple[Integers, Bits]:
+    """Return bytes of stuffing that keep bits from falling behind, and bits ahead after each unit."""
+    ahead, stuffing = np.empty_like(bits), np.zeros(len(bits), np.int64)
+    now = meter.ahead
+    for unit, more in enumerate(bits - due):
+        now += more
+        stuffing[unit] = stuffing_for(-_USED * meter.size - now)
+        now += 8 * stuffing[unit]
+        ahead[unit] = now
+    return stuffing, ahead
+
+
+def _steered(offsets: Integers, bits: Bits, due: Bits, slopes: Bits, meter: _Meter) -> Integers:
+    """Return offsets that are expected to be closer, unit by unit, each with what the ones before leave."""
+    now, found = meter.ahead, offsets.copy()
+    for unit, (own, owed, slope) in enumerate(zip(bits, due, slopes, strict=True)):
+        if abs(now + own - owed) > _USED / 2 * meter.size:
+            wanted = max(owed - now, owed / 4, 1.0)
+            change = round(min(16 * math.log2(wanted / own) / slope, 32)) or int(np.sign(wanted - own))
+            found[unit] = min(max(offsets[unit] + change, -LARGEST_OFFSET), LARGEST_OFFSET)
+        expected = own * 2 ** (slope * (found[unit] - offsets[unit]) / 16)
+        now = max(now + expected - owed, -_USED * meter.size)
+    return found
+
+
+def _started(coder: SegmentCoder, signal: Samples, kbps: float, table: Table) -> list[Plan]:
+    """Return plans at the gain that is usual, channels joined where that saves bits."""
+    rates, gains = np.log2(np.array(table).T)
+    usual = np.interp(math.log2(kbps / coder.syntax.n_channels), rates, gains)
+    return with_best_channels(coder, signal, coder.plans(signal, float(2**usual)))
+
+
+def _timed_groups(due: Bits) -> Integers:
+    """Return a number for each unit; those that end as the signal has ended share that of the last before."""
+    return np.maximum(np.cumsum(due > 0) - 1, 0)
+
+
+def _moved(plans: Sequence[Plan], level: int, offsets: Integers, sizes: Sequence[int]) -> list[Plan]:
+    pairs = zip(plans, _parts(offsets, sizes), strict=True)
+    return [plan.moved(level, own) for plan, own in pairs]
+
+
+def _parts(values: NDArray[np.generic], sizes: Sequence[int]) -> list[NDArray[np.generic]]:
+    return np.split(values, np.cumsum(sizes)[:-1])
+
+
+def _nmr(signal: Samples, test: Samples, ends_s: Bits, sample_rate_hz: int) -> tuple[Bits, float]:
+    """Return the noise-to-mask ratio of each unit, NaN of one without a frame, and of all, in dB."""
+    from earbench_codecs.psychoacoustics import Model1Settings, noise_to_mask
+
+    pairs = zip(np.atleast_2d(signal), np.atleast_2d(test), strict=True)
+    found = [noise_to_mask(*pair, Model1Settings(sample_rate_hz)) for pair in pairs]
+    ratio = np.mean([10 ** (one.frame_nmr_db.astype(np.float64) / 10) for one in found], axis=0)
+    units = np.minimum(np.searchsorted(ends_s, found[0].times_s, side="right"), len(ends_s) - 1)
+    sums = (np.bincount(units, weights, len(ends_s)) for weights in (ratio, None))
+    with np.errstate(invalid="ignore"):
+        units_db: Bits = 10 * np.log10(np.divide(*sums))
+    return units_db, float(10 * np.log10(ratio.mean()))

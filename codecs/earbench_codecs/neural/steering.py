@@ -1,0 +1,50 @@
+"""What is done to coefficients before they are quantised, row by row, and undone behind."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+from earbench_codecs.neural.units import OFFSETS_PER_OCTAVE
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from earbench_codecs.neural.units import Plan
+
+
+class Steering:
+    """Gains of a segment's rows, and which of them are coded as sum and difference of two channels.
+
+    Parameters
+    ----------
+    plan : Plan
+    units : Tensor of int64, shape [n, R]
+        The unit of each row.
+    n_channels : int
+    """
+
+    def __init__(self, plan: Plan, units: Tensor, n_channels: int) -> None:
+        offsets = torch.tensor(plan.offsets, device=units.device)
+        self._gains = (offsets / OFFSETS_PER_OCTAVE).exp2()[units].unsqueeze(-1)
+        self._mid_side = torch.tensor(plan.mid_side, device=units.device)[units].unsqueeze(-1)
+        self._n_channels = n_channels
+
+    def done(self, coefficients: Tensor) -> Tensor:
+        """Return what is quantised of coefficients [C · n, R, M]."""
+        return self._turned(coefficients.unflatten(0, (self._n_channels, -1)) * self._gains)
+
+    def undone(self, coefficients: Tensor) -> Tensor:
+        """Return the coefficients of what was quantised."""
+        turned = self._turned(coefficients.unflatten(0, (self._n_channels, -1)))
+        return (turned.unflatten(0, (self._n_channels, -1)) / self._gains).flatten(0, 1)
+
+    def _turned(self, coefficients: Tensor) -> Tensor:
+        """Return [C · n, R, M] of [C, n, R, M], left and right as mid and side, or the other way round."""
+        if self._n_channels == 1:
+            return coefficients[0]
+        left, right = coefficients
+        turned = torch.stack([left + right, left - right]) / math.sqrt(2)
+        return torch.where(self._mid_side, turned, coefficients).flatten(0, 1)

@@ -1,0 +1,49 @@
+"""Left and right, or mid and side: what takes fewer bits at the same noise."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from earbench_codecs.neural.segments import Samples, SegmentCoder
+    from earbench_codecs.neural.units import Plan
+
+_BITS = 6 / math.log(2)
+"""What noise is worth, in squares of the step: a coefficient's bits grow by 6 / ln 2 for each step² that its
+noise, step²/12 in the mean, is made smaller."""
+
+
+def with_best_channels(coder: SegmentCoder, signal: Samples, plans: Sequence[Plan]) -> list[Plan]:
+    """Return plans of a signal with the better choice for each unit; those of one channel as they are.
+
+    Both are coded. Noise in mid and side is noise in left and right, half of each sum in each; there it is
+    weighed by the steps that the coder has for left and right.
+
+    Parameters
+    ----------
+    coder : SegmentCoder
+    signal : ndarray of float32, shape [T] or [2, T]
+    plans : sequence of Plan
+        Of all its segments.
+    """
+    if coder.syntax.n_channels == 1:
+        return list(plans)
+    places = list(coder.places(signal.shape[-1]))
+    both = [[replace(p, mid_side=(joined,) * len(p.offsets)) for p in plans] for joined in (False, True)]
+    work = [list(zip(places, own, strict=True)) for own in both]
+    bits = [coder.unit_bits(signal, own) for own in work]
+    noise = [coder.noise(signal, own) for own in work]
+    found = []
+    for plan, *costs, apart, joined in zip(plans, *bits, *noise, strict=True):
+        weights = 1 / apart[1].square()
+        by_row = [(apart[0] * weights).sum((0, 2)), (joined[0].mean(0) * weights.sum(0)).sum(-1)]
+        separate, together = (
+            cost + _BITS * coder.by_unit(rows.double().cpu().numpy())
+            for cost, rows in zip(costs, by_row, strict=True)
+        )
+        found.append(replace(plan, mid_side=tuple((together < separate).tolist())))
+    return found
