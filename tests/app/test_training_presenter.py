@@ -40,6 +40,7 @@ SETTERS = (
     "show_form",
     "show_notice",
     "open_folder",
+    "copy_text",
     "open_address",
 )
 
@@ -59,6 +60,7 @@ class View:
     annotated = Signal(str, str, tuple)
     options_changed = Signal(CurveOptions)
     numbers_requested = Signal(Path)
+    notice_acted = Signal(str)
     paths_given = Signal(list)
 
     def __init__(self) -> None:
@@ -260,7 +262,12 @@ def test_the_folder_is_opened(view: View, watch: FakeWatch, board: JobBoard) -> 
     job = add_job(board)
     watch.tell()
     view.folder_requested.emit(job.id)
-    view.open_folder.assert_called_once_with(job.folder)  # type: ignore[attr-defined]
+    folder, failed = view.open_folder.call_args.args  # type: ignore[attr-defined]
+    assert folder == job.folder
+    failed()  # there is no file manager
+    assert str(job.folder) in view.notice.text
+    view.notice_acted.emit(view.notice.action)
+    view.copy_text.assert_called_once_with(str(job.folder))  # type: ignore[attr-defined]
 
 
 def test_numbers_of_the_selected_runs_are_written(

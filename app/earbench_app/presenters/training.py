@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from earbench_app.presenters.training_watch import Snapshot, Watch
     from earbench_app.views.training_protocols import TrainingView
 
+COPY = "Copy the path"
+
 
 class TrainingPresenter:
     """Carries what the watch sees to the page, and the page's wishes to the board.
@@ -62,6 +64,7 @@ class TrainingPresenter:
         self._post = post
         self._notice: Notice | None = None
         self._stale: Notice | None = None
+        self._told = ""  # what a notice offers to copy
         self._tensorboards = TensorBoards(post, view.open_address, self._fail)
         view.jobs_chosen.connect(self._choose)
         view.new_requested.connect(self.new_run)
@@ -75,6 +78,7 @@ class TrainingPresenter:
         view.annotated.connect(self._annotate)
         view.options_changed.connect(self._change_options)
         view.numbers_requested.connect(self._write_numbers)
+        view.notice_acted.connect(self._act)
         view.paths_given.connect(self.take_dropped)
         form.submitted.connect(self._submit)
         form.left.connect(self._leave_form)
@@ -187,7 +191,18 @@ class TrainingPresenter:
 
     def _open_folder(self, job_id: str) -> None:
         if job_id in self._jobs:
-            self._view.open_folder(self._jobs[job_id].folder)
+            folder = self._jobs[job_id].folder
+            self._view.open_folder(folder, partial(self._tell_folder, folder))
+
+    def _tell_folder(self, folder: Path) -> None:
+        """Say where a folder is that nothing here can show."""
+        self._told = str(folder)
+        self._say(Notice(f"No file manager is here to show it. The folder is {folder}", action=COPY))
+
+    def _act(self, action: str) -> None:
+        if action == COPY:
+            self._view.copy_text(self._told)
+            self._say(None)
 
     def _open_tensorboard(self, job_ids: tuple[str, ...]) -> None:
         self._say(Notice("Starting TensorBoard…"))

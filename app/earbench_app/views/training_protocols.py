@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -143,6 +143,8 @@ class CurvePanel:
         Where the rate should be.
     note : str
         What is what.
+    can_log_y : bool
+        Whether its y axis may be logarithmic.
     """
 
     key: str
@@ -151,6 +153,7 @@ class CurvePanel:
     lines: tuple[CurveLine, ...]
     bands: tuple[tuple[float, float], ...] = ()
     note: str = ""
+    can_log_y: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,8 @@ class RunDetails:
     facts : tuple of (name, value)
     log : tuple of LogLine
         Its end.
+    no_curves : str
+        What to say while it has none.
     """
 
     id: str
@@ -186,6 +191,7 @@ class RunDetails:
     tags: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     log: tuple[LogLine, ...] = ()
+    no_curves: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +261,10 @@ class TrainingView(Protocol):
     def numbers_requested(self) -> SignalInstance:
         """(Path): write the numbers behind the curves there."""
 
+    @property
+    def notice_acted(self) -> SignalInstance:
+        """(action of the notice that is shown)."""
+
     def show_jobs(self, rows: Sequence[JobRow]) -> None:
         """List the jobs; what is selected stays so."""
 
@@ -279,8 +289,11 @@ class TrainingView(Protocol):
     def show_notice(self, notice: Notice | None) -> None:
         """Show a message in place."""
 
-    def open_folder(self, folder: Path) -> None:
-        """Show a folder in the system's file manager."""
+    def open_folder(self, folder: Path, failed: Callable[[], None]) -> None:
+        """Show a folder in the system's file manager; call `failed` where there is none."""
+
+    def copy_text(self, text: str) -> None:
+        """Put a text where it can be pasted from."""
 
     def open_address(self, address: str) -> None:
         """Show a page in the browser."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from typing import TYPE_CHECKING
 
 from psygnal import Signal, SignalInstance
-from PySide6.QtCore import QEvent, Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtCore import QEvent, QProcess, Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QComboBox, QLabel, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from earbench_app.presenters.training_new import takes
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from earbench_app.notifications import Notice
     from earbench_app.views.training_protocols import Actions, CurvePanel, JobRow, RunDetails
 
+_OPENER = "xdg-open"
 _TEACH = (
     "A run trains a neural coder from a recipe and a folder of audio, on this machine or on a cluster. It"
     " goes on when this window is closed. Watch its curves here, compare it with others, and listen to its"
@@ -92,6 +95,11 @@ class TrainingPage(QWidget):
         """(Path)."""
         return self.run.curves.exporter.numbers_requested
 
+    @property
+    def notice_acted(self) -> SignalInstance:
+        """(action)."""
+        return self.notice_bar.action_pressed
+
     # Setters -----------------------------------------------------------------------------------------
 
     def show_jobs(self, rows: Sequence[JobRow]) -> None:
@@ -135,9 +143,21 @@ class TrainingPage(QWidget):
         """Show a message in place."""
         self.notice_bar.show_notice(notice)
 
-    def open_folder(self, folder: Path) -> None:
-        """Show a folder in the system's file manager."""
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+    def open_folder(self, folder: Path, failed: Callable[[], None]) -> None:
+        """Show a folder in the system's file manager; call `failed` where there is none."""
+        opener = shutil.which(_OPENER) if sys.platform.startswith("linux") else None
+        if opener is None:
+            if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+                failed()
+            return
+        process = QProcess(self)  # Qt starts it too, but does not ask how it ended
+        process.finished.connect(lambda code, _: failed() if code else None)
+        process.finished.connect(process.deleteLater)
+        process.start(opener, [str(folder)])
+
+    def copy_text(self, text: str) -> None:
+        """Put a text on the clipboard."""
+        QGuiApplication.clipboard().setText(text)
 
     def open_address(self, address: str) -> None:
         """Show a page in the browser."""
