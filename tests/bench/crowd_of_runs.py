@@ -17,8 +17,9 @@ import sys
 import tempfile
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
-from unittest.mock import Mock
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QEventLoop
@@ -31,11 +32,36 @@ from training_runs import add_job, progress
 
 from earbench_app.jobs.board import JobBoard
 from earbench_app.jobs.executors import Look
+from earbench_app.jobs.history import N_KEPT
 from earbench_app.jobs.job import State
 from earbench_app.views.qt.training_page import TrainingPage
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from earbench_app.jobs.executors import Started
+    from earbench_app.jobs.job import Job, JobError
+
 N_PAST, N_RUNNING, EVENTS_PER_S = 50, 8, 20
+N_BEFORE, STEPS_EACH = 400, 5  # steps that the running jobs have done, and of each event that told of them
 FRAME_S = 1 / 60
+FULL_S = (N_KEPT - N_BEFORE / STEPS_EACH) / EVENTS_PER_S  # from then on no curve takes more memory
+SETTLE_S = 30  # for what was read late
+
+
+class Elsewhere:
+    """Stands for an executor whose jobs run; unlike a `Mock` it remembers no call."""
+
+    def start(self, queued: Sequence[Job], active: Sequence[Job]) -> Iterator[tuple[Job, Started | JobError]]:
+        del queued, active
+        return iter(())
+
+    def look(self, job: Job) -> Look:
+        del job
+        return Look("running")
+
+    def stop(self, job: Job) -> None:
+        del job
 
 
 def say(what: str, value: str, target: str = "") -> None:
@@ -44,7 +70,7 @@ def say(what: str, value: str, target: str = "") -> None:
 
 def write_events(paths: list[Path]) -> None:
     """Be the running jobs."""
-    rng, step = random.Random(0), 400
+    rng, step = random.Random(0), N_BEFORE
     began_s = time.monotonic()
     while True:
         step += 1
@@ -52,7 +78,7 @@ def write_events(paths: list[Path]) -> None:
             event = progress(min(step, 3999), 24, time.time(), rng) | {"step": step, "n_steps": 10**6}
             with path.open("a") as file:
                 file.write(json.dumps(event) + "\n")
-        time.sleep(max(0.0, began_s + (step - 400) / EVENTS_PER_S - time.monotonic()))
+        time.sleep(max(0.0, began_s + (step - N_BEFORE) / EVENTS_PER_S - time.monotonic()))
 
 
 def memory_mib() -> float:
@@ -75,13 +101,13 @@ def measure(seconds: float) -> None:
     from earbench_app.views.qt.thread_bridge import MainThread
 
     app = QApplication([])
-    executor = Mock()
-    executor.look.return_value = Look("running")
-    executor.start.return_value = []
-    board = JobBoard(Path(tempfile.mkdtemp()) / "jobs", {"local": executor})
+    board = JobBoard(Path(tempfile.mkdtemp()) / "jobs", {"local": Elsewhere()})
     for number in range(N_PAST):
         add_job(board, f"past-{number}", seed=number, every=2)
-    running = [add_job(board, f"run-{n}", State.RUNNING, 400, seed=n) for n in range(N_RUNNING)]
+    running = [
+        add_job(board, f"run-{n}", State.RUNNING, N_BEFORE, every=STEPS_EACH, seed=n)
+        for n in range(N_RUNNING)
+    ]
     page, bridge = TrainingPage(), MainThread()
     watch = Watch(board, bridge.post)
     snapshots = []
@@ -110,8 +136,8 @@ def measure(seconds: float) -> None:
 
 
 def report(page: TrainingPage, app: QApplication, seconds: float, snapshots: list[float]) -> None:
-    frames_ms: list[float] = []
-    work_ms: list[float] = []
+    spent_ms = np.full((int(seconds / FRAME_S) + 100, 2), np.nan)  # all its memory is taken now
+    n_frames = 0
     memory: list[tuple[float, float]] = []
     began_s = time.monotonic()
     warm_s = min(20.0, seconds / 4)
@@ -120,15 +146,14 @@ def report(page: TrainingPage, app: QApplication, seconds: float, snapshots: lis
         app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 1000)  # shows, paints
         spent = time.perf_counter() - began - (run_delay_s() - delay)
         if now > began_s + warm_s:
-            frames_ms.append(1000 * spent)
-            work_ms.append(1000 * (time.thread_time() - busy_s))
-        if not memory or now > memory[-1][0] + 5:
-            memory.append((now, memory_mib()))
+            spent_ms[n_frames] = 1000 * spent, 1000 * (time.thread_time() - busy_s)
+            n_frames += 1
+        if not memory or now - began_s > memory[-1][0] + 5:
+            memory.append((now - began_s, memory_mib()))
         time.sleep(max(0.0, FRAME_S - (time.perf_counter() - began)))
     jobs = f"{N_PAST} past and {N_RUNNING} running jobs"
     print(f"\n{jobs}, these drawn, {EVENTS_PER_S} events a second each:")  # noqa: T201
-    busy = np.array(frames_ms)
-    work = np.array(work_ms)
+    busy, work = spent_ms[:n_frames].T
     drawn = work[work > 2]
     say("frames", f"{len(busy)} in {seconds - warm_s:.0f} s")
     say(
@@ -142,14 +167,25 @@ def report(page: TrainingPage, app: QApplication, seconds: float, snapshots: lis
     say("  share of one processor", f"{100 * work.sum() / 1000 / (seconds - warm_s):.0f} %")
     told = [at for at in snapshots if at > began_s + warm_s]
     say("snapshots a second", f"{len(told) / (seconds - warm_s):.1f}", "<= 4")
-    late = [(at - began_s, mib) for at, mib in memory if at > began_s + warm_s]
-    times, sizes = np.array(late).T
-    slope = np.polyfit(times, sizes, 1)[0] * 600 if len(times) > 2 else 0.0
-    say("memory after the start, and at the end", f"{sizes[0]:.0f}, {sizes[-1]:.0f} MiB")
-    say("  its trend", f"{slope:+.1f} MiB in 10 min", "flat")
+    say_memory([(at, mib) for at, mib in memory if at > warm_s])
     shown = next(iter(page.run.curves.grid.views.values())).panel
     say("points of a curve", f"{max(len(line.x) for line in shown.lines)}" if shown else "none")
     assert np.median(busy) <= 16
+
+
+def say_memory(sizes: list[tuple[float, float]]) -> None:
+    """Say how memory grew, and how it did since the curves are full: before, they grow to their bound."""
+    say("memory after the start, and at the end", f"{sizes[0][1]:.0f}, {sizes[-1][1]:.0f} MiB")
+    minutes = [f"{mib:.1f}" for (before, _), (at, mib) in pairwise(sizes) if at // 60 > before // 60]
+    say("  at each minute", " ".join(minutes))
+    steady = [(at, mib) for at, mib in sizes if at > FULL_S + SETTLE_S]
+    if len(steady) < 10:
+        say(f"  its trend once curves are full, which is after {FULL_S:.0f} s", "not reached")
+        return
+    times, mib = np.array(steady).T
+    say(f"  curves are full after {FULL_S:.0f} s; at {times[0]:.0f} s", f"{mib[0]:.1f} MiB")
+    slope = 600 * np.polyfit(times, mib, 1)[0]
+    say(f"  its trend in the {times[-1] - times[0]:.0f} s since", f"{slope:+.1f} MiB in 10 min", "flat")
 
 
 if __name__ == "__main__":
