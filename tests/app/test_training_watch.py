@@ -147,6 +147,31 @@ def test_durations_are_short(seconds: float, text: str) -> None:
 # Curves ----------------------------------------------------------------------------------------------
 
 
+def test_what_is_in_db_stays_linear_and_says_so() -> None:
+    runs = [Run("a", 0, history_of(400))]
+    found = {panel.key: panel for panel in panels(runs, CurveOptions(log_y=True))}
+    assert not found["metrics/sdr_db"].can_log_y
+    assert found["metrics/sdr_db"].note == "y stays linear: dB is a logarithm already"
+    assert found["loss"].can_log_y
+    assert found["loss"].note == ""
+    plain = {panel.key: panel for panel in panels(runs, CurveOptions())}
+    assert plain["metrics/sdr_db"].note == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (State.FAILED, "It failed before its first steps: there is no audio file in it"),
+        (State.QUEUED, "It waits"),
+        (State.RUNNING, "The curves come with the first steps"),
+        (State.CANCELLED, "It ended before its first steps"),
+    ],
+)
+def test_a_run_without_curves_says_why(state: State, words: str) -> None:
+    job = job_of(state, message="there is no audio file in it" if state is State.FAILED else "")
+    assert run_details(job, History(), ()).no_curves.startswith(words)
+
+
 def test_each_quantity_has_its_panel_and_the_rate_its_band() -> None:
     runs = [
         Run("a", 0, history_of(400), 0.45),

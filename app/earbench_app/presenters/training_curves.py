@@ -90,8 +90,20 @@ def _panel(key: str, runs: Sequence[Run], options: CurveOptions) -> CurvePanel:
     names = ("kbps", "validation/kbps") if key == "rate" else (key,)
     lines = tuple(_line(run, name, options) for run in runs for name in names if name in run.history.series)
     bands = tuple(dict.fromkeys(_bands(runs))) if key == "rate" else ()
+    lines = tuple(line for line in lines if len(line.x))
+    stays = _stays_linear(unit, lines)
     note = "● measured   ― while training" if key == "rate" else ""
-    return CurvePanel(key, title, unit, tuple(line for line in lines if len(line.x)), bands, note)
+    if options.log_y and stays:
+        note = f"y stays linear: {stays}"
+    return CurvePanel(key, title, unit, lines, bands, note, not stays)
+
+
+def _stays_linear(unit: str, lines: Sequence[CurveLine]) -> str:
+    """Return why a y axis cannot be logarithmic; nothing where it can."""
+    if unit == "dB":
+        return "dB is a logarithm already"
+    there = [line.y for line in lines]
+    return "no value is above 0" if there and not any((y > 0).any() for y in there) else ""
 
 
 def _line(run: Run, name: str, options: CurveOptions) -> CurveLine:

@@ -116,6 +116,7 @@ def run_details(job: Job, history: History, log: Sequence[str]) -> RunDetails:
         job.tags,
         tuple(_facts(job, history)),
         tuple(_log_lines(job, history, log)),
+        _no_curves(job),
     )
 
 
@@ -170,6 +171,17 @@ def _headline(job: Job, history: History) -> str:
     if row.eta_s is not None:
         parts.append(f"{duration_text(row.eta_s)} left")
     return "  ·  ".join(part for part in parts if part)
+
+
+def _no_curves(job: Job) -> str:
+    """Return why a run has no curves."""
+    if job.state is State.FAILED:
+        return f"It failed before its first steps: {job.message}"
+    if job.state is State.QUEUED:
+        return "It waits. The curves come with its first steps."
+    return (
+        "The curves come with the first steps." if job.state in ACTIVE else "It ended before its first steps."
+    )
 
 
 def _facts(job: Job, history: History) -> list[tuple[str, str]]:

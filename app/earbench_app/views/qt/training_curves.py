@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from earbench_app.views.training_protocols import CurvePanel
 
 _WIDTH_PX = 40 * GRID_PX  # of a plot, at least
-_NOTHING = "The curves come with the first steps."
 _SHARES = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99)
 _PDF_DPI = 96
 _FRAME_MS = 16
@@ -62,7 +61,9 @@ class CurveGrid(QWidget):
         self._timer = QTimer(self)
         self._timer.setInterval(_FRAME_MS)
         self._timer.timeout.connect(self._show_next)
-        self._note = QLabel(_NOTHING)
+        self._note = QLabel()
+        self._note.setWordWrap(True)
+        self._note.setTextFormat(Qt.TextFormat.PlainText)
         self._note.setProperty("class", "muted")
         self._note.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._x_title = QLabel()
@@ -91,14 +92,18 @@ class CurveGrid(QWidget):
         self._of = of
         if keys != list(self.views):
             self._fit(keys)
-        for view in self.views.values():
-            view.plot.show_log(*log)
+        for panel in panels:
+            self.views[panel.key].plot.show_log(log[0], log[1] and panel.can_log_y)
         due = {panel.key: panel for panel in panels if panel.key not in self.hidden}
         self._due = {key: due[key] for key in (*self._due, *due) if key in due}  # who waited comes first
         for key in new & self._due.keys():
             self.views[key].show_panel(self._due.pop(key))
         if self._due:
             self._timer.start()
+
+    def show_nothing(self, text: str) -> None:
+        """Say this while there are no curves."""
+        self._note.setText(text)
 
     def _show_next(self) -> None:
         """Draw the next plot that is due: one a frame, that no frame takes long."""
@@ -321,7 +326,7 @@ class CurvesView(QWidget):
         self._share.setProperty("class", "muted")
         self._share.setMinimumWidth(4 * GRID_PX)
         self.log_x.setToolTip("Logarithmic x axes (Shift+Y)")
-        self.log_y.setToolTip("Logarithmic y axes (Y)")
+        self.log_y.setToolTip("Logarithmic y axes (Y); what is in dB stays linear, and says so")
         self._panels.setText("Plots ▾")
         self._panels.setAccessibleName("Plots that are shown")
         self._panels.setStyleSheet("QToolButton::menu-indicator { image: none; }")

@@ -31,6 +31,7 @@ class PanelView(QWidget):
         super().__init__()
         self.key = key
         self.panel: CurvePanel | None = None
+        self._pointed = False
         self._title, self._values = QLabel(), QLabel()
         self._title.setProperty("class", "heading")
         self._values.setProperty("class", "muted")
@@ -54,12 +55,13 @@ class PanelView(QWidget):
         runs = ", ".join(dict.fromkeys(line.run for line in panel.lines))
         self.plot.setAccessibleName(f"{panel.title} of {runs}")
         self.plot.show_panel(panel)
-        if not self._values.text():
+        if not self._pointed:
             self._values.setText(panel.note)
 
     def show_cursor(self, x: float | None) -> None:
         """Say what the curves are at a place."""
         self.plot.show_cursor(x)
+        self._pointed = x is not None
         lines = self.panel.lines if self.panel is not None and x is not None else ()
         texts = [
             f"<span style='color:{version_color(line.color).name()}'>●</span> {_value_at(line, x):.4g}"
@@ -117,4 +119,6 @@ def _value_at(line: CurveLine, x: float) -> float:
 
 
 def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    """Leave out the middle of a long name: sweeps differ at its end."""
+    half = _LONGEST_NAME // 2
+    return name if len(name) <= _LONGEST_NAME else f"{name[: half - 1]}…{name[-half:]}"
