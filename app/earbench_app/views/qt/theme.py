@@ -168,6 +168,7 @@ def _style_sheet(colors: Theme) -> str:
     scheme = "dark" if colors.dark else "light"
     for way in ("up", "down"):
         values[f"chevron_{way}"] = icon_path(f"chevron-{way}-{scheme}.svg").as_posix()
+    values["check"] = icon_path(f"check-{scheme}.svg").as_posix()
     return _STYLE.format(**values)
 
 
@@ -220,6 +221,17 @@ QComboBox::down-arrow {{ image: url({chevron_down}); width: 14px; height: 14px; 
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ border: none; width: 18px; }}
 QAbstractSpinBox::up-arrow {{ image: url({chevron_up}); width: 12px; height: 12px; }}
 QAbstractSpinBox::down-arrow {{ image: url({chevron_down}); width: 12px; height: 12px; }}
+QCheckBox::indicator, QAbstractItemView::indicator {{
+  width: 14px; height: 14px; border: 1px solid {muted}; border-radius: 4px; background: {surface};
+}}
+QCheckBox::indicator:hover, QCheckBox::indicator:focus {{ border-color: {accent}; }}
+QCheckBox::indicator:checked, QAbstractItemView::indicator:checked {{
+  background: {accent}; border-color: {accent}; image: url({check});
+}}
+QCheckBox::indicator:checked:focus {{ border-color: {text}; }}
+QCheckBox:disabled {{ color: {muted}; }}
+QCheckBox::indicator:disabled {{ border-color: {line}; background: {window}; }}
+QCheckBox::indicator:checked:disabled {{ border-color: {muted}; background: {muted}; }}
 QFrame#codec_picker, QFrame#spectrogram_options {{
   background: {surface}; border: 1px solid {line}; border-radius: 8px;
 }}

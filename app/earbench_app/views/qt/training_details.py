@@ -13,13 +13,13 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QScrollArea,
-    QSizePolicy,
     QSplitter,
     QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
+from earbench_app.views.qt.elided_label import ElidedLabel
 from earbench_app.views.qt.theme import GRID_PX
 from earbench_app.views.qt.training_curves import CurvesView
 from earbench_app.views.qt.training_log import LogView
@@ -40,7 +40,8 @@ class RunPanel(QWidget):
         super().__init__()
         self.setObjectName("run_panel")
         self._details: RunDetails | None = None
-        self._title, self._headline, self._message = _label("title"), _label("muted"), _label("")
+        self._title, self._headline = ElidedLabel("title"), ElidedLabel("muted")
+        self._message = _label("")
         self.tags, self.notes = QLineEdit(), QLineEdit()
         self.curves, self.log = CurvesView(), LogView()
         self._facts = QFormLayout()
@@ -58,15 +59,14 @@ class RunPanel(QWidget):
             return
         more = f"   and {n_chosen - 1} more" if n_chosen > 1 else ""
         self._title.setText(details.name + more)
-        self._title.setToolTip(details.name)
         self._headline.setText(details.headline)
-        self._headline.setToolTip(details.headline)
         if before is None or (before.message, before.is_error) != (details.message, details.is_error):
             self._show_message(details)
         other = before is None or before.id != details.id
         for line, text in ((self.tags, ", ".join(details.tags)), (self.notes, details.notes)):
             if other or not line.hasFocus():
                 line.setText(text)
+        self.curves.grid.show_nothing(details.no_curves)
         self.log.show_lines(details.log)
         n_errors = self.log.n_errors
         title = f"Log ({n_errors} !)" if n_errors else "Log"
@@ -122,9 +122,6 @@ class RunPanel(QWidget):
         self.notes.setPlaceholderText("notes")
         self.notes.setAccessibleName("Notes")
         self.notes.setToolTip("What you want to remember of this run")
-        for label in (self._title, self._headline):  # a wrapped one would lay out the page at each step
-            label.setWordWrap(False)
-            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         words = QHBoxLayout()
         words.addWidget(self.tags, 2)
         words.addWidget(self.notes, 3)
