@@ -1,4 +1,4 @@
-"""Editors of a form's fields, one for each kind: text in, text out, and a message below where it is wrong."""
+"""Editors of a form's fields, one for each kind: text in, text out, and room for what is wrong with it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from earbench_app.presenters.training_fields import FormField, Kind
+from earbench_app.views.qt.elided_label import ElidedLabel
 from earbench_app.views.qt.file_dialogs import ask_folder
 from earbench_app.views.qt.theme import GRID_PX
 
@@ -51,11 +52,7 @@ class Editor(QWidget):
         control.setAccessibleDescription(field.help)
         control.setToolTip(_tip(field))
         control.installEventFilter(self)
-        self._problem = QLabel()
-        self._problem.setProperty("class", "error")
-        self._problem.setWordWrap(True)
-        self._problem.setTextFormat(Qt.TextFormat.PlainText)
-        self._problem.hide()
+        self._problem = ElidedLabel("error", Qt.TextElideMode.ElideRight)
         row = QHBoxLayout()
         row.setSpacing(GRID_PX)
         row.addWidget(control, 1)
@@ -65,12 +62,13 @@ class Editor(QWidget):
             row.addWidget(_muted(field.unit))
         if field.kind in _WIDEST_PX:
             control.setMaximumWidth(_WIDEST_PX[field.kind])
-            row.addStretch(1)
+            row.addWidget(self._problem, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(GRID_PX // 4)
+        column.setSpacing(0)
         column.addLayout(row)
-        column.addWidget(self._problem)
+        if field.kind not in _WIDEST_PX and field.kind is not Kind.SWITCH:
+            column.addWidget(self._problem)
 
     def show_text(self, text: str) -> None:
         """Show a text, unless it is the one that stands there."""
@@ -81,14 +79,13 @@ class Editor(QWidget):
 
     @property
     def problem(self) -> str:
-        """The message shown below; empty where there is none."""
-        return "" if self._problem.isHidden() else self._problem.text()
+        """The message shown beside or below; empty where there is none."""
+        return self._problem.text()
 
     def show_problem(self, message: str) -> None:
         """Say what is wrong; empty where nothing is."""
-        if message != self._problem.text() or bool(message) == self._problem.isHidden():
+        if message != self._problem.text():
             self._problem.setText(message)
-            self._problem.setVisible(bool(message))
             description = f"{message}. {self.field.help}" if message else self.field.help
             self.control.setAccessibleDescription(description)
 

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from earbench_app.notifications import Level
 from earbench_app.presenters.training_run_fields import CLUSTER, RUN_FIELDS, SLURM_FIELDS, SWEEP_FIELDS
 from earbench_app.presenters.training_values import field_at
+from earbench_app.views.qt.elided_label import ElidedLabel
 from earbench_app.views.qt.notice_bar import NoticeBar
 from earbench_app.views.qt.relay import relay
 from earbench_app.views.qt.theme import GRID_PX
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 TARGET = "rate.target_kbps"
 _OPENED = frozenset({"objective"})
 _WIDEST_PX = 100 * GRID_PX
+_N_LINES = 2
+"""Of what is said of the folder, and of the estimate: there is room for so many."""
 
 
 class TrainingForm(QWidget):
@@ -63,7 +66,7 @@ class TrainingForm(QWidget):
         self._losses: list[tuple[str, str]] = [("", "Take the terms of…")]
         self._about = _text("muted")
         self._scan = _text("muted")
-        self._general, self._summary, self._estimate = _text("error"), _text(""), _text("muted")
+        self._summary, self._estimate = ElidedLabel("", Qt.TextElideMode.ElideRight), _text("muted")
         target = field_at(TARGET)
         assert target is not None
         self._run = FieldRows([RUN_FIELDS[0], RUN_FIELDS[1]])
@@ -108,11 +111,9 @@ class TrainingForm(QWidget):
         for fold in self._sections.values():
             fold.show_state(state.values, state.problems)
         self._show_rows(state)
-        self._general.setText(state.problems.get("", ""))
-        self._general.setVisible("" in state.problems)
         n_problems = len(state.problems)
         wrong = "" if not n_problems else f"{n_problems} to mend" if n_problems > 1 else "1 field to mend"
-        self._summary.setText(wrong or state.summary)
+        self._summary.setText(state.problems.get("") or wrong or state.summary)
         self.start.setText(f"Start {state.n_jobs} runs" if state.n_jobs > 1 else "Start")
         self.start.setEnabled(state.n_jobs > 0)
         self.try_out.setEnabled(state.n_jobs > 0)
@@ -250,8 +251,9 @@ class TrainingForm(QWidget):
         self.start.setToolTip("Queue it; it begins as soon as there is room (Ctrl+Return)")
         self.close_form.setToolTip("Back to the curves; what stands here is kept (Esc)")
         self.start.setProperty("class", "primary")
-        for label in (self._scan, self._estimate, self._general):
-            label.hide()
+        for label in (self._scan, self._estimate):  # what comes must move nothing under the pointer
+            label.setMinimumHeight(_N_LINES * label.fontMetrics().lineSpacing())
+            label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
 
     def _lay_out(self) -> None:
         heading = QLabel("New run")
@@ -268,7 +270,7 @@ class TrainingForm(QWidget):
         column.setSpacing(GRID_PX)
         column.addWidget(heading)
         column.addLayout(recipe)
-        for part in (self._about, self._run, self._scan, self._where, self._sweep, self._general):
+        for part in (self._about, self._run, self._scan, self._where, self._sweep):
             column.addWidget(part)
         column.addLayout(self._room)
         column.addWidget(self.add_stage, 0, Qt.AlignmentFlag.AlignLeft)
@@ -282,8 +284,8 @@ class TrainingForm(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
-        whole.addWidget(self.notice_bar)
         whole.addWidget(scroll, 1)
+        whole.addWidget(self.notice_bar)
         whole.addLayout(self._foot())
 
     def _foot(self) -> QVBoxLayout:
@@ -316,6 +318,5 @@ def _let_shrink(box: QComboBox) -> None:
 
 def _say(label: QLabel, text: str, level: Level) -> None:
     label.setText(text)
-    label.setVisible(bool(text))
     label.setProperty("class", "muted" if level is Level.INFO else str(level))
     label.style().polish(label)

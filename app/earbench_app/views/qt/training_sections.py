@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from earbench_app.presenters.training_fields import all_sections
+from earbench_app.views.qt.elided_label import ElidedLabel
 from earbench_app.views.qt.relay import relay
 from earbench_app.views.qt.theme import GRID_PX
 from earbench_app.views.qt.training_editors import Editor, editor
@@ -40,8 +41,7 @@ class Fold(QWidget):
         self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.button.setStyleSheet(_HEADING)
         self.button.toggled.connect(self._turn)
-        self._note = QLabel()
-        self._note.setProperty("class", "error")
+        self._note = ElidedLabel("error", Qt.TextElideMode.ElideRight)
         head = QHBoxLayout()
         head.addWidget(self.button)
         head.addWidget(self._note, 1)
@@ -54,11 +54,10 @@ class Fold(QWidget):
         """Make what is to be shown."""
         raise NotImplementedError
 
-    def show_problems(self, n_problems: int) -> None:
-        """Say that something within is wrong."""
-        self._note.setText(
-            "" if not n_problems else "1 to mend" if n_problems == 1 else f"{n_problems} to mend"
-        )
+    def show_problems(self, n_problems: int, own: str) -> None:
+        """Say that something within is wrong, or what is wrong with the whole."""
+        number = "" if not n_problems else "1 to mend" if n_problems == 1 else f"{n_problems} to mend"
+        self._note.setText(own or number)
 
     def _turn(self, opened: bool) -> None:
         self.button.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
@@ -79,7 +78,7 @@ class FieldRows(QWidget):
         self.editors: dict[str, Editor] = {}
         self.rows = QFormLayout(self)
         self.rows.setContentsMargins(0, 0, 0, 0)
-        self.rows.setVerticalSpacing(GRID_PX)
+        self.rows.setVerticalSpacing(GRID_PX // 2)
         self.rows.setHorizontalSpacing(2 * GRID_PX)
         self.rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
@@ -112,9 +111,6 @@ class SectionBody(QWidget):
         self.section = section
         self._parts: list[OptionalTable] = []
         self._own = FieldRows([field for field in section.fields if field.path not in without])
-        self._problem = QLabel()
-        self._problem.setProperty("class", "error")
-        self._problem.setWordWrap(True)
         self._switch = QCheckBox(f"Use [{section.path}]") if section.optional else None
         self.editors = dict(self._own.editors)
         self.column = column = QVBoxLayout(self)
@@ -124,7 +120,6 @@ class SectionBody(QWidget):
         if self._switch is not None:
             self._switch.clicked.connect(lambda on: self.switched.emit(section.path, on))
             column.addWidget(self._switch)
-        column.addWidget(self._problem)
         for part in section.sections:
             self._add_part(part, column)
         column.addWidget(self._own)
@@ -144,9 +139,6 @@ class SectionBody(QWidget):
 
     def show_problems(self, problems: Mapping[str, str]) -> None:
         """Show what is wrong, where it is."""
-        own = problems.get(self.section.path, "")
-        self._problem.setText(own)
-        self._problem.setVisible(bool(own))
         for path, one in self.editors.items():
             one.show_problem(problems.get(path, ""))
 
@@ -190,7 +182,8 @@ class SectionFold(Fold):
     def show_state(self, values: Mapping[str, str], problems: Mapping[str, str]) -> None:
         """Show texts, and what is wrong with them."""
         self._values, self._problems = values, problems
-        self.show_problems(len(self._within & problems.keys()))
+        own = problems.get(self.section.path, "") if self.section.path else ""
+        self.show_problems(len(self._within & problems.keys()), own)
         if self.body is not None:
             self.body.show_values(values)
             self.body.show_problems(problems)
