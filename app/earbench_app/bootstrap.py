@@ -52,6 +52,7 @@ class Workbench:
         self.main_thread = MainThread()
         self.quick = ProcessPool(2, self.main_thread.post, niceness=0)
         self.encoders = ProcessPool(n_encoders or _n_encoders(), self.main_thread.post)
+        self.recoder = ProcessPool(1, self.main_thread.post, niceness=2)
         self.background = LatestOnly(self.main_thread.post, needs=("scipy.signal",))
         self.window = MainWindow()
         self.audition_page = AuditionPage()
@@ -60,6 +61,7 @@ class Workbench:
             player,
             self.quick,
             self.encoders,
+            self.recoder,
             remembered.settings,
             cache_dir() / "versions",
         )
@@ -164,7 +166,8 @@ class Workbench:
         self.checkpoints.forget()
         self.main_thread.close()
         self.training.close()
-        for part in (self.analysis, self.quick, self.encoders, self.background, self.player, self.tests):
+        pools = (self.quick, self.encoders, self.recoder)
+        for part in (self.analysis, *pools, self.background, self.player, self.tests):
             part.close()
 
     def _restore(self) -> None:

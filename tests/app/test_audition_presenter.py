@@ -35,9 +35,9 @@ class Bench:
     def __init__(self) -> None:
         self.view: Mock = view_double()
         self.player, self.settings = FakePlayer(), Settings(volume_db=-6.0)
-        self.quick, self.encoders = HandPool(), HandPool()
+        self.quick, self.encoders, self.recoder = HandPool(), HandPool(), HandPool()
         self.presenter = AuditionPresenter(
-            self.view, self.player, self.quick, self.encoders, self.settings, Path("/cache")
+            self.view, self.player, self.quick, self.encoders, self.recoder, self.settings, Path("/cache")
         )
 
     def list_codecs(self) -> None:

@@ -53,7 +53,7 @@ class Bench:
         self.view, self.tell, self.player = view_double(), Mock(), FakePlayer()
         self.quick, self.encoders = HandPool(), HandPool()
         self.audition = AuditionPresenter(
-            self.view, self.player, self.quick, self.encoders, Settings(), Path("/cache")
+            self.view, self.player, self.quick, self.encoders, HandPool(), Settings(), Path("/cache")
         )
         self.shelf = CheckpointShelf(self.quick, self.tell, self.audition.release)
         self.shelf.changed.connect(self.audition.codecs.refresh)

@@ -76,7 +76,7 @@ class Bench:
     def __init__(self) -> None:
         self.view, self.quick, self.encoders = View(), HandPool(), HandPool()
         self.audition = AuditionPresenter(
-            view_double(), FakePlayer(), self.quick, self.encoders, Settings(), Path("/cache")
+            view_double(), FakePlayer(), self.quick, self.encoders, HandPool(), Settings(), Path("/cache")
         )
         self.shelf = CheckpointShelf(self.quick, Mock(), self.audition.release)
         self.shelf.changed.connect(self.audition.codecs.refresh)

@@ -33,7 +33,7 @@ _N_VALUES = {
         0,
     ),
     **dict.fromkeys(("closed", "devices_opening", "cancel_requested"), 0),
-    **dict.fromkeys(("export_chosen", "test_requested"), 2),
+    **dict.fromkeys(("export_chosen", "test_requested", "rate_dragged", "rate_chosen"), 2),
     "peaks_requested": 0,
 }
 
@@ -42,7 +42,9 @@ def view_double(protocol: type = AuditionView) -> Mock:
     """Return a mock that has only what the protocol has, with real signals."""
     view = Mock(spec=protocol)
     for name, member in vars(protocol).items():
-        if isinstance(member, property):
+        if name == "view_s":
+            view.view_s = (0.0, 0.0)
+        elif isinstance(member, property):
             setattr(view, name, SignalInstance((object,) * _N_VALUES.get(name, 1), name=name))
     return view
 

@@ -90,11 +90,13 @@ def network_of(info: CodecInfo) -> str:
 def version_title(info: CodecInfo, setting: Setting) -> str:
     """Return a version's title; of a checkpoint its name, which tells apart two with the same title.
 
-    Its rate is part of the checkpoint, so that only what was chosen beside it is added.
+    Its rate is part of the checkpoint, so that only what was chosen beside it is added; save where it takes
+    any rate.
     """
     if info.kind != "neural":
         return f"{info.title} {info.label(setting)}".strip()
-    return f"{info.name} {info.label(Setting(None, setting.options))}".strip()
+    chosen = setting if info.continuous else Setting(None, setting.options)
+    return f"{info.name} {info.label(chosen)}".strip()
 
 
 def is_untrained(info: CodecInfo) -> bool:

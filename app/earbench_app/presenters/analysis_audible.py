@@ -51,6 +51,7 @@ class AudiblePresenter:
         self._made: dict[int, AudibleNoise] = {}  # version id → what `playback.audible_noise` is of
         view.audible_requested.connect(self.toggle)
         scene.changed.connect(self._scene_changed)
+        scene.revised.connect(self._revise)
         scene.region_changed.connect(self._region_changed)
         scene.heard_changed.connect(self._heard_changed)
 
@@ -152,6 +153,10 @@ class AudiblePresenter:
             same_clip = self._scene.original is making.noise.original
             if not (same_clip and playback.has(making.version_id)):
                 self.cancel()
+
+    def _revise(self, version_id: int) -> None:
+        if self._making is not None and self._making.version_id == version_id:
+            self.cancel()
 
     def _region_changed(self) -> None:
         """Make what loops now, where it is not made yet; the version sounds until then."""

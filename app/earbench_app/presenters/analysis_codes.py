@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from earbench_app.background.progress import Batch
     from earbench_app.presenters.analysis_scene import Scene
     from earbench_app.presenters.audition_versions import VersionMaker
-    from earbench_app.views.analysis_protocols import CodesView
+    from earbench_app.views.analysis_protocols import CodesView, Styled
     from earbench_codecs.codes import CodeHistogram
 
 COUNTING = "Counting codes…"
@@ -44,6 +44,7 @@ class CodesPresenter:
         self._cancelled = False
         view.asked.connect(self._asked)
         scene.changed.connect(self.update)
+        scene.revised.connect(self._revise)
 
     def update(self) -> None:
         """Show what is known, and count what is missing if it can be seen."""
@@ -71,7 +72,19 @@ class CodesPresenter:
 
     def _keys(self) -> list[Key]:
         clip_id = self._scene.clip_id
-        return [] if clip_id is None else [(clip_id, version.id) for version in self._scene.versions()]
+        return [] if clip_id is None else [(clip_id, version.id) for version in self._whole()]
+
+    def _whole(self) -> list[Styled]:
+        """Return the versions that are at their bitrate throughout."""
+        return [version for version in self._scene.versions() if self._scene.part(version.id) is None]
+
+    def _revise(self, version_id: int) -> None:
+        for key in [key for key in self._tasks if key[1] == version_id]:
+            self._tasks.pop(key).drop()
+            self._batch.finish()
+        for known in (self._found, self._failed_for):
+            for key in [key for key in known if key[1] == version_id]:
+                known.pop(key)
 
     def _count(self, key: Key) -> None:
         clip = self._scene.workspace.clip(key[0])
@@ -102,9 +115,7 @@ class CodesPresenter:
         self._show()
 
     def _show(self) -> None:
-        shown = [
-            (style, self._found.get((self._scene.clip_id or 0, style.id))) for style in self._scene.versions()
-        ]
+        shown = [(style, self._found.get((self._scene.clip_id or 0, style.id))) for style in self._whole()]
         self._view.show_histograms([(style, found) for style, found in shown if found is not None])
         self._view.show_state(self._state())
 

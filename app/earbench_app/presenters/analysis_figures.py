@@ -58,6 +58,7 @@ class FiguresPresenter:
         maps.completed.connect(self._show)
         levels.loudness_changed.connect(self._show)
         scene.changed.connect(self._measure_missing)
+        scene.revised.connect(self._revise)
         view.show_columns(self._columns())
 
     def measure(self, names: Sequence[str]) -> None:
@@ -80,7 +81,7 @@ class FiguresPresenter:
         clip_id = self._scene.clip_id
         if self._wanted and clip_id is not None:
             for version in self._scene.versions():
-                for name in self._asked:
+                for name in self._asked if self._scene.part(version.id) is None else ():
                     self._measure((clip_id, version.id, name))
         self._show()
 
@@ -116,12 +117,22 @@ class FiguresPresenter:
         for key, lufs in self._levels.loudness().items():
             figures[key] = {LUFS: Measurement(lufs, () if lufs else ("silent, or shorter than 0.4 s",))}
         for version in self._scene.versions():
+            part = self._scene.part(version.id)
+            if part is not None:
+                figures[version.id] = {NMR: part.measured.nmr} if part.measured else {}
+                continue
             row = figures.setdefault(version.id, {})
             found = self._maps.complete_map(version.id)
             if found is not None:
                 row[NMR] = found.nmr()
             row.update(self._asked_figures(version.id))
         self._view.show_figures(figures)
+
+    def _revise(self, version_id: int) -> None:
+        for key in [key for key in self._tasks if key[1] == version_id]:
+            self._tasks.pop(key).cancel()
+            self._batch.finish()
+        self._found = {key: found for key, found in self._found.items() if key[1] != version_id}
 
     def _asked_figures(self, version_id: int) -> dict[str, Measurement | str]:
         clip_id = self._scene.clip_id or 0

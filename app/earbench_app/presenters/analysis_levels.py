@@ -35,6 +35,11 @@ class SpectrumPresenter:
         view.asked.connect(self.update)
         scene.changed.connect(self.update)
         scene.region_changed.connect(self.update)
+        scene.revised.connect(self._revise)
+
+    def _revise(self, version_id: int) -> None:
+        del version_id  # all are drawn together
+        self._drawn = None
 
     def update(self) -> None:
         """Compute anew if what should be seen has changed."""
@@ -63,6 +68,7 @@ class LevelsPresenter:
         self._view, self._scene, self._background = view, scene, background
         self._known: dict[tuple[int, int | None], float | None] = {}
         scene.changed.connect(self._scene_changed)
+        scene.revised.connect(self._revise)
 
     def follow(self, position_s: float) -> None:
         """Show the meter at the playhead."""
@@ -88,6 +94,10 @@ class LevelsPresenter:
             return {key: loudness_lufs(clip) for key, clip in missing}
 
         self._background.request("loudness", compute, self._take)
+
+    def _revise(self, version_id: int) -> None:
+        self._background.drop("loudness")
+        self._known = {key: lufs for key, lufs in self._known.items() if key[1] != version_id}
 
     def _take(self, found: dict[tuple[int, int | None], float | None]) -> None:
         self._known.update(found)

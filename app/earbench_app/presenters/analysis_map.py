@@ -54,6 +54,7 @@ class MapPresenter:
         view.spot_chosen.connect(self._go_to)
         view.worst_requested.connect(self.next_worst)
         scene.changed.connect(self._scene_changed)
+        scene.revised.connect(self._revise)
 
     def complete_map(self, version_id: int) -> AudibleMap | None:
         """Return a version's map of the clip that is loaded, once all of it is known."""
@@ -137,6 +138,13 @@ class MapPresenter:
     def _say_failure(self) -> None:
         said = [text for key, text in self._failed_for.items() if key[0] == self._scene.clip_id]
         self._view.show_state(said[0] if said else "")
+
+    def _revise(self, version_id: int) -> None:
+        for key in [key for key in {*self._maps, *self._failed_for} if key[1] == version_id]:
+            if key in self._tasks:
+                self._forget(key)
+            self._maps.pop(key, None)
+            self._failed_for.pop(key, None)
 
     # Showing -----------------------------------------------------------------------------------------
 

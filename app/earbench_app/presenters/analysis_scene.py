@@ -11,6 +11,7 @@ from earbench_app.views.analysis_protocols import Styled
 if TYPE_CHECKING:
     from earbench_app.presenters.audition import AuditionPresenter
     from earbench_app.presenters.audition_playback import AuditionPlayback
+    from earbench_app.presenters.audition_rates import Part
     from earbench_codecs.clip import AudioClip
 
 
@@ -20,10 +21,14 @@ class Scene:
     changed = Signal()  # the clip, or which versions there are
     region_changed = Signal()
     heard_changed = Signal()
+    revised = Signal(int)  # version id: its audio has changed, what was made of it holds no more
 
     def __init__(self, audition: AuditionPresenter) -> None:
         self.workspace = audition.workspace
         self.playback: AuditionPlayback = audition.playback
+        self._rates = audition.rates
+        audition.rates.revised.connect(self.revised.emit)
+        audition.rates.measured.connect(lambda _: self.changed.emit())
         audition.versions_shown.connect(self.changed.emit)
         self.playback.audio_changed.connect(self.changed.emit)
         self.playback.region_changed.connect(self.region_changed.emit)
@@ -54,6 +59,10 @@ class Scene:
         """Return the audio of those versions."""
         found = {version.id: self.playback.audio_of(version.id) for version in self.versions()}
         return {key: clip for key, clip in found.items() if clip is not None}
+
+    def part(self, version_id: int) -> Part | None:
+        """Return the part of a version that alone is at its bitrate as yet; None if all of it is."""
+        return self._rates.part(version_id)
 
     def chosen(self) -> int | None:
         """Return the version that is heard, or the first one where the original is."""

@@ -13,6 +13,7 @@ from earbench_app.notifications import Level, Notice
 from earbench_app.presenters.audition_clips import ClipList
 from earbench_app.presenters.audition_codecs import CodecShelf
 from earbench_app.presenters.audition_playback import AuditionPlayback
+from earbench_app.presenters.audition_rates import AuditionRates
 from earbench_app.presenters.audition_versions import VersionMaker
 from earbench_app.test_request import RequestedItem, TestRequest
 from earbench_app.views.protocols import Heard
@@ -40,8 +41,8 @@ class AuditionPresenter:
     ----------
     view : AuditionView
     player : Player
-    quick, encoders : ProcessPool
-        For what is waited for, and for what takes long.
+    quick, encoders, recoder : ProcessPool
+        For what is waited for, for what takes long, and for bitrates that are changed while listening.
     settings : Settings
         Volume and last folder are kept there.
     cache_folder : Path
@@ -59,6 +60,7 @@ class AuditionPresenter:
         player: Player,
         quick: ProcessPool,
         encoders: ProcessPool,
+        recoder: ProcessPool,
         settings: Settings,
         cache_folder: Path,
     ) -> None:
@@ -71,6 +73,8 @@ class AuditionPresenter:
         self.playback = AuditionPlayback(player)
         self.clips = ClipList(self.workspace, quick)
         self.codecs = CodecShelf(self.workspace, quick)
+        parts = (self.workspace, self.clips, self.codecs, self.maker, self.playback)
+        self.rates = AuditionRates(view, *parts, recoder, encoders, self._undo.append)
         self._connect()
         view.show_volume(settings.volume_db)
         player.set_gain_db(settings.volume_db)
@@ -128,6 +132,7 @@ class AuditionPresenter:
         status = self.playback.status()
         self._view.show_playing(status.playing)
         self._view.show_position(status.position_s)
+        self.rates.tick()
 
     # Wiring ------------------------------------------------------------------------------------------
 
@@ -169,6 +174,8 @@ class AuditionPresenter:
         self.maker.ready.connect(self._fetch)
         self.maker.unkept.connect(self._say_unkept)
         self.maker.progressed.connect(self.progressed.emit)
+        self.rates.changed.connect(self._show_version)
+        self.rates.failed.connect(self._show_error)
 
     # Clips -------------------------------------------------------------------------------------------
 
@@ -176,6 +183,7 @@ class AuditionPresenter:
         """Make a clip of the list the one that is heard and drawn."""
         clip = self.workspace.clip(clip_id)
         if clip is not None and clip is not self.workspace.current_clip:
+            self.rates.leave_clip()
             current = self.workspace.current_clip
             if current is not None and current.error:
                 self._view.show_notice(None)  # it said why that one cannot be read
@@ -188,6 +196,7 @@ class AuditionPresenter:
             self._clip_loaded(None)
 
     def _clip_loaded(self, original: AudioClip | None) -> None:
+        self.rates.leave_clip()
         self.playback.load(original)
         self._view.show_duration(original.duration_s if original else 0.0)
         self._show_heard()
@@ -228,6 +237,7 @@ class AuditionPresenter:
 
     def take_away(self, versions: Sequence[Version]) -> None:
         """Take versions off the table."""
+        self.rates.leave([version.id for version in versions])
         for version in versions:
             self.playback.leave(version.id)
             self.workspace.versions.remove(version)
@@ -255,8 +265,9 @@ class AuditionPresenter:
             return
 
         def join(audio: AudioClip) -> None:
-            there = self.workspace.version(version.id) is not None and self.clips.is_loaded(clip)
-            if there and not self.playback.has(version.id):
+            there = self.workspace.version(version.id)
+            same = there is not None and there.setting == version.setting
+            if same and self.clips.is_loaded(clip) and not self.playback.has(version.id):
                 self.playback.join(version.id, audio)
 
         self.maker.fetch(clip, version, join, self._show_error)
@@ -337,7 +348,7 @@ class AuditionPresenter:
 
     def show_versions(self) -> None:
         """Show the table again, after versions came or went."""
-        rows = [self.maker.row(i, version) for i, version in enumerate(self.workspace.versions)]
+        rows = [self.rates.row(version) for version in self.workspace.versions]
         self._view.show_versions(rows, self.clips.original_text())
         self._view.show_picked(list(self.codecs.picked()))
         self._show_heard()
@@ -345,7 +356,7 @@ class AuditionPresenter:
 
     def _show_version(self, version: Version) -> None:
         if version in self.workspace.versions:
-            self._view.show_version(self.maker.row(self.workspace.versions.index(version), version))
+            self._view.show_version(self.rates.row(version))
 
     def _show_heard(self) -> None:
         heard, wanted = self.playback.heard, self.playback.wanted

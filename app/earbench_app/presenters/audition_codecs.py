@@ -81,6 +81,22 @@ class CodecShelf:
             return None
         return codec, checked(info, Setting.of(min(info.bitrates_kbps, key=lambda rate: abs(rate - kbps))))
 
+    def any_rate(self, version: Version) -> CodecInfo | None:
+        """Return the codec of a version whose bitrate may be any within its limits; else None."""
+        if version.setting.kbps is None or version.checkpoint is not None:
+            return None
+        info = self._infos.get(version.codec)
+        return info if info is not None and info.continuous and info.available else None
+
+    def at_rate(self, version: Version, kbps: float) -> Version | None:
+        """Return a version at another bitrate, within its codec's limits; None where it cannot be changed."""
+        info = self.any_rate(version)
+        if info is None:
+            return None
+        kbps = min(max(kbps, min(info.bitrates_kbps)), max(info.bitrates_kbps))
+        setting = checked(info, replace(version.setting, kbps=float(kbps)))
+        return replace(version, setting=setting, title=version_title(info, setting))
+
     def new_version(self, codec: str, setting: Setting) -> Version:
         """Return a version to be made."""
         info, workspace = self._infos[codec], self._workspace

@@ -96,6 +96,16 @@ class AuditionPlayback:
             self.choose(self.wanted)
         self.audio_changed.emit()
 
+    def revise(self, version_id: int, audio: AudioClip) -> None:
+        """Put other audio in the place of a version's while it may sound; its difference follows."""
+        place = self._places[version_id]
+        self._stimuli[place] = audio
+        self._player.replace(place, audio)
+        self.audible_noise.pop(version_id, None)
+        if self.heard.version_id == version_id and self.heard.difference:
+            self._revise_difference()
+        self.audio_changed.emit()
+
     def leave(self, version_id: int) -> None:
         """Let go of a version that left the table; the original sounds if it was this one."""
         for heard in (self.heard, self.wanted):
@@ -195,11 +205,24 @@ class AuditionPlayback:
         if heard.audible:
             self.difference = amplified(self.audible_noise[heard.version_id], self.makeup_db)
         else:
-            version = self._stimuli[self._places[heard.version_id]]
-            self.difference = difference(self._stimuli[_ORIGINAL], version, self.makeup_db)
+            self.difference = self._difference_of(heard.version_id)
         self._stimuli[self._difference_slot] = self.difference.clip
         self._player.update(self._stimuli)
         self.difference_changed.emit()
+
+    def _revise_difference(self) -> None:
+        """Let the difference that sounds follow its version; of its audible part, all until that is made."""
+        assert self.heard.version_id is not None
+        self.difference = self._difference_of(self.heard.version_id)
+        self._stimuli[self._difference_slot] = self.difference.clip
+        self._player.replace(self._difference_slot, self.difference.clip)
+        self.heard = replace(self.heard, audible=False)
+        self.difference_changed.emit()
+        self.heard_changed.emit()
+
+    def _difference_of(self, version_id: int) -> Difference:
+        version = self._stimuli[self._places[version_id]]
+        return difference(self._stimuli[_ORIGINAL], version, self.makeup_db)
 
     def _index(self, heard: Heard) -> int:
         if heard.version_id is None:

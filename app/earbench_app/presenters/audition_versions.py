@@ -95,6 +95,12 @@ class VersionMaker:
         self.batch.finish(n_before - sum(result.task is not None for result in results.values()))
         self.progressed.emit()
 
+    def revise(self, version: Version) -> None:
+        """Let go of what was made of a version before its setting changed; `start` makes it anew."""
+        self.forget(version_ids=[version.id])
+        for key in [key for key in self._workspace.results if key[1] == version.id]:
+            del self._workspace.results[key]
+
     def fetch(
         self, clip: Clip, version: Version, done: Callable[[AudioClip], None], failed: Callable[[str], None]
     ) -> Task:

@@ -30,8 +30,21 @@ class ClipRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RateRange:
+    """Where the bitrate of a version is, between what its codec takes, in kbps; `usual` ones are marked."""
+
+    kbps: float
+    lowest_kbps: float
+    highest_kbps: float
+    usual_kbps: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class VersionRow:
-    """A line of the version table; `key` is the number that chooses it, or empty."""
+    """A line of the version table; `key` is the number that chooses it, or empty.
+
+    With a `rate` it can be changed there; `part` says of which part alone the figures are, and the sound.
+    """
 
     id: int
     key: str
@@ -40,6 +53,8 @@ class VersionRow:
     state: State
     message: str = ""
     figures: Figures | None = None
+    rate: RateRange | None = None
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +95,14 @@ class AuditionView(Protocol):
     @property
     def retry_requested(self) -> SignalInstance:
         """(version id): encode again what failed or was cancelled."""
+
+    @property
+    def rate_dragged(self) -> SignalInstance:
+        """(version id, kbps): a bitrate slider is passing by."""
+
+    @property
+    def rate_chosen(self) -> SignalInstance:
+        """(version id, kbps): a bitrate slider was let go, or stepped, or its number typed."""
 
     @property
     def undo_requested(self) -> SignalInstance:
@@ -148,6 +171,10 @@ class AuditionView(Protocol):
     @property
     def ticked(self) -> SignalInstance:
         """(): time to ask the player where it is."""
+
+    @property
+    def view_s(self) -> tuple[float, float]:
+        """Start and end of what is seen of the clip."""
 
     def show_clips(self, rows: Sequence[ClipRow], current: int | None) -> None:
         """List the clips."""

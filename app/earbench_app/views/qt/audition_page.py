@@ -127,6 +127,21 @@ class AuditionPage(QWidget):
         return self.picker.checkpoint_asked
 
     @property
+    def rate_dragged(self) -> SignalInstance:
+        """(version id, kbps)."""
+        return self.table.rates.dragged
+
+    @property
+    def rate_chosen(self) -> SignalInstance:
+        """(version id, kbps)."""
+        return self.table.rates.chosen
+
+    @property
+    def view_s(self) -> tuple[float, float]:
+        """Start and end of what is seen of the clip."""
+        return self.axis.start_s, self.axis.end_s
+
+    @property
     def retry_requested(self) -> SignalInstance:
         """(version id)."""
         return self.table.retry_requested

@@ -37,4 +37,6 @@ def rate_tip(figures: Figures) -> str:
 
 
 def _rtf_text(rtf: float) -> str:
+    if math.isnan(rtf):
+        return "–"  # of a part it would say little
     return f"{rtf:.3f}" if rtf < 10 else f"{rtf:.0f}"

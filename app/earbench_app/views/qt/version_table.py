@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPoint, QPointF, QRect, Qt
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QPointF,
+    QRect,
+    QSize,
+    Qt,
+)
 from PySide6.QtGui import QColor, QFont, QKeySequence, QPainter, QPen, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -21,7 +30,9 @@ from PySide6.QtWidgets import (
 from earbench_app.audition.workspace import State
 from earbench_app.views.protocols import Heard, VersionRow
 from earbench_app.views.qt.figure_texts import figure_texts, rate_tip
+from earbench_app.views.qt.rate_control import RateControl
 from earbench_app.views.qt.theme import GRID_PX, number_font, theme, version_pen
+from earbench_app.views.qt.version_rates import ROW_PX, RateRows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,7 +122,11 @@ class VersionModel(QAbstractTableModel):
         return self.rows[index.row() - 1] if index.row() > 0 else None
 
     def show_rows(self, rows: Sequence[VersionRow], original: str) -> None:
-        """Fill the table anew."""
+        """Fill the table anew; rows of the same versions change in place."""
+        if [row.id for row in rows] == [row.id for row in self.rows]:
+            self.rows, self._original = list(rows), original
+            self._tell(0, len(rows))
+            return
         self.beginResetModel()
         self.rows, self._original = list(rows), original
         self.endResetModel()
@@ -216,6 +231,7 @@ class VersionTable(QTableView):
         self.setAccessibleName("Versions")
         self._rows = VersionModel()
         self.setModel(self._rows)
+        self.rates = RateRows(self, _VERSION)
         self.setItemDelegate(_VersionDelegate(self))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -234,9 +250,11 @@ class VersionTable(QTableView):
 
     def show_rows(self, rows: Sequence[VersionRow], original: str) -> None:
         """Fill the table; the selection is kept."""
-        selected = self.selected_ids()
+        selected, focused = self.selected_ids(), self.rates.focused_id()
         self._rows.show_rows(rows, original)
         self._fit_rates()
+        self.rates.show_rows(rows)
+        self.rates.focus(focused)
         for index, row in enumerate(rows, start=1):
             if row.id in selected:
                 self.selectRow(index)
@@ -245,6 +263,7 @@ class VersionTable(QTableView):
         """Change one row in place."""
         self._rows.show_row(row)
         self._fit_rates()
+        self.rates.show_rows(self._rows.rows)
 
     def show_heard(self, heard: Heard, waiting_for: int | None) -> None:
         """Mark what sounds."""
@@ -254,6 +273,7 @@ class VersionTable(QTableView):
         """Set the columns of what is measured; the state stays last."""
         selected = self.selected_ids()
         self._rows.show_columns(columns)
+        self.rates.show_rows(self._rows.rows)
         for index, row in enumerate(self._rows.rows, start=1):
             if row.id in selected:
                 self.selectRow(index)
@@ -286,7 +306,7 @@ class VersionTable(QTableView):
 
     def _set_up_headers(self) -> None:
         self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(28)
+        self.verticalHeader().setDefaultSectionSize(ROW_PX)
         header = self.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
@@ -345,6 +365,7 @@ class _VersionDelegate(QStyledItemDelegate):
         if option.state & QStyle.StateFlag.State_HasFocus:
             painter.setPen(QPen(QColor(colors.accent), 1))
             painter.drawLine(rect.bottomLeft(), rect.bottomRight())
+        rect = QRect(rect.topLeft(), QSize(rect.width(), ROW_PX))  # below it a row may have its bitrate
         if index.column() == _VERSION:
             rect = self._paint_swatch(painter, rect, index)
         font = QFont(number_font(option.font))
@@ -357,6 +378,14 @@ class _VersionDelegate(QStyledItemDelegate):
         elided = painter.fontMetrics().elidedText(index.data(), where, text.width())
         painter.drawText(text, index.data(Qt.ItemDataRole.TextAlignmentRole), elided)
         painter.restore()
+
+    def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
+        """Put a bitrate's control below its row's title."""
+        table = self.parent()
+        if isinstance(editor, RateControl) and isinstance(table, VersionTable):
+            table.rates.place_control(editor, option.rect, 2 * GRID_PX + _SWATCH_PX)
+        else:
+            super().updateEditorGeometry(editor, option, index)
 
     def _paint_swatch(self, painter: QPainter, rect: QRect, index: Index) -> QRect:
         model = index.model()
