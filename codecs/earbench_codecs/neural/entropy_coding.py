@@ -175,7 +175,7 @@ def decode_codes(
 
 
 def decode_segments(
-    data: Sequence[bytes], shape: tuple[int, int, int], alphabet: Alphabet, model: EntropyModel
+    data: Sequence[bytes], shape: tuple[int, ...], alphabet: Alphabet, model: EntropyModel
 ) -> Integers:
     """Read codes [N, F, S, P] of N segments of the shape [F, S, P] each.
 
@@ -210,7 +210,7 @@ def _symbols(codes: Integers, alphabet: Alphabet) -> Integers:
 
 def _read(
     decoders: Sequence[constriction.stream.queue.RangeDecoder],
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     alphabet: Alphabet,
     model: EntropyModel,
 ) -> Integers:

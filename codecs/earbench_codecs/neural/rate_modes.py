@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from earbench_codecs.neural.rate_search import Secants, gain_for
+from earbench_codecs.neural.segments import on_one_thread_each
 from earbench_codecs.neural.stereo import with_best_channels
 from earbench_codecs.neural.units import LARGEST_OFFSET, stuffing_for
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from earbench_codecs.neural.units import Plan
 
     Table = Sequence[tuple[float, float]]
+
+N = TypeVar("N", bound=np.generic)
 
 _RESERVOIR = 0.01
 """Of a second's bits, above and below what is due."""
@@ -159,13 +162,13 @@ class _Segment:
     def fitted(self, offsets: Integers, due: Bits, slopes: Bits, meter: _Meter) -> Coded:
         """Return it coded so that the meter stays within the reservoir."""
         first = np.flatnonzero(np.diff(self.group, prepend=-1))
-        offsets, due = offsets[first], np.bincount(self.group, due)
+        offsets, due = offsets[first], np.bincount(self.group, due).astype(np.float64)
         search = Secants(slopes[first], *_SLOPES)
         tries: list[tuple[float, Plan, Integers, float]] = []
         while len(tries) < _MOST_TRIES:
             plan = self.plan.moved(self.level, offsets[self.group])
             (units,) = self.coder.unit_bits(self.signal, [(self.place, plan)])
-            bits = np.bincount(self.group, units)
+            bits = np.bincount(self.group, units).astype(np.float64)
             stuffing, ahead = _stuffed(bits, due, meter)
             tries.append((ahead.max(), plan, stuffing, ahead[-1] - bits.sum() - 8 * stuffing.sum()))
             wasted = (stuffing > 0) & (offsets < LARGEST_OFFSET)
@@ -182,7 +185,8 @@ class _Segment:
         of_units = np.zeros(len(self.group), np.int64)
         of_units[first] = stuffing
         plan = replace(plan, stuffing=tuple(of_units.tolist()))
-        return next(self.coder.written(self.signal, [(self.place, plan)]))
+        (coded,) = self.coder.written(self.signal, [(self.place, plan)])
+        return coded
 
 
 def _stuffed(bits: Bits, due: Bits, meter: _Meter) -> tuple[Integers, Bits]:
@@ -219,7 +223,8 @@ def _started(coder: SegmentCoder, signal: Samples, kbps: float, table: Table) ->
 
 def _timed_groups(due: Bits) -> Integers:
     """Return a number for each unit; those that end as the signal has ended share that of the last before."""
-    return np.maximum(np.cumsum(due > 0) - 1, 0)
+    groups: Integers = np.maximum(np.cumsum(due > 0) - 1, 0)
+    return groups
 
 
 def _moved(plans: Sequence[Plan], level: int, offsets: Integers, sizes: Sequence[int]) -> list[Plan]:
@@ -227,7 +232,7 @@ def _moved(plans: Sequence[Plan], level: int, offsets: Integers, sizes: Sequence
     return [plan.moved(level, own) for plan, own in pairs]
 
 
-def _parts(values: NDArray[np.generic], sizes: Sequence[int]) -> list[NDArray[np.generic]]:
+def _parts(values: NDArray[N], sizes: Sequence[int]) -> list[NDArray[N]]:
     return np.split(values, np.cumsum(sizes)[:-1])
 
 
@@ -235,8 +240,10 @@ def _nmr(signal: Samples, test: Samples, ends_s: Bits, sample_rate_hz: int) -> t
     """Return the noise-to-mask ratio of each unit, NaN of one without a frame, and of all, in dB."""
     from earbench_codecs.psychoacoustics import Model1Settings, noise_to_mask
 
-    pairs = zip(np.atleast_2d(signal), np.atleast_2d(test), strict=True)
-    found = [noise_to_mask(*pair, Model1Settings(sample_rate_hz)) for pair in pairs]
+    settings = Model1Settings(sample_rate_hz)
+    with on_one_thread_each() as side_by_side:  # sums in the same order on every machine
+        pairs = np.atleast_2d(signal), np.atleast_2d(test)
+        found = list(side_by_side(lambda one, other: noise_to_mask(one, other, settings), *pairs))
     ratio = np.mean([10 ** (one.frame_nmr_db.astype(np.float64) / 10) for one in found], axis=0)
     units = np.minimum(np.searchsorted(ends_s, found[0].times_s, side="right"), len(ends_s) - 1)
     sums = (np.bincount(units, weights, len(ends_s)) for weights in (ratio, None))

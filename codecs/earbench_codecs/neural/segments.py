@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_PLAIN = Syntax()
+_PLAIN, _CPU = Syntax(), torch.device("cpu")
 _WORD = 32
 """Bits of what the range coder writes at once."""
 _BLOCK = 1 << 20
@@ -142,18 +142,24 @@ class SegmentCoder:
                 bits[0] += 8 * len(replace(plan, stuffing=(0,) * len(bits)).head(self.syntax))
                 yield bits
 
-    @torch.inference_mode()
     def noise(self, signal: Samples, work: Iterable[Work]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield squared errors of what segments quantise, without noise in holes, and steps: [2, rows, M]."""
-        if self._steered is None:
-            return
-        for (first, count), plan in work:
+        coder = self._steered
+
+        @torch.inference_mode()
+        def noise_of(item: Work) -> tuple[Tensor, Tensor]:
+            assert coder is not None
+            (first, count), plan = item
             frames = self._frames(signal, first, count).to(self._device) / _level(plan.level)
-            coefficients = self._steered.transform(frames.flatten(0, 1).unsqueeze(1))
+            coefficients = coder.transform(frames.flatten(0, 1).unsqueeze(1))
             coefficients = self._steering(plan, count).done(coefficients)
-            values, steps = self._steered.stepped(self._steered.quantised(coefficients))
-            both = (values - coefficients).square(), steps
-            yield both[0].view(2, -1, values.shape[-1]), both[1].view(2, -1, values.shape[-1])
+            values, steps = coder.stepped(coder.quantised(coefficients))
+            shape = (2, -1, values.shape[-1])
+            return (values - coefficients).square().view(shape), steps.view(shape)
+
+        with on_one_thread_each(self._device) as side_by_side:
+            for items in _together(iter(work)):
+                yield from side_by_side(noise_of, items)
 
     def approximated(self, signal: Samples, plans: Sequence[Plan]) -> Samples:
         """Return what decoding will give of a signal coded by plans, of its shape."""
@@ -198,7 +204,8 @@ class SegmentCoder:
 
     def by_unit(self, rows: Bits) -> Bits:
         """Return the sums over the units of a segment of something its rows have."""
-        return np.bincount(self._units(len(rows) // self._coder.code_rows), rows)
+        units = self._units(len(rows) // self._coder.code_rows)
+        return np.bincount(units, rows).astype(np.float64)
 
     def _units(self, n_frames: int) -> Integers:
         rows = self._coder.code_rows
@@ -218,7 +225,7 @@ class SegmentCoder:
             codes = self._quantised(frames.to(self._device), plan)
             return first, plan, codes.cpu().numpy()
 
-        with _mapper(self._device) as side_by_side:
+        with on_one_thread_each(self._device) as side_by_side:
             for items in _together(iter(work)):
                 yield from side_by_side(coded, items)
 
@@ -229,14 +236,14 @@ class SegmentCoder:
         steering = self._steering(plan, frames.shape[1])
         coefficients = self._steered.transform(frames.flatten(0, 1).unsqueeze(1))
         codes = self._steered.quantised(steering.done(coefficients))
-        return codes.unflatten(0, (len(frames), -1)) if len(frames) > 1 else codes
+        return codes.view(len(frames), -1, *codes.shape[1:]) if len(frames) > 1 else codes
 
     def _joined(self, coded: Iterator[Segment], n_samples: int) -> Samples:
         """Return the signal of segments; where there is none it is silent."""
         overlap, hop = self._framing.overlap, self._framing.hop
         length = self._framing.n_frames(n_samples) * hop + overlap
         signal = np.zeros((self.syntax.n_channels, length), np.float32)
-        with _mapper(self._device) as side_by_side:
+        with on_one_thread_each(self._device) as side_by_side:
             for some in _together(coded):
                 for (first, *_), samples in zip(some, side_by_side(self._decoded, some), strict=True):
                     signal[:, first * hop : first * hop + samples.shape[-1]] += samples
@@ -309,8 +316,8 @@ def _together(items: Iterator[T], key: Callable[[T], object] | None = None) -> I
 
 
 @contextmanager
-def _mapper(device: torch.device) -> Iterator[Callable[..., Iterator[Any]]]:
-    """Give a `map` that works on segments side by side, each on one thread.
+def on_one_thread_each(device: torch.device = _CPU) -> Iterator[Callable[..., Iterator[Any]]]:
+    """Give a `map` that works on items side by side, each on one thread.
 
     To share out each of a network's small layers takes longer, many times so where processors are busy.
     """

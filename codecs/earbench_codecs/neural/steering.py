@@ -34,12 +34,16 @@ class Steering:
 
     def done(self, coefficients: Tensor) -> Tensor:
         """Return what is quantised of coefficients [C · n, R, M]."""
-        return self._turned(coefficients.unflatten(0, (self._n_channels, -1)) * self._gains)
+        return self._turned(self._by_channel(coefficients) * self._gains)
 
     def undone(self, coefficients: Tensor) -> Tensor:
         """Return the coefficients of what was quantised."""
-        turned = self._turned(coefficients.unflatten(0, (self._n_channels, -1)))
-        return (turned.unflatten(0, (self._n_channels, -1)) / self._gains).flatten(0, 1)
+        turned = self._turned(self._by_channel(coefficients))
+        return (self._by_channel(turned) / self._gains).flatten(0, 1)
+
+    def _by_channel(self, coefficients: Tensor) -> Tensor:
+        """Return [C, n, R, M]."""
+        return coefficients.view(self._n_channels, -1, *coefficients.shape[1:])
 
     def _turned(self, coefficients: Tensor) -> Tensor:
         """Return [C · n, R, M] of [C, n, R, M], left and right as mid and side, or the other way round."""
