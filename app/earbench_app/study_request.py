@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from earbench_app.study_plan import PlannedCondition, PlannedItem, Use
-from earbench_codecs.base import Setting
-from earbench_codecs.errors import SettingError
 from earbench_codecs.setting import checked
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from earbench_codecs.base import CodecInfo
+    from earbench_codecs.base import CodecInfo, Setting
 
 
 def planned_item(
@@ -55,7 +53,7 @@ def short_label(info: CodecInfo, setting: Setting) -> str:
 
 
 def conditions_named(text: str) -> list[PlannedCondition]:
-    """Read ``NAME``, ``NAME@KBPS``, ``NAME@KBPS,KBPS``, ``NAME@all`` or ``NAME@option=value,…``.
+    """Read what `settings_named` does: ``NAME``, ``NAME@KBPS,KBPS``, ``NAME@all``, ``NAME@option=value``.
 
     Raises
     ------
@@ -65,15 +63,7 @@ def conditions_named(text: str) -> list[PlannedCondition]:
     from earbench_codecs.metrics.evaluation import settings_named
     from earbench_codecs.registry import codec
 
-    name, _, rest = text.partition("@")
-    if "=" not in rest:
-        return [planned_condition(codec(name).info, setting) for name, setting in settings_named(text)]
-    parts = [part.partition("=") for part in rest.split(",")]
-    if not all(equals for _, equals, _ in parts):
-        raise SettingError(f"{text!r}: write a bitrate, or option=value, not both")
-    known = {option.name: {str(v): v for v in option.values} for option in codec(name).info.options}
-    options = {option: known.get(option, {}).get(value, value) for option, _, value in parts}
-    return [planned_condition(codec(name).info, Setting.of(None, **options))]
+    return [planned_condition(codec(name).info, setting) for name, setting in settings_named(text)]
 
 
 def region_named(text: str) -> tuple[float, float]:

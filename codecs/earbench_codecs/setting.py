@@ -142,6 +142,12 @@ class CodecInfo:
         return Setting.of(setting.kbps, **shown).label
 
 
+def option_value(info: CodecInfo, name: str, text: str) -> Scalar:
+    """Return the value of a codec's option that is written so; the text where there is none."""
+    known = {str(v): v for option in info.options if option.name == name for v in option.values}
+    return known.get(text, text)
+
+
 def checked(info: CodecInfo, setting: Setting) -> Setting:
     """Fill in defaults and refuse what the codec does not have; checking twice changes nothing.
 

@@ -178,11 +178,12 @@ def _setting(coder: Codec, kbps: float | None, options: list[str]) -> Setting:
 
 def _option(info: CodecInfo, text: str) -> tuple[str, Scalar]:
     """Read name=value; the value is the codec's own that is written alike."""
+    from earbench_codecs.setting import option_value
+
     name, equals, value = text.partition("=")
     if not equals:
         raise typer.BadParameter(f"{text!r} is not name=value", param_hint="--option")
-    known = {str(v): v for option in info.options if option.name == name for v in option.values}
-    return name, known.get(value, value)
+    return name, option_value(info, name, value)
 
 
 def _info_json(info: CodecInfo) -> dict[str, Any]:

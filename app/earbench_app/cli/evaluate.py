@@ -31,7 +31,7 @@ def evaluate(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Audio files, or folders of them.")],
     codec: Annotated[
         list[str],
-        typer.Option(metavar="NAME[@KBPS]", help="A codec, as mp3, mp3@64, mp3@32,64,128 or mp3@all."),
+        typer.Option(metavar="NAME[@KBPS]", help="A codec, as mp3, mp3@64, mp3@all or opus@24,mode=vbr."),
     ],
     out: Annotated[Path, typer.Option(help="The CSV to write; one that is there is taken up again.")],
     metric: Metrics = None,

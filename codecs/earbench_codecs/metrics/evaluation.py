@@ -17,12 +17,13 @@ from earbench_codecs.errors import CodecUnavailableError, SettingError
 from earbench_codecs.metrics.measure import measure
 from earbench_codecs.metrics.worker import Worker, WorkerError
 from earbench_codecs.registry import codec as codec_named
+from earbench_codecs.setting import option_value
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
     from pathlib import Path
 
-    from earbench_codecs.base import Codec, EncodedAudio
+    from earbench_codecs.base import Codec, CodecInfo, EncodedAudio
     from earbench_codecs.clip import AudioClip
 
 ROW_TIMEOUT_S = 3600.0
@@ -88,22 +89,22 @@ class Evaluated:
 def settings_named(text: str) -> list[tuple[str, Setting]]:
     """Read ``NAME``, ``NAME@KBPS``, ``NAME@KBPS,KBPS`` or ``NAME@all`` (every rate the codec offers).
 
+    ``option=value`` may stand beside the rates, for all of them, or in their place: ``NAME@16,24,mode=cbr``.
+
     Raises
     ------
     CodecError
-        An unknown or unavailable codec, or a rate it does not have; with what there is.
+        An unknown or unavailable codec, or a setting it does not have; with what there is.
     """
-    name, at, rates = text.partition("@")
+    name, at, rest = text.partition("@")
     info = codec_named(name).info
     if not info.available:
         raise CodecUnavailableError(name, info.reason)
-    if not at:
-        asked: list[Setting | None] = [None]
-    elif rates == "all":
-        asked = [Setting.of(kbps) for kbps in info.bitrates_kbps] or [None]
-    else:
-        asked = [Setting.of(_kbps(rate, text)) for rate in rates.split(",")]
-    return [(name, codec_named(name).check_setting(setting)) for setting in asked]
+    parts = rest.split(",") if at else []
+    pairs = [part.partition("=") for part in parts if "=" in part]
+    options = {option: option_value(info, option, value) for option, _, value in pairs}
+    rates = _rates([part for part in parts if "=" not in part], info, text)
+    return [(name, codec_named(name).check_setting(Setting.of(kbps, **options))) for kbps in rates]
 
 
 def planned(files: Iterable[Path], codecs: Sequence[str]) -> list[Task]:
@@ -220,6 +221,12 @@ def _timed_encode(coder: Codec, clip: AudioClip, setting: Setting) -> tuple[Enco
 def _timed_decode(coder: Codec, encoded: EncodedAudio) -> tuple[AudioClip, float]:
     start_s = perf_counter()
     return coder.decode(encoded), perf_counter() - start_s
+
+
+def _rates(parts: Sequence[str], info: CodecInfo, text: str) -> Sequence[float | None]:
+    """Return bitrates that are named; None for the codec's own where none is."""
+    named = info.bitrates_kbps if parts == ["all"] else [_kbps(part, text) for part in parts]
+    return named or [None]
 
 
 def _kbps(rate: str, text: str) -> float:

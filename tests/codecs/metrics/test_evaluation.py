@@ -38,7 +38,13 @@ def test_settings_are_read_as_typed() -> None:
     assert settings_named("anchor35") == [("anchor35", codec("anchor35").check_setting(None))]
     every = settings_named("mp3@all")
     assert [setting.kbps for _, setting in every] == list(codec("mp3").info.bitrates_kbps)
+    beside = settings_named("opus@16,24,mode=vbr")
+    assert [(setting.kbps, setting.get("mode", "")) for _, setting in beside] == [(16, "vbr"), (24, "vbr")]
+    ((_, instead),) = settings_named("mp3@vbr=2")
+    assert (instead.kbps, instead.get("vbr", None)) == (None, 2)
     for text, error in (
+        ("mp3@64,vbr=2", SettingError),
+        ("opus@16,mode=slow", SettingError),
         ("nope", UnknownCodecError),
         ("mp3@x", SettingError),
         ("mp3@1", SettingError),
