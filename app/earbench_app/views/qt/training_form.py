@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 TARGET = "rate.target_kbps"
 _OPENED = frozenset({"objective"})
 _WIDEST_PX = 100 * GRID_PX
-_N_LINES = 2
-"""Of what is said of the folder, and of the estimate: there is room for so many."""
+_SCAN_LINES, _ESTIMATE_LINES = 2, 3
+"""There is room for so many."""
 
 
 class TrainingForm(QWidget):
@@ -251,8 +251,9 @@ class TrainingForm(QWidget):
         self.start.setToolTip("Queue it; it begins as soon as there is room (Ctrl+Return)")
         self.close_form.setToolTip("Back to the curves; what stands here is kept (Esc)")
         self.start.setProperty("class", "primary")
-        for label in (self._scan, self._estimate):  # what comes must move nothing under the pointer
-            label.setMinimumHeight(_N_LINES * label.fontMetrics().lineSpacing())
+        rooms = ((self._scan, _SCAN_LINES), (self._estimate, _ESTIMATE_LINES))
+        for label, n_lines in rooms:  # what comes must move nothing under the pointer
+            label.setMinimumHeight(n_lines * label.fontMetrics().lineSpacing())
             label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
 
     def _lay_out(self) -> None:
@@ -291,11 +292,12 @@ class TrainingForm(QWidget):
     def _foot(self) -> QVBoxLayout:
         buttons = QHBoxLayout()
         buttons.setSpacing(GRID_PX)
-        buttons.addWidget(self._summary, 1)
+        buttons.addStretch(1)
         for button in (self.try_out, self.save, self.close_form, self.start):
             buttons.addWidget(button)
         foot = QVBoxLayout()
         foot.setContentsMargins(3 * GRID_PX, GRID_PX, 2 * GRID_PX, GRID_PX)
+        foot.addWidget(self._summary)
         foot.addWidget(self._estimate)
         foot.addLayout(buttons)
         return foot

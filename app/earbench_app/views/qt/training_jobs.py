@@ -111,13 +111,13 @@ def _made(row: JobRow) -> str:
 
 
 COLUMNS = (
-    Column("run", 19, lambda row: row.name, lambda row: row.name.casefold()),
-    Column("state", 12, lambda row: row.state_text, lambda row: (_STATE_ORDER[row.state], row.state_text)),
+    Column("run", 24, lambda row: row.name, lambda row: row.name.casefold()),
+    Column("state", 11, lambda row: row.state_text, lambda row: (_STATE_ORDER[row.state], row.state_text)),
     Column("progress", 9, _progress, lambda row: row.fraction, tip="Steps done of the recipe's"),
     Column("left", 7, _eta, lambda row: row.eta_s or 0.0, tip="Time to go", right=True),
     Column(
         "kbps",
-        11,
+        10,
         _rate,
         lambda row: row.kbps or 0.0,
         tip="Rate as measured last, against the target; ! is beyond the tolerance",

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _TICK_MS = 100
 _SWATCH = QSize(24, 12)
 _HEADINGS = ("", "Checkpoint", "Validation", "kbps of the clip", "")
-_WIDTHS = (6, 22, 27, 14)  # in grid units; the rest is the state's
+_WIDTHS = (6, 26, 25, 13)  # in grid units; the rest is the state's
 _AUDIO = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aif", ".aiff"})
 _PATH = Qt.ItemDataRole.UserRole
 _FOLLOW_TIP = (
@@ -208,6 +208,7 @@ class ListenArea(QWidget):
         self.table.setHeaderLabels(list(_HEADINGS))
         self.table.setRootIsDecorated(False)
         self.table.setUniformRowHeights(True)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # a step is at the end
         self.table.setIconSize(_SWATCH)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.table.setAccessibleName("Checkpoints to hear")

@@ -269,7 +269,8 @@ def label_of(field: FormField, of: Editor) -> QLabel:
     label.setWordWrap(True)
     label.setToolTip(of.control.toolTip())
     label.setBuddy(of.control)
-    label.setContentsMargins(0, GRID_PX - 2, 0, 0)
+    label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+    label.setContentsMargins(0, GRID_PX - 2, 0, 0)  # the text is at the height of the field's
     return label
 
 
