@@ -34,7 +34,8 @@ SHORTCUTS: Shortcuts = (
     ("Ctrl+N", "add versions"),
     ("Ctrl+E", "export the version as WAV"),
     ("Ctrl+T", "make a listening test"),
-    ("Del  Ctrl+Z", "remove what is selected; undo"),
+    ("Del  Ctrl+Z", "remove what is selected; undo, also of a bitrate"),
+    ("← →  PgUp  PgDn", "on a bitrate slider: step it"),
 )
 
 

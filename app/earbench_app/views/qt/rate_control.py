@@ -168,6 +168,7 @@ class _Slider(QSlider):
 class _Number(QDoubleSpinBox):
     def __init__(self) -> None:
         super().__init__()
+        self.setProperty("class", "compact")
         self.setDecimals(1)
         self.setSingleStep(_STEP_KBPS)
         self.setSuffix(" kbps")

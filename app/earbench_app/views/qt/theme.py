@@ -213,6 +213,7 @@ QComboBox, QAbstractSpinBox {{
   background: {surface}; color: {text}; border: 1px solid {line}; border-radius: 6px; padding: 2px 8px;
   min-height: 24px; selection-background-color: {accent}; selection-color: {on_accent};
 }}
+QAbstractSpinBox[class="compact"] {{ min-height: 20px; padding: 0 4px; }}
 QAbstractSpinBox QLineEdit {{ background: transparent; border: none; padding: 0 0 0 4px; min-height: 0; }}
 QComboBox:focus, QAbstractSpinBox:focus, QComboBox:hover, QAbstractSpinBox:hover {{ border-color: {accent}; }}
 QComboBox:disabled, QAbstractSpinBox:disabled {{ color: {muted}; }}
