@@ -99,6 +99,8 @@ class ContextModel:
         As `context_tables` makes them from training clips.
     """
 
+    is_network = False
+
     def __init__(self, table: Integers, contexts: ContextTables) -> None:
         self._around = _Around(table)
         self._contexts = contexts

@@ -43,6 +43,10 @@ _UNIFORM = constriction.stream.model.Uniform
 class EntropyModel(Protocol):
     """What symbols are coded with."""
 
+    @property
+    def is_network(self) -> bool:
+        """Whether a network takes most of the time, on which threads need not wait for each other."""
+
     def passes(self, symbols: Integers, *, known: bool = False) -> Iterator[tuple[Place, Tables]]:
         """Yield places in symbols [..., F, S, P] and their frequencies, one table [K] or one each [..., K].
 
@@ -77,6 +81,8 @@ class StaticModel:
     table : ndarray of int64, shape [S, K]
         Frequencies.
     """
+
+    is_network = False
 
     def __init__(self, table: Integers) -> None:
         self._tables = table.astype(np.float64)
@@ -239,8 +245,9 @@ def _each(tables: Tables, n: int) -> Iterator[tuple[object, ...]]:
 
 def _table_bits(symbols: Integers, tables: Tables) -> Tables:
     """Return what symbols [N, ...] cost by one table [K], or by one each [N, ..., K], [N]."""
-    bits: Tables = FREQUENCY_BITS - np.log2(_frequency(symbols, tables))
-    return bits.reshape(len(symbols), -1).sum(-1)
+    own = FREQUENCY_BITS - np.log2(_frequency(symbols, tables))
+    bits: Tables = own.reshape(len(symbols), -1).sum(-1)
+    return bits
 
 
 def _frequency(symbols: Integers, tables: Tables) -> Tables:

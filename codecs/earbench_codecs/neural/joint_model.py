@@ -24,6 +24,11 @@ class JointModel:
     def __init__(self, model: EntropyModel) -> None:
         self._model = model
 
+    @property
+    def is_network(self) -> bool:
+        """As the model of one channel."""
+        return self._model.is_network
+
     def passes(self, symbols: Integers, *, known: bool = False) -> Iterator[tuple[Place, Tables]]:
         """Yield what the model does; symbols must be contiguous, as they are read while they are written."""
         n, n_channels = symbols.shape[:2]

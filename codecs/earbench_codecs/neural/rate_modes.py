@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from earbench_codecs.neural.rate_search import Secants, gain_for
-from earbench_codecs.neural.segments import on_one_thread_each
+from earbench_codecs.neural.side_by_side import on_one_thread_each
 from earbench_codecs.neural.stereo import with_best_channels
 from earbench_codecs.neural.units import LARGEST_OFFSET, stuffing_for
 

@@ -9,11 +9,9 @@ so that what it makes of one depends neither on the others nor on how many proce
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
-from itertools import chain, groupby, islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from itertools import chain, groupby, islice, repeat
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
@@ -23,6 +21,7 @@ from earbench_codecs.neural.coder import TransformCoder
 from earbench_codecs.neural.context_model import TOGETHER
 from earbench_codecs.neural.entropy_coding import code_bits, decode_segments, encode_segments, row_bits
 from earbench_codecs.neural.joint_model import JointModel
+from earbench_codecs.neural.side_by_side import n_workers, on_one_thread_each
 from earbench_codecs.neural.steering import Steering
 from earbench_codecs.neural.units import LEVELS_PER_OCTAVE, Plan, Syntax, parsed, unit_ends, unit_of_rows
 
@@ -42,12 +41,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_PLAIN, _CPU = Syntax(), torch.device("cpu")
+_PLAIN = Syntax()
 _WORD = 32
 """Bits of what the range coder writes at once."""
 _BLOCK = 1 << 20
-_MOST_WORKERS = 8
-"""Each has the activations of a segment in memory."""
 _LEVEL_OF_1 = 24 * LEVELS_PER_OCTAVE
 """Levels are 2^((n - 49152) / 2048): from 2^-24 to 2^8, 0.003 dB apart."""
 
@@ -290,8 +287,20 @@ class SegmentCoder:
             plans, coded = zip(
                 *(parsed(segment, self.syntax, self.n_units(count)) for *_, segment in some), strict=True
             )
-            codes = decode_segments(coded, whole, self._coder.alphabet, self._model)
+            codes = self._codes_read(coded, whole)
             yield from zip((first for first, *_ in some), plans, codes, strict=True)
+
+    def _codes_read(self, coded: Sequence[bytes], shape: tuple[int, ...]) -> Integers:
+        """Return the codes of segments; where a network expects them, each thread reads a share."""
+        n_groups = min(n_workers(self._device), len(coded)) if self._model.is_network else 1
+        groups = [
+            coded[n * len(coded) // n_groups : (n + 1) * len(coded) // n_groups] for n in range(n_groups)
+        ]
+        with on_one_thread_each(self._device) as side_by_side:
+            return np.concatenate(list(side_by_side(self._codes_of, groups, repeat(shape))))
+
+    def _codes_of(self, coded: Sequence[bytes], shape: tuple[int, ...]) -> Integers:
+        return decode_segments(coded, shape, self._coder.alphabet, self._model)
 
     def _places_of(self, segments: Sequence[bytes], n_samples: int) -> list[tuple[int, int]]:
         places = list(self.places(n_samples))
@@ -313,28 +322,6 @@ def _together(items: Iterator[T], key: Callable[[T], object] | None = None) -> I
     for _, alike in groupby(items, key or (lambda _: None)):
         while some := list(islice(alike, TOGETHER)):
             yield some
-
-
-@contextmanager
-def on_one_thread_each(device: torch.device = _CPU) -> Iterator[Callable[..., Iterator[Any]]]:
-    """Give a `map` that works on items side by side, each on one thread.
-
-    To share out each of a network's small layers takes longer, many times so where processors are busy.
-    """
-    n_threads = torch.get_num_threads()
-    if n_threads == 1 or device.type != "cpu":
-        yield map
-        return
-    with ThreadPoolExecutor(min(n_threads, _MOST_WORKERS), initializer=_take_one_thread) as pool:
-        try:
-            yield pool.map
-        finally:
-            torch.set_num_threads(n_threads)  # which workers set for threads to come, too
-
-
-def _take_one_thread() -> None:
-    torch.get_num_threads()  # else a thread's first operation undoes the next line
-    torch.set_num_threads(1)
 
 
 def _shape(segment: Segment) -> tuple[int, ...]:
