@@ -222,7 +222,11 @@ def lines(bench: Bench) -> list[tuple[str, str]]:
 
 def test_the_checkpoints_of_all_selected_runs_are_listed(bench: Bench) -> None:
     show(bench, speech=(100, 200), music=(100,))
-    assert lines(bench) == [("1", "speech step 100"), ("2", "speech step 200"), ("3", "music step 100")]
+    assert lines(bench) == [
+        ("1", "step 100 · speech"),
+        ("2", "step 200 · speech"),
+        ("3", "step 100 · music"),
+    ]
     assert [row.run for row in bench.view.state.rows] == ["speech", "speech", "music"]
     show(bench, music=(100,))
     assert lines(bench) == [("1", "step 100")]

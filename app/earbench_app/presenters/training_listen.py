@@ -258,7 +258,7 @@ class ListenPresenter:
         seen = slot.seen
         plain = CheckpointRow(
             seen.path,
-            slot.title if len(self._jobs) > 1 else slot.step_text,
+            f"{slot.step_text} · {slot.job.request.name}" if len(self._jobs) > 1 else slot.step_text,
             slot.job.request.name,
             _figures(seen),
             best=slot.best,

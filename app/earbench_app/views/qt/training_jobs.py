@@ -111,10 +111,10 @@ def _made(row: JobRow) -> str:
 
 
 COLUMNS = (
-    Column("run", 24, lambda row: row.name, lambda row: row.name.casefold()),
-    Column("state", 11, lambda row: row.state_text, lambda row: (_STATE_ORDER[row.state], row.state_text)),
+    Column("run", 23, lambda row: row.name, lambda row: row.name.casefold()),
+    Column("state", 12, lambda row: row.state_text, lambda row: (_STATE_ORDER[row.state], row.state_text)),
     Column("progress", 9, _progress, lambda row: row.fraction, tip="Steps done of the recipe's"),
-    Column("left", 7, _eta, lambda row: row.eta_s or 0.0, tip="Time to go", right=True),
+    Column("left", 8, _eta, lambda row: row.eta_s or 0.0, tip="Time to go", right=True),
     Column(
         "kbps",
         10,
@@ -251,6 +251,8 @@ class JobDelegate(QStyledItemDelegate):
         """Draw a cell."""
         row: JobRow = index.data(ROW_ROLE)
         option.state &= ~QStyle.StateFlag.State_HasFocus  # the row's background tells
+        if index.column() == NAME:  # runs of a sweep differ at the end
+            option.textElideMode = Qt.TextElideMode.ElideMiddle
         if index.column() == NAME and row.color is not None:
             self._paint_swatch(painter, option, row.color)
             option.rect.adjust(4 * GRID_PX, 0, 0, 0)

@@ -169,9 +169,6 @@ class JobList(QWidget):
         table.setTabKeyNavigation(False)
         table.setShowGrid(False)
         table.setWordWrap(False)
-        table.setTextElideMode(
-            Qt.TextElideMode.ElideMiddle
-        )  # runs of a sweep differ at the end of their names
         table.setIconSize(QSize(14, 14))
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(4 * GRID_PX)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _TICK_MS = 100
 _SWATCH = QSize(24, 12)
 _HEADINGS = ("", "Checkpoint", "Validation", "kbps of the clip", "")
-_WIDTHS = (6, 26, 25, 13)  # in grid units; the rest is the state's
+_WIDTHS = (5, 25, 22, 14)  # in grid units; the rest is the state's
 _AUDIO = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aif", ".aiff"})
 _PATH = Qt.ItemDataRole.UserRole
 _FOLLOW_TIP = (
