@@ -1,0 +1,367 @@
+"""Constant rate and constant quality by unit, and two channels in one stream: from the bytes alone."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import weakref
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from earbench_codecs.base import Setting
+from earbench_codecs.clip import AudioClip
+from earbench_codecs.container import read_ebc, write_ebc
+from earbench_codecs.errors import BitstreamError, SettingError
+from earbench_codecs.neural import segments as segments_module
+from earbench_codecs.neural.checkpoint_info import read_info, rewrite
+from earbench_codecs.neural.codec import NeuralCodec
+from earbench_codecs.neural.entropy_coding import decode_segments, encode_segments
+from earbench_codecs.neural.joint_model import JointModel
+from earbench_codecs.neural.rate_search import Secants
+from earbench_codecs.neural.segments import SegmentCoder
+from earbench_codecs.neural.units import Plan, Syntax, parsed, stuffing_for, unit_of_rows
+from earbench_codecs.psychoacoustics import Model1Settings, noise_to_mask
+
+RATE_HZ = 16_000
+SYNTAXES = [
+    Syntax(c, gains, gains and stuffed) for c in (1, 2) for gains, stuffed in ((0, 0), (1, 0), (1, 1))
+]
+
+
+@pytest.fixture(scope="module")
+def codec(small_checkpoint, signal_of, tmp_path_factory):
+    """A codec with a knob."""
+    source = small_checkpoint("mdct-hyper")
+    checkpoint = NeuralCodec.from_file(source)._loaded()
+    coder = SegmentCoder(checkpoint.coder, checkpoint.tables.model("network"))
+    knob = [(coder.bits([signal_of(32_000, RATE_HZ)], gain) / 2000, gain) for gain in (0.01, 0.1, 1.0, 10.0)]
+    path = tmp_path_factory.mktemp("knob") / "hyper.safetensors"
+    rewrite(source, read_info(source).model_copy(update={"knob": knob}), path)
+    made = NeuralCodec.from_file(path)
+    made.path = path
+    return made
+
+
+def middle_kbps(codec, share=0.5):
+    lowest, highest = codec.info.bitrates_kbps[0], codec.info.bitrates_kbps[-1]
+    return lowest + share * (highest - lowest)
+
+
+def stereo(signal, *gains, delay=7):
+    """Two channels of one source, one of them later and with another gain."""
+    return np.stack([gains[0] * signal, gains[1] * np.roll(signal, delay)]).astype(np.float32)
+
+
+def transported(codec, encoded):
+    """Return the ends of units in seconds, and the bits transported up to each, by the file alone."""
+    coder = codec._coder(encoded.setting, encoded.n_channels)
+    n_channels, model, alphabet = encoded.n_channels, coder._model_of_one, coder._coder.alphabet
+    shape = (coder._coder.code_rows, *coder._coder.code_shape)
+    ends = list(coder.unit_ends_s(encoded.n_samples))
+    heads = [parsed(one, coder.syntax, len(own)) for one, own in zip(encoded.segments, ends, strict=True)]
+    whole = shape if n_channels == 1 else (n_channels, *shape)
+    codes = decode_segments([coded for _, coded in heads], whole, alphabet, coder._model)
+    codes = codes.reshape(-1, n_channels, *shape)
+    outside = np.abs(codes) > 15
+    symbols = np.where(outside, 31, codes + 15).reshape(-1, *shape)
+    rows = np.zeros((len(heads), n_channels, shape[0]))
+    for place, tables in model.passes(symbols, known=True):
+        found = np.take_along_axis(tables, symbols[place][..., np.newaxis], -1)
+        cost = (16 - np.log2(found)).reshape(len(symbols), -1).sum(1)
+        rows[:, :, place[1]] += cost.reshape(-1, n_channels)
+    for number, channel, row, *at in np.argwhere(outside):
+        rows[number, channel, row] += 5 + int(abs(codes[number, channel, row, *at]) - 15).bit_length()
+    units = unit_of_rows(shape[0], coder._coder.config.framing.length / shape[0] / RATE_HZ)
+    bits = []
+    for segment, (plan, coded), own in zip(encoded.segments, heads, rows.sum(1), strict=True):
+        stuffing = 8 * np.array(plan.stuffing)
+        of_units = np.bincount(units, own) + stuffing
+        of_units[0] += 8 * (len(segment) - len(coded)) - stuffing.sum()
+        of_units[-1] += 8 * len(segment) - of_units.sum()
+        bits += of_units.tolist()
+    ends_s = np.concatenate(ends)
+    last = np.diff(ends_s, append=np.inf) > 0
+    return ends_s[last], np.cumsum(bits)[last]
+
+
+def excess(codec, encoded):
+    """Return how far bits are ahead of what is due at the ends of units, in shares of a second's bits."""
+    ends_s, bits = transported(codec, encoded)
+    assert bits[-1] == pytest.approx(8 * encoded.n_bytes)
+    return bits / (1000 * encoded.setting.kbps) - ends_s
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+@pytest.mark.parametrize("n_units", [1, 6, 9])
+def test_heads_come_back(syntax, n_units):
+    rng = np.random.default_rng(n_units)
+    plan = Plan.plain(40_000, n_units).moved(40_000, rng.integers(-110, 110, n_units))
+    stuffing = tuple(stuffing_for(bits) for bits in rng.uniform(-100, 900, n_units))
+    plan = Plan(
+        plan.level,
+        plan.offsets if syntax.gains else (0,) * n_units,
+        tuple((rng.random(n_units) < 0.5).tolist()) if syntax.n_channels == 2 else (False,) * n_units,
+        stuffing if syntax.stuffing else (0,) * n_units,
+    )
+    segment = plan.head(syntax) + b"codes..." + plan.tail()
+    assert parsed(segment, syntax, n_units) == (plan, b"codes...")
+    assert len(segment) == len(Plan.plain(0, n_units).head(syntax)) + 8 + sum(plan.stuffing)
+
+
+def test_a_segment_at_one_level_is_what_it_was():
+    assert Plan.plain(0x1234, 6).head(Syntax()) == b"\x34\x12"
+
+
+def test_gains_beyond_a_level_are_the_same_from_the_middle_of_a_segment():
+    moved = Plan.plain(30_000, 3).moved(30_000, np.array([-112, 16, 112]))
+    gains = np.array(moved.offsets) / 16 - moved.level / 2048
+    assert np.array_equal(gains, np.array([-112, 16, 112]) / 16 - 30_000 / 2048)
+
+
+@pytest.mark.parametrize("cut", [1, 5, 8])
+def test_a_cut_head_is_told(cut):
+    syntax = Syntax(2, gains=True, stuffing=True)
+    segment = Plan.plain(7, 6).head(syntax)
+    with pytest.raises(BitstreamError, match="cut"):
+        parsed(segment[:cut], syntax, 6)
+
+
+def test_rows_are_shared_out_evenly():
+    for n_rows, row_s, n_units in ((96, 0.016, 6), (48, 1024 / 44_100, 4), (124, 0.008, 4), (3, 0.01, 1)):
+        units = unit_of_rows(n_rows, row_s)
+        assert units[-1] + 1 == n_units
+        assert np.ptp(np.bincount(units)) <= 1
+
+
+def test_secants_meet_curves_side_by_side():
+    steep = np.array([0.3, 0.6, 1.2])
+    search, offsets, wanted = Secants(0.5, 0.1, 3.0), np.zeros(3, np.int64), np.array([1.5, -1.0, 2.0])
+    for _ in range(5):
+        offsets = search.better(offsets, steep * offsets / 16, wanted)
+    assert np.abs(steep * offsets / 16 - wanted).max() <= steep.max() / 16
+    assert np.array_equal(search.better(offsets, np.full(3, np.nan), wanted), offsets)
+
+
+def test_two_channels_in_one_stream_cost_what_they_cost_apart(codec):
+    model, alphabet = codec._coder(Setting())._model, codec._loaded().coder.alphabet
+    rng = np.random.default_rng(2)
+    codes = np.round(rng.laplace(0, 3, (3, 2, 5, 9, 16))).astype(np.int64)
+    codes[:, :, :, 0] = np.clip(codes[:, :, :, 0], -15, 15)
+    together = encode_segments(codes, alphabet, JointModel(model))
+    apart = encode_segments(codes.reshape(6, 5, 9, 16), alphabet, model)
+    assert sum(c.bits for c in together) == pytest.approx(sum(c.bits for c in apart))
+    assert sum(len(c.data) for c in together) <= sum(len(c.data) for c in apart)
+    data = [c.data for c in together]
+    assert np.array_equal(decode_segments(data, codes.shape[1:], alphabet, JointModel(model)), codes)
+
+
+SIGNALS = ["speech", "half silent", "silent", "clicks", "noise", "stereo"]
+
+
+def signal_called(name, signal_of, n_samples=48_000):
+    """Return samples [C, T]; the 'speech' swells and has pauses."""
+    rng = np.random.default_rng(8)
+    swelling = signal_of(n_samples, RATE_HZ) * (np.sin(np.arange(n_samples) / 3000) > -0.5)
+    clicks = np.zeros(n_samples, np.float32)
+    clicks[2000::9000] = 0.8
+    return {
+        "speech": swelling[np.newaxis],
+        "half silent": (swelling * (np.arange(n_samples) > n_samples // 2))[np.newaxis],
+        "silent": np.zeros((1, n_samples), np.float32),
+        "clicks": clicks[np.newaxis],
+        "noise": 0.1 * rng.standard_normal((1, n_samples)).astype(np.float32),
+        "stereo": stereo(swelling, 1.0, 0.5),
+    }[name].astype(np.float32)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SIGNALS)
+@pytest.mark.parametrize("share", [0.1, 0.6])
+def test_bytes_over_any_second_are_within_two_percent(codec, signal_of, name, share):
+    clip = AudioClip(signal_called(name, signal_of), RATE_HZ)
+    encoded = codec.encode(clip, Setting.of(middle_kbps(codec, share), mode="cbr"))
+    ahead = excess(codec, encoded)
+    assert np.abs(ahead).max() <= 0.01
+    assert encoded.bitrate_kbps == pytest.approx(encoded.setting.kbps, rel=0.01)
+    assert codec.decode(encoded).samples.shape == clip.samples.shape
+    if name in ("silent", "half silent"):
+        coder = codec._coder(encoded.setting)
+        assert sum(parsed(encoded.segments[0], coder.syntax, 4)[0].stuffing) > 0
+
+
+@pytest.mark.slow
+def test_a_constant_rate_is_met_where_an_average_one_is_not(codec, signal_of):
+    clip = AudioClip(signal_called("speech", signal_of, 24_000), RATE_HZ)
+    kbps = middle_kbps(codec, 0.3)
+    constant, average = (codec.encode(clip, Setting.of(kbps, mode=mode)) for mode in ("cbr", "abr"))
+    assert np.abs(excess(codec, constant)).max() <= 0.01
+    assert np.abs(excess(codec, average)).max() > 0.03
+    assert all(len(segment) % 4 == 2 for segment in average.segments)  # a level, and words: no more
+
+
+@pytest.mark.slow
+def test_quality_is_constant_where_that_is_asked_for(codec, signal_of):
+    t = np.arange(64_000) / RATE_HZ
+    signal = (signal_of(64_000, RATE_HZ) * 10 ** (np.sin(2 * np.pi * 0.4 * t) - 0.5)).astype(np.float32)
+    clip = AudioClip.mono(signal, RATE_HZ)
+
+    def ratios(encoded):
+        found = noise_to_mask(signal, codec.decode(encoded).samples[0], Model1Settings(RATE_HZ))
+        seconds = np.split(10 ** (found.frame_nmr_db[:248].astype(float) / 10), 4)
+        return found.total_db, np.std([10 * np.log10(part.mean()) for part in seconds])
+
+    encoded = codec.encode(clip, Setting.of(nmr_db=-3))
+    total_db, spread_db = ratios(encoded)
+    assert total_db == pytest.approx(-3, abs=0.3)
+    _, average_db = ratios(codec.encode(clip, Setting(encoded.bitrate_kbps)))
+    assert spread_db < average_db / 2
+
+
+def test_a_bitrate_and_a_quality_exclude_each_other(codec, signal_of):
+    clip = AudioClip.mono(signal_of(8000, RATE_HZ), RATE_HZ)
+    with pytest.raises(SettingError, match="not both"):
+        codec.encode(clip, Setting.of(middle_kbps(codec), nmr_db=-3))
+    with pytest.raises(SettingError, match="constant"):
+        codec.encode(clip, Setting.of(nmr_db=-3, mode="cbr"))
+
+
+@pytest.mark.slow
+def test_one_source_on_two_channels_costs_little_more_than_on_one(codec, signal_of):
+    signal = signal_of(48_000, RATE_HZ)
+    coder = {n: codec._coder(Setting(), n) for n in (1, 2)}
+    from earbench_codecs.neural.stereo import with_best_channels
+
+    pair = np.stack([signal, signal])
+    plans = with_best_channels(coder[2], pair, coder[2].plans(pair))
+    assert all(all(plan.mid_side) for plan in plans)
+    apart = coder[2].bits([pair], plans=[coder[2].plans(pair)])
+    assert coder[2].bits([pair], plans=[plans]) < 0.8 * apart
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_samples", [100, 16_000, 20_001])
+def test_two_channels_keep_place_length_and_side(codec, signal_of, n_samples):
+    signal = stereo(signal_of(n_samples, RATE_HZ), 1.0, 0.0)
+    signal[1] = 0.3 * signal_of(n_samples, RATE_HZ, 5)
+    decoded, swapped = (
+        codec.decode(codec.encode(AudioClip(x, RATE_HZ), Setting(codec.info.bitrates_kbps[-1]))).samples
+        for x in (signal, signal[::-1])
+    )
+    assert decoded.shape == swapped.shape == signal.shape
+    for found, own in ((decoded, signal), (swapped, signal[::-1])):
+        error = np.square(found - own).sum(1) / np.square(own).sum(1)
+        assert n_samples < RATE_HZ or error.max() < 0.1  # a few milliseconds have too few bits
+
+
+@pytest.mark.slow
+def test_a_lost_segment_of_two_channels_costs_only_itself(codec, signal_of):
+    clip = AudioClip(stereo(signal_of(40_000, RATE_HZ), 1.0, 0.6), RATE_HZ)
+    encoded = codec.encode(clip, Setting(codec.info.bitrates_kbps[1]))
+    assert len(encoded.segments) == 3
+    whole = codec.decode(encoded).samples
+    lost = codec.decode(replace(encoded, segments=(encoded.segments[0], b"", encoded.segments[2]))).samples
+    hop = 15_872 - 32
+    assert np.array_equal(lost[:, : hop - 32], whole[:, : hop - 32])
+    assert np.array_equal(lost[:, 2 * hop :], whole[:, 2 * hop :])
+    assert not lost[:, hop : 2 * hop - 32].any()
+
+
+@pytest.mark.slow
+def test_a_damaged_segment_of_two_channels_is_told(codec, signal_of, tmp_path):
+    clip = AudioClip(stereo(signal_of(20_000, RATE_HZ), 1.0, 0.6), RATE_HZ)
+    write_ebc(tmp_path / "a.ebc", codec.encode(clip, Setting(codec.info.bitrates_kbps[1])))
+    data = bytearray((tmp_path / "a.ebc").read_bytes())
+    data[-20] ^= 1
+    (tmp_path / "b.ebc").write_bytes(data)
+    with pytest.raises(BitstreamError, match="segment 2 of 2 is damaged"):
+        read_ebc(tmp_path / "b.ebc")
+    assert read_ebc(tmp_path / "b.ebc", conceal=True).segments[1] == b""
+
+
+def test_two_channels_of_the_first_version_are_read_as_they_were_written(codec, signal_of):
+    """They are two streams, with an index of their segments before."""
+    pair = stereo(signal_of(18_000, RATE_HZ), 1.0, 0.5)
+    one = [codec.encode(AudioClip.mono(channel, RATE_HZ)) for channel in pair]
+    index = np.array([len(own.segments) for own in one], "<u4").tobytes()
+    old = replace(
+        one[0], n_channels=2, codec_version="1", segments=(index, *one[0].segments, *one[1].segments)
+    )
+    assert np.array_equal(
+        codec.decode(old).samples, np.concatenate([codec.decode(own).samples for own in one])
+    )
+    with pytest.raises(BitstreamError, match="version 3"):
+        codec.decode(replace(one[0], codec_version="3"))
+
+
+ELSEWHERE = """
+import hashlib, sys
+from pathlib import Path
+import torch
+from earbench_codecs.container import read_ebc
+from earbench_codecs.neural import segments
+from earbench_codecs.neural.codec import NeuralCodec
+torch.set_num_threads(2)
+segments.TOGETHER = 3
+codec = NeuralCodec.from_file(Path(sys.argv[1]))
+for path in sys.argv[2:]:
+    digest = hashlib.sha256()
+    for codes in codec.code_values(read_ebc(path)):
+        digest.update(codes.astype("<i8").tobytes())
+    print(digest.hexdigest())
+"""
+MODES = {"cbr": {"mode": "cbr"}, "nmr": {"nmr_db": -3}, "abr": {}}
+
+
+def encoded_in(codec, mode, clip):
+    kbps = None if mode == "nmr" else middle_kbps(codec, 0.3)
+    return codec.encode(clip, Setting.of(kbps, **MODES[mode]))
+
+
+@pytest.mark.slow
+def test_another_process_with_other_threads_reads_the_same_codes(codec, signal_of, tmp_path):
+    pair, written, paths = stereo(signal_of(34_000, RATE_HZ), 1.0, 0.5), [], []
+    for mode in MODES:
+        for channels in (1, 2):
+            encoded = encoded_in(codec, mode, AudioClip(pair[:channels], RATE_HZ))
+            paths.append(str(tmp_path / f"{mode}-{channels}.ebc"))
+            write_ebc(paths[-1], encoded)
+            codes = b"".join(c.astype("<i8").tobytes() for c in codec.code_values(encoded))
+            written.append(hashlib.sha256(codes).hexdigest())
+    command = [sys.executable, "-c", ELSEWHERE, str(codec.path), *paths]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == written
+    assert len(set(written)) == len(written)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+def test_bytes_are_the_same_with_other_threads_and_batches(codec, signal_of, mode, monkeypatch):
+    clip = AudioClip(stereo(signal_of(34_000, RATE_HZ), 1.0, 0.5), RATE_HZ)
+    once = encoded_in(codec, mode, clip)
+    torch.set_num_threads(2)
+    monkeypatch.setattr(segments_module, "TOGETHER", 2)
+    assert encoded_in(codec, mode, clip).segments == once.segments
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+def test_codes_of_few_segments_are_held_at_a_time(codec, signal_of, mode, monkeypatch):
+    """However long the signal is: this one has ten segments, of which two go side by side."""
+    made, alive, quantised = [], [], SegmentCoder._quantised
+
+    def counted(self, *args):
+        codes = quantised(self, *args)
+        made.append(weakref.ref(codes))
+        alive.append(sum(one() is not None for one in made))
+        return codes
+
+    monkeypatch.setattr(SegmentCoder, "_quantised", counted)
+    monkeypatch.setattr(segments_module, "TOGETHER", 2)
+    encoded = encoded_in(codec, mode, AudioClip.mono(signal_of(155_000, RATE_HZ), RATE_HZ))
+    assert len(encoded.segments) == 10
+    assert len(made) >= 30
+    assert 2 <= max(alive) <= 6
