@@ -71,7 +71,7 @@ def spectrum(scheme: str, path: Path) -> None:
     analysis = studio.page.analysis
     analysis.tabs.setCurrentWidget(analysis.spectrum)
     analysis.setSizes([300, 750])
-    studio.rest(2.0)
+    studio.wait(lambda: len(analysis.spectrum._spectra) == 1 + len(studio.version_ids()))
     studio.shoot(analysis.spectrum)
     studio.close()
 
@@ -271,18 +271,40 @@ def _ab_plan() -> StudyPlan:
 
 
 def training(scheme: str, path: Path) -> None:
-    """Train two small coders on the bundled clips for three minutes each, and compare their curves."""
+    """Compare the curves of two runs, while a third trains; a fourth failed.
+
+    Those of $EARBENCH_JOBS if it has two that are done, else two of three minutes each on the bundled clips.
+    """
+    from earbench_assets import clip_paths
+
     studio = WorkbenchStudio(scheme, path)
+    studio.bench.open(clip_paths()[:1])
     studio.bench.window.show_page("Training")
     place = studio.bench.training
-    studio.wait(lambda: place.presenter is not None)
-    page = _not_none(place.page)
-    _begin_runs(page)
-    rows = page.jobs.model
-    studio.wait(lambda: len(rows.rows) == 2 and all(row.state == "done" for row in rows.rows), TRAINED_S)
+    studio.wait(lambda: place.presenter is not None and place.watch is not None)
+    page, watch = _not_none(place.page), place.watch
+    studio.wait(lambda: watch is not None and watch.last is not None)
+    studio.rest()
+    if len(_ids(page, "done", "stopped")) < 2:
+        _begin_runs(page)
+        studio.wait(lambda: len(_ids(page, "stopped")) == 2, TRAINED_S)
+    chosen = _ids(page, "done", "stopped")[-2:]
+    for name, data, state in _others():
+        n_runs = len(page.jobs.model.rows)
+        _fill_form(page, name, data)
+        page.form.start.click()
+        studio.wait(lambda n_runs=n_runs: len(page.jobs.model.rows) > n_runs, TRAINED_S)
+        studio.wait(lambda state=state: page.jobs.model.rows[-1].state == state, TRAINED_S)
+    running = page.jobs.model.rows[-1].id
+    studio.wait(lambda: page.jobs.model.rows[-1].step > 0, TRAINED_S)
+    page.choose(chosen)
     page.run.curves.smoothing.setValue(4)
+    names = [row.name for row in page.jobs.model.rows if row.id in chosen]
+    studio.wait(lambda: page.run._title.text().startswith(tuple(names)))
     studio.rest(2.0)
     studio.shoot(studio.bench.window)
+    page.cancel_requested.emit((running,))
+    studio.wait(lambda: page.jobs.model.rows[-1].state in ("cancelled", "done"), TRAINED_S)
     studio.close()
 
 
@@ -293,31 +315,53 @@ def training_form(scheme: str, path: Path) -> None:
     place = studio.bench.training
     studio.wait(lambda: place.presenter is not None)
     page = _not_none(place.page)
-    _fill_form(page)
+    _fill_form(page, sweep=True)
     studio.wait(lambda: "kHz" in page.form._scan.text() and "Reading" not in page.form._scan.text())
     studio.shoot(studio.bench.window)
     studio.close()
 
 
 def _begin_runs(page: TrainingPage) -> None:
-    _fill_form(page)
+    _fill_form(page, sweep=True)
     page.form.start.click()
 
 
-def _fill_form(page: TrainingPage) -> None:
+def _others() -> list[tuple[str, str, str]]:
+    """Return what is begun beside the runs that are drawn: name, data, and the state to wait for."""
+    nothing = tempfile.mkdtemp(prefix="no-audio-", dir=os.environ["EARBENCH_HOME"])
+    return [("first-try", nothing, "failed"), ("clips-16", _clips(), "running")]
+
+
+def _clips() -> str:
+    """Return the folder of the bundled clips as a user would name it: no picture is of this machine."""
     from earbench_assets import clip_paths
 
+    home = os.environ["HOME"] = os.environ["EARBENCH_HOME"]
+    link = Path(home) / "clips"
+    if not link.is_symlink():
+        link.symlink_to(clip_paths()[0].parent)
+    return "~/clips"
+
+
+def _ids(page: TrainingPage, *states: str) -> list[str]:
+    """Return the runs that are said to be in one of these states."""
+    return [row.id for row in page.jobs.model.rows if row.state_text in states]
+
+
+def _fill_form(page: TrainingPage, name: str = "", data: str = "", *, sweep: bool = False) -> None:
     page.new_requested.emit()
     page.form.recipe_chosen.emit("kankanahalli-small-24")
     given = {
-        "run.data": str(next(iter(clip_paths())).parent),
+        "run.name": name or "clips",
+        "run.data": data or _clips(),
         "data.validation_share": "0.2",
-        "run.max_minutes": "3",
-        "sweep.0.path": "rate.target_kbps",
-        "sweep.0.values": "16, 24",
+        "rate.target_kbps": "16",
+        "run.max_minutes": "3" if sweep else "",
+        "sweep.0.path": "rate.target_kbps" if sweep else "",
+        "sweep.0.values": "16, 24" if sweep else "",
     }
-    for name, text in given.items():
-        page.form.value_changed.emit(name, text)
+    for path, text in given.items():
+        page.form.value_changed.emit(path, text)
     page.form.value_settled.emit("run.data")
 
 
