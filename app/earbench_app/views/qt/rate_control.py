@@ -63,6 +63,7 @@ class RateControl(QWidget):
         self.slider = _Slider(Qt.Orientation.Horizontal)
         self.number = _Number()
         self._lowest, self._highest = _end(), _end()
+        self._highest.setMinimumWidth(4 * GRID_PX)  # numbers stand in a column
         self.note = _Note()
         self.slider.valueChanged.connect(self._moved)
         self.slider.sliderPressed.connect(self._pressed)
