@@ -81,7 +81,7 @@ class RunPanel(QWidget):
         self.splitter.addWidget(widget)
         self.splitter.setStretchFactor(0, 1)
         self.splitter.setCollapsible(1, True)
-        self.splitter.setSizes([56 * GRID_PX, 25 * GRID_PX])  # two rows of curves, a handful of checkpoints
+        self.splitter.setSizes([54 * GRID_PX, 27 * GRID_PX])  # two rows of curves, a handful of checkpoints
 
     def toggle_log(self) -> None:
         """Go to the log, or back to the curves."""

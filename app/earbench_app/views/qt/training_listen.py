@@ -208,6 +208,7 @@ class ListenArea(QWidget):
         self.table.setHeaderLabels(list(_HEADINGS))
         self.table.setRootIsDecorated(False)
         self.table.setUniformRowHeights(True)
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)  # it would hide a line
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # a step is at the end
         self.table.setIconSize(_SWATCH)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
