@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +66,8 @@ class Desktop:
 class Program:
     """`earbench …` on a desktop; its named widgets are known from the map it writes."""
 
+    launch: ClassVar[tuple[str, ...]] = ("-m", "earbench_app")
+
     def __init__(self, desktop: Desktop, arguments: list[str], folder: Path, env: dict[str, str]) -> None:
         self.desktop = desktop
         self._map = folder / "widgets.json"
@@ -79,7 +81,7 @@ class Program:
             "EARBENCH_WIDGET_MAP": str(self._map),
             "EARBENCH_HOME": str(folder / "home"),
         }
-        self.argv = [sys.executable, "-m", "earbench_app", *arguments]
+        self.argv = [sys.executable, *self.launch, *arguments]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(self.argv, env=environment, stdout=log, stderr=log)
         self.wait_for(self._map.is_file, "the window came up")
