@@ -159,7 +159,7 @@ FAULTS: dict[str, tuple[Callable[[WatchedRun], AbstractContextManager[None]], st
     "SIGKILL": (killed, "ended by SIGKILL, which somebody or another program sent"),
     "memory": (without_memory, "memory ran out"),
     "disk": (on_a_full_disk, "No space left on device; make room"),
-    "corpus": (without_its_corpus, "{data}: "),
+    "corpus": (without_its_corpus, "{data}: there is no such file or folder"),
 }
 """What strikes, and the words by which the page tells it from the others."""
 
