@@ -60,7 +60,7 @@ _MODE = OptionInfo(
 )
 _NMR = OptionInfo(
     "nmr_db",
-    ("off", *range(-18, 7)),
+    ("off", *range(-15, 9)),
     "Constant quality in place of a bitrate: the noise-to-mask ratio in dB, of each quarter of a second.",
     replaces_bitrate=True,
 )

@@ -47,6 +47,10 @@ class CodecGroup(QWidget):
         self._options: dict[str, QComboBox] = {}
         self._other = QLineEdit(self)
         self._other.setVisible(info.available and info.continuous)
+        self._other.setPlaceholderText("other, e.g. 41.5")
+        self._other.setAccessibleName(f"{info.title}, other bitrates in kbps")
+        self._other.setMaximumWidth(18 * GRID_PX)
+        self._other.textChanged.connect(lambda _: self.changed.emit())
         self._grid = QGridLayout()
         self._grid.setSpacing(GRID_PX // 2)
         self._lay_out()
@@ -113,12 +117,11 @@ class CodecGroup(QWidget):
         top = self._grid.rowCount()
         self._add_row_of_chips("kbps" if self._info.bitrates_kbps else "", settings)
         if self._info.continuous:
-            self._other.setPlaceholderText("other, e.g. 41.5")
-            self._other.setAccessibleName(f"{self._info.title}, other bitrates in kbps")
-            self._other.setMaximumWidth(18 * GRID_PX)
-            self._other.textChanged.connect(lambda _: self.changed.emit())
             row, column = divmod(len(settings), _COLUMNS)
             self._grid.addWidget(self._other, top + row, column + 1, 1, 3)
+        self._add_chips_without_bitrate()
+
+    def _add_chips_without_bitrate(self) -> None:
         for option in self._info.options:
             if option.replaces_bitrate:
                 values = option.values[1:]
@@ -176,15 +179,19 @@ class CodecGroup(QWidget):
 
 
 class CheckpointGroup(CodecGroup):
-    """A checkpoint on one line: its one rate, what it is, its card."""
+    """A checkpoint on one line: its rates, what it is, its card; below, what takes the place of a rate."""
 
     _chip_width = _WIDE_CHIP  # for all, so that names stand in a column
 
     def _lay_out(self) -> None:
         info = self._info
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GRID_PX // 2)
+        row = QHBoxLayout()
         row.setSpacing(GRID_PX)
+        column.addLayout(row)
+        column.addLayout(self._grid)
         for kbps in info.bitrates_kbps:
             row.addWidget(self._chip(Setting.of(kbps)))
         name = QLabel(info.name)
@@ -202,3 +209,6 @@ class CheckpointGroup(CodecGroup):
         card.setAccessibleName(f"Card of {info.name}")
         card.clicked.connect(lambda: self.card_asked.emit(info))
         row.addWidget(card)
+        if info.continuous:
+            self._grid.addWidget(self._other, 0, 1, 1, 3)
+        self._add_chips_without_bitrate()
