@@ -10,6 +10,7 @@ import shutil
 import sys
 import time
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from earbench_app.jobs.job import TrainRequest
+    from earbench_codecs.clip import AudioClip
     from earbench_codecs.training.recipe import Recipe
 
 _TIMED_S = 3.0
@@ -155,24 +157,38 @@ def _work(arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _some_of(data: Path, recipe: Recipe, folder: Path) -> None:
     """Write excerpts of files spread over the corpus, enough to validate on half of them."""
-    from earbench_codecs.clip_files import read_clip, write_wav
-    from earbench_codecs.errors import AudioFileError
+    from earbench_codecs.clip_files import write_wav
     from earbench_codecs.training.corpus import chosen_files
     from earbench_codecs.training.errors import CorpusError
 
     paths = chosen_files(data, recipe.data)
     wanted = min(_MOST_FILES, 2 * recipe.validation.excerpts)
+    apart = math.ceil(len(paths) / wanted)
+    spread = [path for first in range(apart) for path in paths[first::apart]]
+    reasons: list[str] = []
     folder.mkdir()
-    reasons = []
-    for i, path in enumerate(paths[:: math.ceil(len(paths) / wanted)]):
+    for i, excerpt in enumerate(islice(_excerpts(data, spread, reasons), wanted)):
+        write_wav(folder / f"{i}.wav", excerpt, "float")
+    if not any(folder.iterdir()):
+        raise CorpusError(f"{data}: none of its files can be used; {reasons[0]}")
+
+
+def _excerpts(data: Path, paths: Sequence[str], reasons: list[str]) -> Iterator[AudioClip]:
+    """Yield the beginning of each file that training can use; of the others, add the reasons why not."""
+    from earbench_codecs.clip_files import read_clip
+    from earbench_codecs.errors import AudioFileError
+
+    for path in paths:
         try:
             clip = read_clip(data / path)
         except AudioFileError as error:
             reasons.append(f"{path}: {error.reason}")
             continue
-        write_wav(folder / f"{i}.wav", clip.excerpt(0, min(_EXCERPT_S, clip.duration_s)), "float")
-    if not any(folder.iterdir()):
-        raise CorpusError(f"{data}: none of the files tried can be read; {reasons[0]}")
+        excerpt = clip.excerpt(0, min(_EXCERPT_S, clip.duration_s))
+        if excerpt.samples.any():
+            yield excerpt
+        else:
+            reasons.append(f"{path}: it begins with silence")
 
 
 def _run(recipe: Recipe, arguments: dict[str, Any], folder: Path, n_steps: int) -> list[dict[str, Any]]:

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from earbench_app.jobs.child import Child
-from earbench_app.jobs.estimate import estimate, remove_leftovers
+from earbench_app.jobs.estimate import _some_of, estimate, remove_leftovers
 from earbench_app.jobs.job import JobError, TrainRequest
 from earbench_app.jobs.scan import scan
 from earbench_codecs.clip import AudioClip
-from earbench_codecs.clip_files import write_wav
-from earbench_codecs.training.recipe import DataTable
+from earbench_codecs.clip_files import read_clip, write_wav
+from earbench_codecs.training.recipe import DataTable, parse_recipe
 
 RECIPE = """
 title = "A test"
@@ -114,12 +114,18 @@ def test_work_that_crashes_says_how():
         list(Child("earbench_app.no_such_module", {}, dict))
 
 
+def test_an_estimate_passes_over_files_that_are_silent_or_broken(folder, tmp_path):
+    """Else a corpus of which these come first has too little for it to train on, though a run would."""
+    _some_of(folder, parse_recipe(RECIPE, "r"), tmp_path / "some")
+    lengths = sorted(read_clip(path).duration_s for path in (tmp_path / "some").iterdir())
+    assert lengths == [1.0, 1.5, 2.0]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_an_estimate_agrees_with_the_run_it_is_of(folder, tmp_path, monkeypatch):
     """Within a factor of three: the machine of a test does other things as well."""
     from earbench_codecs.training.loop import Limits
-    from earbench_codecs.training.recipe import parse_recipe
     from earbench_codecs.training.run import Job, train
 
     monkeypatch.setenv("EARBENCH_HOME", str(tmp_path / "home"))
