@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -31,7 +31,10 @@ from earbench_codecs.neural.hyper_prior import (
     spread_of_zeros,
 )
 from earbench_codecs.neural.integer_network import rounded
+from earbench_codecs.neural.mask_of_blocks import MaskOfBlocks
 from earbench_codecs.neural.spectral import LappedTransform
+from earbench_codecs.psychoacoustics.p862 import SAMPLE_RATE_HZ as PESQ_RATE_HZ
+from earbench_codecs.psychoacoustics.p862 import PesqDistance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,6 +48,12 @@ _LARGEST_CODE = 2**20 - 1
 _LATENT_SLOPE = 8
 _LEAST_POWER = 1e-6
 _LEAST_NOISE = 1e-4
+_PLAYED_RMS = 0.1
+"""Root mean square, of full scale 1, that recordings are taken to have for the masking threshold."""
+_LIFT = 2500.0
+"""Thresholds are lifted by it, so that steps are of the size of 1."""
+_LEVELLED = 0.4
+"""The louder a block, the lower its noise to mask ratio, by this power of its mean threshold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +68,17 @@ class MdctHyperConfig(CoderConfig):
         Of a block; 16.
     nodes, features, width, hyper_width : int
         See `HyperPrior`.
+    look_ahead : bool
+        Latents are chosen by two blocks to come as well. Without it, nothing is waited for but the transform:
+        the delay is two blocks.
     exponent : float
-        Where noise counts in proportion to the signal's power to minus this: 0 makes white noise, 1 noise
-        at a constant distance below the signal.
-    saturate : bool
-        Noise grows with the step only up to the power of the signal: what is coded as nothing but zeros is
-        replaced by noise of its own power. Without it, it is a twelfth of the step's square throughout.
+        Of the term ``weighted``: noise counts in proportion to the signal's power to minus this; 0 makes
+        white noise, 1 noise at a constant distance below the signal.
+    terms : tuple of {"masked", "pesq"}
+        What a recipe may train with besides. ``masked``: noise counts in proportion to the inverse of the
+        masking threshold within a block, see `_tolerated`, and no more than the sound it stands in for.
+        ``pesq``: the distance that PESQ sees between what is coded and what is decoded, times what it costs,
+        so that the same share of the bits buys as much at any rate; at 16 kHz.
     lowest_gain, highest_gain : float
         Training examples are amplified by a random factor between these, which makes them examples of rates
         from low to high.
@@ -82,8 +96,9 @@ class MdctHyperConfig(CoderConfig):
     features: int = 8
     width: int = 32
     hyper_width: int = 64
+    look_ahead: bool = True
     exponent: float = 0.4
-    saturate: bool = False
+    terms: tuple[Literal["masked", "pesq"], ...] = ()
     lowest_gain: float = 0.15
     highest_gain: float = 12.0
     dead_zone: float = 0.15
@@ -111,20 +126,17 @@ class MdctHyper(TransformCoder):
                 "blocks are a multiple of 64, frames a whole number of blocks, latents 16: "
                 f"not {size}, {length} and {config.latents}"
             )
+        if "pesq" in config.terms and config.sample_rate_hz != PESQ_RATE_HZ:
+            raise SettingError(f"PESQ is of {PESQ_RATE_HZ} Hz: no term of a coder of {config.sample_rate_hz}")
         self._hyper = config
         self.n_blocks = length // size
         self.transform = LappedTransform(size)
         self.prior = HyperPrior(
             size, config.latents, config.nodes, config.features, config.width, config.hyper_width
         )
-        width = config.hyper_width
-        self.analysis = nn.Sequential(
-            nn.Conv1d(config.nodes, width, 3, padding=1),
-            nn.GELU(),
-            nn.Conv1d(width, width, 3, padding=1),
-            nn.GELU(),
-            nn.Conv1d(width, config.latents, 1),
-        )
+        self.analysis = _analysis(config)
+        self.pesq = PesqDistance(1 / config.crest) if "pesq" in config.terms else None
+        self.mask = MaskOfBlocks(size, config.sample_rate_hz) if "masked" in config.terms else None
         shares = interpolation(size, config.nodes)
         noise = np.random.default_rng(0).uniform(-1, 1, _N_NOISE)
         for name, array in (("means", (shares / shares.sum(1, keepdims=True)).T), ("noise", noise)):
@@ -158,19 +170,26 @@ class MdctHyper(TransformCoder):
         values = coefficients / step
         codes = self._codes(values).detach()
         places = self.prior.all_places(latents.detach(), codes, steps.detach(), features)
+        back = codes + self._filling(codes, places.scales)
         if self.training:
             soft = soft + torch.rand_like(soft) - 0.5
-            coded = back = values + torch.rand_like(values) - 0.5
+            coded = values + torch.rand_like(values) - 0.5
+            back = values + (back - values).detach()
         else:
-            soft, coded, back = latents, codes, codes + self._filling(codes, places.scales)
-        bits = latent_bits(soft, places.means, places.spreads).sum()
-        bits = (bits + coefficient_bits(coded, places.scales, places.shapes).sum()) / len(frames)
-        power = _smoothed(coefficients.square())
+            soft, coded = latents, codes
+        bits = latent_bits(soft, places.means, places.spreads).sum((1, 2))
+        bits = bits + coefficient_bits(coded, places.scales, places.shapes).sum((1, 2))
         noise = step.square() / 12 if self.training else (codes * step - coefficients).square()
-        if self.training and self._hyper.saturate:
-            noise = noise * power / (noise + power + _LEAST_NOISE)
-        terms = {"weighted": (noise * (power + _LEAST_NOISE) ** -self._hyper.exponent).mean()}
-        return CoderOutput(self.transform.inverse(back * step / gain), bits, terms)
+        decoded = self.transform.inverse(back * step / gain)
+        around = _smoothed(coefficients.square()) + _LEAST_NOISE
+        terms = {"weighted": (noise * around**-self._hyper.exponent).mean()}
+        if self.mask is not None:
+            heard = noise * around / (noise + around) if self.training else noise
+            terms["masked"] = (heard / _tolerated(self.mask(self._played(frames)), gain)).mean()
+        if self.pesq is not None:
+            distance = self.pesq(frames.squeeze(1), decoded.squeeze(1))
+            terms["pesq"] = (distance * bits.detach()).mean() / self.n_codes
+        return CoderOutput(decoded, bits.mean(), terms)
 
     def quantised(self, coefficients: Tensor) -> Tensor:
         """Return the codes of coefficients."""
@@ -197,6 +216,9 @@ class MdctHyper(TransformCoder):
         rows = codes.reshape(-1, self.n_blocks, self.code_shape[0] * 16).float()
         return rows[..., :16], rows[..., 16:]
 
+    def _played(self, frames: Tensor) -> Tensor:
+        return frames * (_PLAYED_RMS * self.config.crest)
+
     def _gains(self, n: int) -> Tensor:
         if not self.training:
             return torch.ones(n, 1, 1)
@@ -206,7 +228,10 @@ class MdctHyper(TransformCoder):
     def _latents(self, coefficients: Tensor) -> tuple[Tensor, Tensor]:
         """Return latents [B, R, 16] of coefficients [B, R, M], and the integers they become."""
         nepers = (coefficients.square() @ self.get_buffer("means") + _LEAST_POWER).log() / 2
-        soft = self.analysis(nepers.transpose(1, 2)).transpose(1, 2)
+        seen = nepers.transpose(1, 2)
+        if not self._hyper.look_ahead:
+            seen = nn.functional.pad(seen, (4, 0))  # what two layers of three reach back
+        soft = self.analysis(seen).transpose(1, 2)
         soft = LIMIT * torch.tanh(soft / _LATENT_SLOPE)
         return soft, rounded(soft)
 
@@ -221,6 +246,29 @@ class MdctHyper(TransformCoder):
         noise: Tensor = self.get_buffer("noise")[(first + bins) % _N_NOISE]
         expected = spread_of_zeros(scales.detach(), 0.5 + self._hyper.dead_zone)
         return noise * expected * (self._hyper.fill * math.sqrt(3) * (codes == 0))
+
+
+def _analysis(config: MdctHyperConfig) -> nn.Sequential:
+    """Return the network from the envelope [B, nodes, R] to latents; it sees two blocks on either side."""
+    width, around = config.hyper_width, 1 if config.look_ahead else 0
+    return nn.Sequential(
+        nn.Conv1d(config.nodes, width, 3, padding=around),
+        nn.GELU(),
+        nn.Conv1d(width, width, 3, padding=around),
+        nn.GELU(),
+        nn.Conv1d(width, config.latents, 1),
+    )
+
+
+def _tolerated(threshold: Tensor, gain: Tensor) -> Tensor:
+    """Return the power of noise [B, R, M] that counts as 1: along the threshold, more in quiet blocks.
+
+    What a block sounds like says how loud it is, but not what gain it was amplified with: were there the same
+    noise to mask ratio in all, nothing could tell how much noise a gain stands for.
+    """
+    lifted = threshold * (_LIFT * gain.square())
+    loudness = lifted.log().mean(-1, keepdim=True).exp()
+    return lifted * loudness**-_LEVELLED
 
 
 def _smoothed(power: Tensor) -> Tensor:

@@ -133,33 +133,38 @@ add_architecture(
     },
 )
 add_architecture(VredAdaptive, {"vred-small": VredAdaptiveConfig()})
+
+
+def _music(sample_rate_hz: int) -> MdctHyperConfig:
+    """Return a coder for music, to be trained with the masking threshold."""
+    return MdctHyperConfig(
+        sample_rate_hz=sample_rate_hz,
+        framing=Framing(48 * 1024, 128, "half-sine", "both"),
+        level="std",
+        crest=0.2,
+        transform=1024,
+        nodes=56,
+        terms=("masked",),
+        lowest_gain=0.05,
+        highest_gain=300.0,
+    )
+
+
 add_architecture(
     MdctHyper,
     {
         "mdct-hyper-16k": MdctHyperConfig(
             sample_rate_hz=16_000, framing=Framing(96 * 256, 64, "half-sine", "both"), level="std"
         ),
-        "mdct-hyper-44k": MdctHyperConfig(
-            sample_rate_hz=44_100,
-            framing=Framing(48 * 1024, 128, "half-sine", "both"),
+        "mdct-hyper-16k-low-delay": MdctHyperConfig(
+            sample_rate_hz=16_000,
+            framing=Framing(192 * 128, 64, "half-sine", "both"),
             level="std",
-            transform=1024,
-            nodes=56,
+            transform=128,
+            look_ahead=False,
         ),
-        "mdct-hyper-32k": MdctHyperConfig(
-            sample_rate_hz=32_000,
-            framing=Framing(42 * 768, 96, "half-sine", "both"),
-            level="std",
-            transform=768,
-            nodes=52,
-        ),
-        "mdct-hyper-48k": MdctHyperConfig(
-            sample_rate_hz=48_000,
-            framing=Framing(48 * 1024, 128, "half-sine", "both"),
-            level="std",
-            transform=1024,
-            nodes=56,
-        ),
+        "mdct-hyper-44k": _music(44_100),
+        "mdct-hyper-48k": _music(48_000),
     },
 )
 

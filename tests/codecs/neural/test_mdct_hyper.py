@@ -251,3 +251,46 @@ def test_sizes_that_do_not_fit_are_refused(options):
     config = config_to_json(SIZES["mdct-hyper-16k"][1])
     with pytest.raises(SettingError, match="multiple of 64"):
         build_from_json("mdct-hyper", config | options)
+
+
+def reach_of(look_ahead):
+    """How many samples beyond one decide how it comes back, for a low-delay coder of random weights."""
+    config = SIZES["mdct-hyper-16k-low-delay"][1]
+    framing = replace(config.framing, length=16 * config.transform)
+    torch.manual_seed(0)
+    coder = MdctHyper(replace(config, framing=framing, look_ahead=look_ahead)).eval().requires_grad_(False)
+    frames = 20 * torch.randn(1, 1, framing.length)
+    decoded = coder.decode(coder.encode(frames))
+    reach = 0
+    for changed in range(6 * config.transform, 8 * config.transform, 16):
+        other = frames.clone()
+        other[..., changed:] = 20 * torch.randn(framing.length - changed)
+        differs = (coder.decode(coder.encode(other)) != decoded)[0, 0]
+        reach = max(reach, changed - int(differs.nonzero()[0]))
+    return reach
+
+
+def test_without_look_ahead_the_delay_is_two_blocks():
+    size = SIZES["mdct-hyper-16k-low-delay"][1].transform
+    assert size <= reach_of(look_ahead=False) <= 2 * size == 0.016 * 16_000
+    assert reach_of(look_ahead=True) > 2 * size
+
+
+def test_pesq_is_a_term_of_16_khz_alone():
+    config = SIZES["mdct-hyper-44k"][1]
+    with pytest.raises(SettingError, match="PESQ is of 16000 Hz: no term of a coder of 44100"):
+        MdctHyper(replace(config, terms=("pesq",)))
+
+
+def test_every_term_asks_for_smaller_steps():
+    """Its gradient with respect to the level of all steps points up: more noise is worse."""
+    torch.manual_seed(0)
+    config = SIZES["mdct-hyper-16k"][1]
+    every = replace(config, terms=("masked", "pesq"), lowest_gain=1.0, highest_gain=1.0)
+    coder = MdctHyper(every).train()
+    output = coder(torch.randn(2, 1, config.framing.length))
+    assert set(output.terms) == {"weighted", "masked", "pesq"}
+    for term in output.terms.values():
+        coder.zero_grad()
+        term.backward(retain_graph=True)
+        assert coder.prior.synthesis.last.bias.grad[: config.nodes].sum() > 0
