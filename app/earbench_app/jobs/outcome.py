@@ -20,7 +20,7 @@ _IN_LOG = (
     (r"CUDA out of memory|torch\.OutOfMemoryError", _GPU),
     (
         r"MemoryError|bad_alloc|[Cc]annot allocate memory|can't allocate memory|can't start new thread|"
-        r"failed to map segment",
+        r"failed to map segment|could not create a primitive(?! desc)",  # as oneDNN says it
         _MEMORY,
     ),
     (r"No space left on device|[Dd]isk quota exceeded", _DISK),

@@ -98,7 +98,9 @@ def _is_of_memory(error: Exception) -> bool:
         return error.errno == errno.ENOMEM
     # a plain RuntimeError, of torch's allocator and of `threading`
     words = ("DefaultCPUAllocator", "can't start new thread", "annot allocate memory", "bad_alloc")
-    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+    said = str(error)
+    is_of_onednn = _first_line(error) == "could not create a primitive"  # "… descriptor" is another fault
+    return isinstance(error, MemoryError) or is_of_onednn or any(word in said for word in words)
 
 
 def _first_line(error: Exception) -> str:

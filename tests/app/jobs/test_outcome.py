@@ -59,6 +59,8 @@ def test_a_limit_says_how_far_the_run_came(tmp_path):
         (Exit(signal=7), "SIGBUS: a file that it reads was cut"),
         (Exit(signal=11), "SIGSEGV"),
         (Exit(signal=6, log_tail="terminate called after std::bad_alloc\n"), "memory ran out"),
+        (Exit(1, log_tail="RuntimeError: could not create a primitive\n"), "memory ran out"),
+        (Exit(1, log_tail="could not create a primitive descriptor\n"), "exit code 1: could not create"),
         (Exit(signal=31), "ended by signal 31"),
         (Exit(cause="lost"), "nobody saw its end"),
         (Exit(1, log_tail="OSError: [Errno 28] No space left on device\n"), "the disk is full; make room"),

@@ -52,6 +52,7 @@ def test_a_full_disk_is_a_kind_of_its_own():
         MemoryError("Unable to allocate 4.00 GiB for an array"),
         RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory\nmore"),
         RuntimeError("can't start new thread"),
+        RuntimeError("could not create a primitive"),
         OSError(errno.ENOMEM, "Cannot allocate memory"),
     ],
 )
@@ -65,7 +66,14 @@ def test_all_that_a_lack_of_memory_raises_becomes_one_error(error):
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("error", [RuntimeError("shapes differ"), OSError(errno.ENOENT, "No such file")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("shapes differ"),
+        RuntimeError("could not create a primitive descriptor for a convolution"),
+        OSError(errno.ENOENT, "No such file"),
+    ],
+)
 def test_other_errors_stay_what_they_are(error):
     with pytest.raises(type(error)) as raised, full_memory_told():
         raise error
