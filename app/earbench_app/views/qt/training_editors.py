@@ -62,12 +62,13 @@ class Editor(QWidget):
             row.addWidget(_muted(field.unit))
         if field.kind in _WIDEST_PX:
             control.setMaximumWidth(_WIDEST_PX[field.kind])
-            row.addWidget(self._problem, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(row)
-        if field.kind not in _WIDEST_PX and field.kind is not Kind.SWITCH:
+        if field.kind in _WIDEST_PX or field.kind is Kind.SWITCH:  # there is room beside it
+            row.addWidget(self._problem, 1)
+        else:
             column.addWidget(self._problem)
 
     def show_text(self, text: str) -> None:
