@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 from dataclasses import replace
 from itertools import groupby, pairwise
@@ -50,6 +51,7 @@ EXACT = 2e-6
 def workbench(
     null_sink: NullSink, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Workbench]:
+    faulthandler.cancel_dump_traceback_later()  # torch takes its time on a busy machine
     monkeypatch.setenv("EARBENCH_HOME", str(tmp_path / "home"))
     remembered = SettingsFile()
     remembered.settings.demo_shown = True

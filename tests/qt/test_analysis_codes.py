@@ -113,8 +113,9 @@ class FakeScene:
     """The state the presenter looks at: one clip, a checkpoint's version and another."""
 
     def __init__(self, path: Path) -> None:
-        self.changed = SignalInstance(())
+        self.changed, self.revised = SignalInstance(()), SignalInstance((int,))
         self.workspace = Workspace()
+        self.partly: set[int] = set()  # versions that are at a new bitrate in part only
         info = ClipInfo(read_clip(path).sha256(), 2.0, 16_000, 1)
         self.workspace.clips.append(Clip(1, path, "tones", info))
         self.workspace.versions.append(Version(2, "tiny", "Tiny 16", Setting.of(16), 0))
@@ -123,6 +124,9 @@ class FakeScene:
 
     def versions(self) -> list[Styled]:
         return [Styled(one.id, one.title, one.color) for one in self.workspace.versions]
+
+    def part(self, version_id: int) -> object | None:
+        return object() if version_id in self.partly else None
 
 
 def made_and_counted(checkpoint: Path, clip: Path) -> tuple[list[int], list[int]]:
@@ -243,3 +247,20 @@ def test_cancelled_until_it_is_chosen_again_and_a_failure_is_told(panel: CodesPa
     pool.finish(second, None)
     assert "has changed" in panel.plot._message
     assert batch.progress() is None
+
+
+def test_at_a_new_bitrate_it_is_counted_anew_once_the_whole_clip_is_coded(
+    panel: CodesPanel, presented: Any
+) -> None:
+    _, scene, pool, batch = presented
+    for task in pool.waiting():
+        pool.finish(task, COUNTED)
+    scene.revised.emit(2)
+    scene.partly.add(2)
+    scene.changed.emit()
+    assert [one.name for one in panel.plot.steps] == ["MP3 64"]
+    assert (pool.waiting(), batch.progress()) == ([], None)
+    scene.partly.clear()
+    scene.changed.emit()
+    (task,) = pool.waiting()
+    assert task.arguments[0].codec == "tiny"
