@@ -52,7 +52,7 @@ class Workbench:
         self.main_thread = MainThread()
         self.quick = ProcessPool(2, self.main_thread.post, niceness=0)
         self.encoders = ProcessPool(n_encoders or _n_encoders(), self.main_thread.post)
-        self.recoder = ProcessPool(1, self.main_thread.post, niceness=2)
+        self.recoder = ProcessPool(1, self.main_thread.post, niceness=0)
         self.background = LatestOnly(self.main_thread.post, needs=("scipy.signal",))
         self.window = MainWindow()
         self.audition_page = AuditionPage()
