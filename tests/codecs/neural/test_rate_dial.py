@@ -61,9 +61,8 @@ def test_rates_are_met_once_a_few_gains_were_measured(codec, signal_of):
     assert 3 < n_measured < 16
     for kbps in np.geomspace(min(codec.info.bitrates_kbps), max(codec.info.bitrates_kbps), 7):
         n_bytes = sum(map(len, dial.segments(dial.gain(float(kbps)))))
-        assert 8 * n_bytes / clip.duration_s / 1000 == pytest.approx(
-            kbps, rel=0.08
-        )  # of a coder without training
+        # of a coder without training, whose table has few entries; a trained one is within 2 %
+        assert 8 * n_bytes / clip.duration_s / 1000 == pytest.approx(kbps, rel=0.12)
 
 
 @pytest.mark.slow
