@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.audio, pytest.mark.timeout(900)]
 LONG_S = 240
 LISTEN_S = 1.5
-BOX_MIN = 4  # of training from each start on: as long on a fast machine as on a slow one
+BOX_MIN = 3  # of training from each start on: as long on a fast machine as on a slow one
 RECIPE = """
 title = "A test"
 [model]
@@ -75,8 +75,8 @@ class Workbench(Program):
         """Return the line of the only run; nothing where there is none."""
         return next(iter(self.shown().get("runs", [])), {})
 
-    def await_state(self, state: State) -> None:
-        self.wait_for(lambda: self.run().get("state") == state, f"the run is {state}", LONG_S)
+    def await_state(self, state: State, within_s: float = LONG_S) -> None:
+        self.wait_for(lambda: self.run().get("state") == state, f"the run is {state}", within_s)
 
     def press(self, box: Callable[[], list[int] | None], what: str) -> None:
         """Click on the middle of a box, as soon as it is seen."""
@@ -261,7 +261,7 @@ def test_a_run_is_begun_heard_left_found_cancelled_and_finished(
     np.testing.assert_array_equal(recorded[:, 0], recorded[:, 1])
     assert_is_piece_of(recorded[:, 0], decoded, original.samples[0])
     window.desktop.key("r")
-    window.await_state(State.DONE)
+    window.await_state(State.DONE, BOX_MIN * 60 + LONG_S)
     window.wait_for(lambda: window.run()["step"] > cancelled_at, "it went on from where it was")
     (job,) = board.jobs()
     assert job.state is State.DONE
