@@ -340,7 +340,7 @@ def test_what_was_seen_does_not_pile_up(board: JobBoard, desk: Desk, monkeypatch
     assert desk.n_waiting <= 1
     watch.close()
     gc.collect()
-    seen = [one for one in gc.get_objects() if isinstance(one, Snapshot) and one.jobs[0].id == job.id]
+    seen = [one for one in gc.get_objects() if type(one) is Snapshot and one.jobs[0].id == job.id]
     assert len(seen) <= 2  # the last, and one that waits
 
 

@@ -164,6 +164,7 @@ class FakeScene:
 
     def __init__(self) -> None:
         self.changed, self.region_changed, self.heard_changed = (SignalInstance(()) for _ in range(3))
+        self.revised = SignalInstance((int,))
         self.clip_id, self.original = 1, tone(3.0)
         self.region_s: tuple[float, float] | None = None
         self.playback = SimpleNamespace(heard=Heard())

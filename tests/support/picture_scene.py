@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 RATE_HZ = 16_000
 
 
+class Rates:
+    """No bitrate is ever changed."""
+
+    revised, measured = Signal(int), Signal(int)
+
+    def part(self, version_id: int) -> None:
+        """All of a version is at its bitrate."""
+
+
 class Audition:
     """What `Scene` looks at."""
 
@@ -30,6 +39,7 @@ class Audition:
     def __init__(self, player: Player | None = None) -> None:
         self.workspace = Workspace()
         self.playback = AuditionPlayback(player or FakePlayer())
+        self.rates = Rates()
 
     def scene(self) -> Scene:
         return Scene(cast("Any", self))

@@ -92,7 +92,7 @@ class FakeScene:
 
     def __init__(self) -> None:
         self.playback = AuditionPlayback(FakePlayer())
-        self.changed = SignalInstance(())
+        self.changed, self.revised = SignalInstance(()), SignalInstance((int,))
         self.region_changed, self.heard_changed = self.playback.region_changed, self.playback.heard_changed
         self.playback.audio_changed.connect(self.changed.emit)
         self.playback.load(tone(DURATION_S, n_channels=2))
