@@ -76,7 +76,8 @@ class Settings(BaseModel):
     page: str = ""
     device: str | None = None
     volume_db: float = Field(default=0.0, ge=-60.0, le=0.0)
-    last_folder: str = ""
+    last_folder: str = ""  # that audio was opened from
+    studies_folder: str = ""  # that the last study was made in
     color_scheme: Literal["system", "light", "dark"] = "system"
     cache_limit_mb: int = Field(default=2048, ge=64)
     cpu_jobs: int = Field(default=1, ge=1, le=64)  # training jobs at once on the processor

@@ -201,7 +201,7 @@ def test_a_study_with_a_neural_condition_is_made_in_another_process(
 ) -> None:
     add(qtbot, workbench, tiny_checkpoint())
     make_version(qtbot, workbench, clip)
-    workbench.remembered.settings.last_folder = str(tmp_path)
+    workbench.remembered.settings.studies_folder = str(tmp_path)
     workbench.audition_page.request_test()
     form = workbench.window.findChild(QWidget, "study_wizard")
     offered = [form.conditions._codec.itemText(i) for i in range(form.conditions._codec.count())]

@@ -234,6 +234,20 @@ def test_the_wizard_makes_a_study_from_the_audition_page(bench, qtbot, tmp_path)
     assert excerpt.duration_s == pytest.approx(1.0, abs=1e-3)
     assert bench.remembered.settings.studies[0] == str(tmp_path / "my-test")
     qtbot.waitUntil(lambda: not open_forms())
+    assert bench.remembered.settings.studies_folder == str(tmp_path)
+
+
+def test_a_study_is_not_offered_a_place_among_the_clips(bench, tmp_path):
+    """Coded clips would be taken for recordings there: by the next training run, for one."""
+    bench.remembered.settings.last_folder = str(tmp_path / "recordings")
+    form = bench.pages.make_test(request())
+    assert str(tmp_path / "recordings") not in "".join(label.text() for label in form.findChildren(QLabel))
+    bench.remembered.settings.studies_folder = str(tmp_path / "studies")
+    again = bench.pages.make_test(request())
+    assert any(str(tmp_path / "studies" / "my-test") in label.text() for label in again.findChildren(QLabel))
+    for one in (form, again):
+        one.close()
+    del form, again
 
 
 def open_forms():

@@ -132,11 +132,13 @@ class ListeningTestPages:
         from earbench_app.views.qt.study_wizard import StudyWizard
 
         form = StudyWizard(self._window)
-        parent = Path(self._remembered.settings.last_folder or Path.home())
+        # never where audio was opened: coded clips do not belong among those a coder is trained on
+        parent = Path(self._remembered.settings.studies_folder or Path.home())
         presenter = StudyWizardPresenter(form, parent, self._post, self._codecs)
         made: list[Path] = []
         presenter.created.connect(self.open_study)
         presenter.created.connect(lambda folder: made.append(folder))
+        presenter.created.connect(self._remember_place)
         relay(presenter.checkpoints_given, self.checkpoints_given)
         if request is not None:
             presenter.fill(request)
@@ -145,6 +147,9 @@ class ListeningTestPages:
         form.destroyed.connect(lambda: self.test_closed.emit(request, bool(made)))
         form.show()
         return form
+
+    def _remember_place(self, folder: Path) -> None:
+        self._remembered.settings.studies_folder = str(folder.parent)
 
     def open_study(self, folder: Path, *, show: bool = True) -> None:
         """Add a study to the list and choose it; go to its page."""
