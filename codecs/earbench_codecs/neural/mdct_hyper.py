@@ -76,7 +76,7 @@ class MdctHyperConfig(CoderConfig):
         white noise, 1 noise at a constant distance below the signal.
     terms : tuple of {"masked", "pesq"}
         What a recipe may train with besides. ``masked``: noise counts in proportion to the inverse of the
-        masking threshold within a block, see `_tolerated`, and no more than the sound it stands in for.
+        masking threshold within a block, see `_tolerated`.
         ``pesq``: the distance that PESQ sees between what is coded and what is decoded, times what it costs,
         so that the same share of the bits buys as much at any rate; at 16 kHz.
     lowest_gain, highest_gain : float
@@ -184,8 +184,7 @@ class MdctHyper(TransformCoder):
         around = _smoothed(coefficients.square()) + _LEAST_NOISE
         terms = {"weighted": (noise * around**-self._hyper.exponent).mean()}
         if self.mask is not None:
-            heard = noise * around / (noise + around) if self.training else noise
-            terms["masked"] = (heard / _tolerated(self.mask(self._played(frames)), gain)).mean()
+            terms["masked"] = (noise / _tolerated(self.mask(self._played(frames)), gain)).mean()
         if self.pesq is not None:
             distance = self.pesq(frames.squeeze(1), decoded.squeeze(1))
             terms["pesq"] = (distance * bits.detach()).mean() / self.n_codes
