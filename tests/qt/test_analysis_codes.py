@@ -171,6 +171,7 @@ json.dump([values.tolist(), counts.tolist()], sys.stdout)
 """
 
 
+@pytest.mark.slow
 def test_what_is_shown_and_exported_are_the_counts_of_the_symbols_in_the_bytes(
     panel: CodesPanel, own_home: Path, tmp_path: Path, qtbot: QtBot
 ) -> None:

@@ -106,6 +106,7 @@ def make_version(qtbot: QtBot, workbench: Workbench, clip: Path, codec: str = NA
     qtbot.waitUntil(lambda: workbench.audition.playback.has(version.id), timeout=LONG_MS)
 
 
+@pytest.mark.slow
 def test_it_can_be_dropped_on_everything_there_is(workbench: Workbench, qtbot: QtBot) -> None:
     given: list[list[Path]] = []
     workbench.audition.checkpoints_given.disconnect(workbench.checkpoints.add)
@@ -145,6 +146,7 @@ def test_a_dropped_checkpoint_is_listed_at_once(workbench: Workbench, qtbot: QtB
     picker.close()
 
 
+@pytest.mark.slow
 def test_good_and_bad_and_audio_dropped_together(
     workbench: Workbench, qtbot: QtBot, tmp_path: Path, clip: Path
 ) -> None:
@@ -196,6 +198,7 @@ def test_a_neural_version_is_made_shown_and_exported(
     assert (read_clip(tmp_path / "out.wav").samples == heard.samples).all()
 
 
+@pytest.mark.slow
 def test_a_study_with_a_neural_condition_is_made_in_another_process(
     workbench: Workbench, qtbot: QtBot, tmp_path: Path, clip: Path
 ) -> None:
@@ -218,6 +221,7 @@ def test_a_study_with_a_neural_condition_is_made_in_another_process(
     )
 
 
+@pytest.mark.slow
 def test_encoding_is_cancelled_and_taken_up_again(workbench: Workbench, qtbot: QtBot, clip: Path) -> None:
     add(qtbot, workbench, tiny_checkpoint())
     workbench.open([clip])
@@ -235,6 +239,7 @@ def test_encoding_is_cancelled_and_taken_up_again(workbench: Workbench, qtbot: Q
     qtbot.waitUntil(lambda: [r.state for r in results.values()] == [State.READY], timeout=LONG_MS)
 
 
+@pytest.mark.slow
 def test_one_of_the_users_own_is_removed_and_put_back(
     workbench: Workbench, qtbot: QtBot, own_home: Path, clip: Path
 ) -> None:
