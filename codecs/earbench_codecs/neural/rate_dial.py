@@ -14,6 +14,7 @@ import numpy as np
 
 from earbench_codecs.clip import AudioClip
 from earbench_codecs.neural.codec import NeuralCodec
+from earbench_codecs.neural.rate_search import BEYOND_OCTAVES
 from earbench_codecs.neural.stereo import with_best_channels
 from earbench_codecs.resampling import fit_length, resampled
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 _EVERY_OCTAVES = 1.6
 """Between the gains whose rates are measured."""
-_BEYOND_OCTAVES = 6.0
 _STEPS_AN_OCTAVE = 32
 
 
@@ -113,8 +113,8 @@ class _Curve:
         low, high = np.interp(np.log2([lowest_kbps, highest_kbps]), rates, gains)
         n_knots = 2 + max(1, round((high - low) / _EVERY_OCTAVES))
         self._knots = np.linspace(low - _EVERY_OCTAVES / 2, high + _EVERY_OCTAVES / 2, n_knots)
-        steps = round((gains[-1] - gains[0] + 2 * _BEYOND_OCTAVES) * _STEPS_AN_OCTAVE) + 1
-        self._gains = np.linspace(gains[0] - _BEYOND_OCTAVES, gains[-1] + _BEYOND_OCTAVES, steps)
+        steps = round((gains[-1] - gains[0] + 2 * BEYOND_OCTAVES) * _STEPS_AN_OCTAVE) + 1
+        self._gains = np.linspace(gains[0] - BEYOND_OCTAVES, gains[-1] + BEYOND_OCTAVES, steps)
         self._usual = np.interp(self._gains, gains, rates)
         for end, inside, outside in ((0, 1, self._gains < gains[0]), (-1, -2, self._gains > gains[-1])):
             slope = (rates[end] - rates[inside]) / (gains[end] - gains[inside])

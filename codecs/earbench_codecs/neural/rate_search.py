@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _CLOSE = math.log2(1.003)
 _MOST_TRIALS = 8
-_MARGIN = 6.0
+BEYOND_OCTAVES = 6.0
 """Octaves of gain beyond the table that are tried for signals unlike those it was measured with."""
 _LEAST_SLOPE = 0.1
 _LONGEST_STEP = 3.0
@@ -40,7 +40,7 @@ def gain_for(
         What is usual, in ascending order; the search begins there. Two pairs or more.
     """
     rates, gains = np.log2(np.array(table).T)
-    lowest, highest = gains[0] - _MARGIN, gains[-1] + _MARGIN
+    lowest, highest = gains[0] - BEYOND_OCTAVES, gains[-1] + BEYOND_OCTAVES
     wanted, gain = math.log2(kbps), float(np.interp(math.log2(kbps), rates, gains))
     slope = float((rates[-1] - rates[0]) / (gains[-1] - gains[0]))
     best, last = (math.inf, gain), None
