@@ -76,3 +76,18 @@ def test_a_selected_line_is_seen(area: ListenArea, scheme: str) -> None:
         )
     finally:
         apply_theme(app, "light")
+
+
+def test_no_digit_of_a_figure_is_left_out(area: ListenArea) -> None:
+    figures = "28.7 kbps   SDR 18.71 dB   PESQ-WB 4.04"
+    area.show_state(replace(STATE, rows=(replace(ROWS[0], figures=figures, file_kbps="15.9"),)))
+    needed = area.table.fontMetrics().horizontalAdvance(figures)
+    assert area.table.columnWidth(2) > needed
+    assert area.table.columnWidth(3) > area.table.fontMetrics().horizontalAdvance("115.9")
+
+
+def test_what_is_made_is_said_where_its_rate_will_be(area: ListenArea) -> None:
+    area.show_state(replace(STATE, rows=(replace(ROWS[0], state="decoding…"),)))
+    line = area.table.topLevelItem(1)
+    assert line is not None
+    assert line.text(3) == "decoding…"

@@ -300,5 +300,6 @@ def _figures(seen: CheckpointSeen) -> str:
     parts = [f"{seen.kbps:.1f} kbps"] if seen.kbps else []
     for name, value in seen.metrics:
         if value is not None:
-            parts.append(f"{metric_title(name)} {value:.2f} {metric_unit(name)}".strip())
+            unit = metric_unit(name)  # a scale's name says nothing that the metric's does not
+            parts.append(f"{metric_title(name)} {value:.2f} {unit if unit == 'dB' else ''}".strip())
     return "   ".join(parts)
