@@ -255,6 +255,12 @@ def test_one_that_has_gone_says_so_until_its_line_is_taken(bench: Bench) -> None
     assert [row.state for row in bench.view.state.rows] == ["the run keeps it no longer", ""]
 
 
+def test_it_is_said_that_not_all_steps_are_kept(bench: Bench) -> None:
+    assert bench.view.state.kept == ""
+    show(bench, speech=(100, 200))
+    assert bench.view.state.kept == "Kept: a run's best step and its latest, 8 at most"
+
+
 def test_the_newest_of_each_followed_run_is_added(bench: Bench) -> None:
     bench.open_clips("a")
     show(bench, speech=(100, 200), music=(50,))

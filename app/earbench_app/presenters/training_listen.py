@@ -14,7 +14,7 @@ from earbench_app.audition.run_checkpoints import describe_codec
 from earbench_app.audition.workspace import State, Version
 from earbench_app.notifications import Level, Notice
 from earbench_app.presenters.training_blind_test import BlindTests
-from earbench_app.presenters.training_rows import metric_title, metric_unit
+from earbench_app.presenters.training_rows import metric_title, metric_unit, recipe_of
 from earbench_app.presenters.training_slots import Slots, latest
 from earbench_app.views.listen_protocols import CheckpointRow, ListenState
 from earbench_app.views.protocols import Heard
@@ -143,6 +143,7 @@ class ListenPresenter:
             heard,
             bool(self._jobs) and self._followed.issuperset(self._jobs),
             "" if lines or not self._jobs else _NOTHING_YET,
+            _kept(lines),
         )
         if state != self._shown:
             self._shown = state
@@ -294,6 +295,15 @@ class ListenPresenter:
             done=lambda: self._view.show_published(""),
             failed=lambda error: self._view.show_published(str(error)),
         )
+
+
+def _kept(lines: Sequence[Slot]) -> str:
+    recipes = [recipe_of(slot.job.request.recipe_toml) for slot in lines]
+    counts = {recipe.validation.listenable for recipe in recipes if recipe is not None}
+    if not counts:
+        return ""
+    most = f"{counts.pop()}" if len(counts) == 1 else "a few"
+    return f"Kept: a run's best step and its latest, {most} at most"
 
 
 def _figures(seen: CheckpointSeen) -> str:

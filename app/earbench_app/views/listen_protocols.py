@@ -62,6 +62,8 @@ class ListenState:
         Whether new checkpoints of these runs are added by themselves.
     note : str
         What there is to know while there is nothing to hear.
+    kept : str
+        Which steps have a codec: a run deletes the others.
     """
 
     clips: tuple[tuple[int, str], ...] = ()
@@ -70,6 +72,7 @@ class ListenState:
     heard: str | None = None
     follows: bool = False
     note: str = ""
+    kept: str = ""
 
 
 class ListenView(Protocol):

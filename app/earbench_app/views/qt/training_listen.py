@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from earbench_app.views.listen_protocols import ListenState
+from earbench_app.views.qt.elided_label import ElidedLabel
 from earbench_app.views.qt.icons import icon
 from earbench_app.views.qt.main_window import dropped_paths
 from earbench_app.views.qt.theme import GRID_PX, version_pen
@@ -82,6 +83,7 @@ class ListenArea(QWidget):
         self.clips, self.demo = QComboBox(), QPushButton("Bundled clips")
         self.follow = QCheckBox("Add new checkpoints")
         self.table, self._note, self._position = QTreeWidget(), QLabel(), QLabel()
+        self._kept = ElidedLabel("muted", Qt.TextElideMode.ElideRight)
         self.play, self.switch = QToolButton(), QPushButton("Original or checkpoint")
         self.show_there = QPushButton("Noise and mask")
         self.test, self.publish = QPushButton("Blind test…"), QPushButton("Publish…")
@@ -108,6 +110,7 @@ class ListenArea(QWidget):
         self.follow.setChecked(state.follows)
         self._note.setText(state.note)
         self._note.setVisible(bool(state.note))
+        self._kept.setText(state.kept)
         self.table.setVisible(not state.note)
         if (before.rows, before.heard) != (state.rows, state.heard) or not self.table.topLevelItemCount():
             self._show_rows(state)
@@ -246,7 +249,7 @@ class ListenArea(QWidget):
         top, foot = QHBoxLayout(), QHBoxLayout()
         for part in (heading, self.clips, self.demo):
             top.addWidget(part)
-        top.addStretch(1)
+        top.addWidget(self._kept, 1)
         top.addWidget(self.follow)
         self._note.setProperty("class", "muted")
         self._note.setWordWrap(True)
