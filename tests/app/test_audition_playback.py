@@ -206,3 +206,54 @@ def test_nothing_happens_without_a_clip(player: FakePlayer) -> None:
     playback.choose(Heard(3))
     assert not player.status().playing
     assert playback.sounding is None
+
+
+def louder(clip: AudioClip, peak: float) -> AudioClip:
+    return clip.with_samples(clip.samples * np.float32(peak / np.abs(clip.samples).max()))
+
+
+def test_a_version_far_over_full_scale_is_played_at_full_scale_and_said_to_be(
+    player: FakePlayer, playback: AuditionPlayback
+) -> None:
+    loud = louder(FIRST, 7.4)
+    playback.join(7, loud)
+    playback.join(8, SECOND)
+    playback.toggle_play()
+    playback.choose(Heard(7))
+    assert_sounds(player, louder(FIRST, 1.0))
+    assert playback.level_note(7) == "played 17.4 dB lower: peak 17.4 dB over full scale"
+    assert playback.audio_of(7) is loud  # what is measured and drawn
+    playback.choose(Heard(8))
+    assert_sounds(player, SECOND)
+    assert playback.level_note(8) == ""
+    playback.revise(7, louder(FIRST, 3.0))
+    playback.choose(Heard(7))
+    assert_sounds(player, louder(FIRST, 1.0))
+    assert playback.level_note(7) == "played 9.5 dB lower: peak 9.5 dB over full scale"
+
+
+def test_what_an_ordinary_codec_overshoots_is_played_as_it_is(
+    player: FakePlayer, playback: AuditionPlayback
+) -> None:
+    loud = louder(FIRST, 1.1)
+    playback.join(7, loud)
+    playback.toggle_play()
+    playback.choose(Heard(7))
+    assert_sounds(player, loud)
+    assert playback.level_note(7) == "peak 0.8 dB over full scale"
+
+
+def test_versions_of_a_loud_original_keep_their_levels_beside_it(
+    player: FakePlayer, playback: AuditionPlayback
+) -> None:
+    playback.load(louder(ORIGINAL, 4.0))
+    playback.join(7, louder(FIRST, 4.4))
+    playback.join(8, louder(SECOND, 0.5))
+    playback.toggle_play()
+    assert_sounds(player, louder(ORIGINAL, 1.0))
+    playback.choose(Heard(7))
+    assert_sounds(player, louder(FIRST, 1.1))
+    playback.choose(Heard(8))
+    assert_sounds(player, louder(SECOND, 0.125))
+    assert playback.level_note(None) == "played 12.0 dB lower: peak 12.0 dB over full scale"
+    assert playback.level_note(8) == "played 12.0 dB lower: so is the original"

@@ -60,7 +60,7 @@ def checkpoints(area: ListenArea) -> list[dict[str, Any]]:
         {
             "path": line.data(0, Qt.ItemDataRole.UserRole),
             "heard": line.font(1).bold(),
-            "kbps": line.text(3) if line.text(3).replace(".", "").isdigit() else "",
+            "kbps": line.text(3).partition("   ")[0] if line.text(3)[:1].isdigit() else "",
             "box": box(area.table.viewport(), area.table.visualItemRect(line)),
         }
         for line in lines

@@ -269,6 +269,7 @@ class AuditionPresenter:
             same = there is not None and there.setting == version.setting
             if same and self.clips.is_loaded(clip) and not self.playback.has(version.id):
                 self.playback.join(version.id, audio)
+                self._show_version(version)  # its level is known now
 
         self.maker.fetch(clip, version, join, self._show_error)
 
@@ -349,7 +350,8 @@ class AuditionPresenter:
     def show_versions(self) -> None:
         """Show the table again, after versions came or went."""
         rows = [self.rates.row(version) for version in self.workspace.versions]
-        self._view.show_versions(rows, self.clips.original_text())
+        original = filter(None, (self.clips.original_text(), self.playback.level_note(None)))
+        self._view.show_versions(rows, "; ".join(original))
         self._view.show_picked(list(self.codecs.picked()))
         self._show_heard()
         self.versions_shown.emit()

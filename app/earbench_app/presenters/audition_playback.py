@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from earbench_app.audition.difference import Difference, amplified, difference
+from earbench_app.audition.listening_level import Playable, playable
 from earbench_app.playback.player import MIN_LOOP_S
 from earbench_app.views.protocols import Heard
 
@@ -36,6 +37,7 @@ class AuditionPlayback:
     def __init__(self, player: Player) -> None:
         self._player = player
         self._stimuli: list[AudioClip] = []
+        self._playables: list[Playable] = []  # the same, as the player has them
         self._places: dict[int, int] = {}  # version id → index in the list
         self._free: list[int] = []
         self._difference_slot = _DIFFERENCES[0]
@@ -65,12 +67,13 @@ class AuditionPlayback:
         if self.heard != Heard():
             self.wanted = self.wanted or self.heard
         self._stimuli = [] if original is None else [original] * _FIRST_VERSION
+        self._playables = [] if original is None else [playable(original)] * _FIRST_VERSION
         self._places.clear()
         self._free.clear()
         self.audible_noise.clear()
         self.heard, self.difference = Heard(), None
         self.region_s, self.looping = None, False
-        self._player.load(self._stimuli)
+        self._player.load(self._playlist())
         if was_playing and original is not None:
             self._player.play()
         self.region_changed.emit()
@@ -82,6 +85,16 @@ class AuditionPlayback:
         place = _ORIGINAL if version_id is None else self._places.get(version_id)
         return self._stimuli[place] if self._stimuli and place is not None else None
 
+    def level(self, version_id: int | None) -> Playable | None:
+        """Return how loud a version, or the original (None), goes to the player, if it is loaded."""
+        place = _ORIGINAL if version_id is None else self._places.get(version_id)
+        return self._playables[place] if self._playables and place is not None else None
+
+    def level_note(self, version_id: int | None) -> str:
+        """Return how far it is over full scale, and whether it is played softer for that."""
+        level = self.level(version_id)
+        return level.note if level else ""
+
     def has(self, version_id: int) -> bool:
         """Whether a version's audio is loaded."""
         return version_id in self._places
@@ -90,8 +103,8 @@ class AuditionPlayback:
         """Take in a version's audio while playing goes on; sound it if it was waited for."""
         place = self._free.pop() if self._free else len(self._stimuli)
         self._places[version_id] = place
-        self._stimuli[place : place + 1] = [audio]
-        self._player.update(self._stimuli)
+        self._put(place, audio)
+        self._player.update(self._playlist())
         if self.wanted is not None and self.wanted.version_id == version_id:
             self.choose(self.wanted)
         self.audio_changed.emit()
@@ -99,8 +112,8 @@ class AuditionPlayback:
     def revise(self, version_id: int, audio: AudioClip) -> None:
         """Put other audio in the place of a version's while it may sound; its difference follows."""
         place = self._places[version_id]
-        self._stimuli[place] = audio
-        self._player.replace(place, audio)
+        self._put(place, audio)
+        self._player.replace(place, self._playables[place].clip)
         self.audible_noise.pop(version_id, None)
         if self.heard.version_id == version_id and self.heard.difference:
             self._revise_difference()
@@ -113,8 +126,8 @@ class AuditionPlayback:
                 self.choose(Heard())
         if (place := self._places.pop(version_id, None)) is not None:
             self._free.append(place)
-            self._stimuli[place] = self._stimuli[_ORIGINAL]
-            self._player.update(self._stimuli)
+            self._put(place, self._stimuli[_ORIGINAL])
+            self._player.update(self._playlist())
             self.audible_noise.pop(version_id, None)
             self.audio_changed.emit()
 
@@ -206,16 +219,16 @@ class AuditionPlayback:
             self.difference = amplified(self.audible_noise[heard.version_id], self.makeup_db)
         else:
             self.difference = self._difference_of(heard.version_id)
-        self._stimuli[self._difference_slot] = self.difference.clip
-        self._player.update(self._stimuli)
+        self._put(self._difference_slot, self.difference.clip)
+        self._player.update(self._playlist())
         self.difference_changed.emit()
 
     def _revise_difference(self) -> None:
         """Let the difference that sounds follow its version; of its audible part, all until that is made."""
         assert self.heard.version_id is not None
         self.difference = self._difference_of(self.heard.version_id)
-        self._stimuli[self._difference_slot] = self.difference.clip
-        self._player.replace(self._difference_slot, self.difference.clip)
+        self._put(self._difference_slot, self.difference.clip)
+        self._player.replace(self._difference_slot, self._playables[self._difference_slot].clip)
         self.heard = replace(self.heard, audible=False)
         self.difference_changed.emit()
         self.heard_changed.emit()
@@ -223,6 +236,18 @@ class AuditionPlayback:
     def _difference_of(self, version_id: int) -> Difference:
         version = self._stimuli[self._places[version_id]]
         return difference(self._stimuli[_ORIGINAL], version, self.makeup_db)
+
+    def _put(self, place: int, audio: AudioClip) -> None:
+        self._stimuli[place : place + 1] = [audio]
+        if place == self._difference_slot:  # it has a level of its own, within full scale
+            self._playables[place] = Playable(audio)
+            return
+        original = self._playables[_ORIGINAL]
+        same = audio is self._stimuli[_ORIGINAL]
+        self._playables[place : place + 1] = [original if same else playable(audio, original.lowered_db)]
+
+    def _playlist(self) -> list[AudioClip]:
+        return [one.clip for one in self._playables]
 
     def _index(self, heard: Heard) -> int:
         if heard.version_id is None:

@@ -115,6 +115,7 @@ class AuditionRates:
     def row(self, version: Version) -> VersionRow:
         """Return the row of a version with its slider, and with what holds for a part only."""
         row = self._maker.row(self._workspace.versions.index(version), version)
+        row = replace(row, level=self._playback.level_note(version.id))
         info = self._codecs.any_rate(version)
         if info is not None:
             at = self._wishes.get(version.id, version)

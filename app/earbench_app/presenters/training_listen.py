@@ -105,6 +105,7 @@ class ListenPresenter:
         audition.maker.changed.connect(lambda _: self.refresh())
         audition.clips.changed.connect(self.refresh)
         audition.playback.heard_changed.connect(self.refresh)
+        audition.playback.audio_changed.connect(self.refresh)  # levels are known
         audition.codecs.listed.connect(self._codecs_listed)
 
     def show_runs(self, runs: Runs) -> None:
@@ -144,6 +145,7 @@ class ListenPresenter:
             bool(self._jobs) and self._followed.issuperset(self._jobs),
             "" if lines or not self._jobs else _NOTHING_YET,
             _kept(lines),
+            self._heard_level(),
         )
         if state != self._shown:
             self._shown = state
@@ -176,6 +178,11 @@ class ListenPresenter:
         if version_id is None:
             return None
         return next((path for path, there in self._versions.items() if there == version_id), "")
+
+    def _heard_level(self) -> str:
+        heard = self._audition.playback.heard
+        level = self._audition.playback.level(heard.version_id)
+        return level.note if level and level.lowered_db and not heard.difference else ""
 
     def _tick(self) -> None:
         status = self._audition.playback.status()
@@ -272,7 +279,9 @@ class ListenPresenter:
         row = self._audition.maker.row(self._audition.workspace.versions.index(version), version)
         kbps = f"{row.figures.bitrate_kbps:.1f}" if row.figures else ""
         state = row.message or _STATES.get(row.state, "")
-        return replace(plain, file_kbps=kbps, color=version.color, state=state)
+        level = self._audition.playback.level(version.id)
+        short = level.short_note if level else ""
+        return replace(plain, file_kbps=kbps, color=version.color, state=state, level=short)
 
     # What is made of them ----------------------------------------------------------------------------
 

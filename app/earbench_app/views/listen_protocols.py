@@ -31,6 +31,8 @@ class CheckpointRow:
         Of its version on the audition page, while it is there.
     state : str
         How far that version is; the reason where it failed.
+    level : str
+        How much softer it is played, where its peak is far over full scale.
     key : str
     """
 
@@ -42,6 +44,7 @@ class CheckpointRow:
     best: bool = False
     color: int | None = None
     state: str = ""
+    level: str = ""
     key: str = ""
 
 
@@ -64,6 +67,8 @@ class ListenState:
         What there is to know while there is nothing to hear.
     kept : str
         Which steps have a codec: a run deletes the others.
+    level : str
+        Why what is heard is played softer than it is.
     """
 
     clips: tuple[tuple[int, str], ...] = ()
@@ -73,6 +78,7 @@ class ListenState:
     follows: bool = False
     note: str = ""
     kept: str = ""
+    level: str = ""
 
 
 class ListenView(Protocol):

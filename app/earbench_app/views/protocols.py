@@ -43,7 +43,8 @@ class RateRange:
 class VersionRow:
     """A line of the version table; `key` is the number that chooses it, or empty.
 
-    With a `rate` it can be changed there; `part` says of which part alone the figures are, and the sound.
+    With a `rate` it can be changed there; `part` says of which part alone the figures are, and the sound;
+    `level` how far its peak is over full scale, and how much softer it is played for that.
     """
 
     id: int
@@ -55,6 +56,7 @@ class VersionRow:
     figures: Figures | None = None
     rate: RateRange | None = None
     part: str = ""
+    level: str = ""
 
 
 @dataclass(frozen=True, slots=True)

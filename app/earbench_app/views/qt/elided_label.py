@@ -33,6 +33,13 @@ class ElidedLabel(QLabel):
         self.setAccessibleName(text)
         self._show()
 
+    def show_text(self, text: str, kind: str) -> None:
+        """Show a text of another kind, such as a warning."""
+        if self.property("class") != kind:
+            self.setProperty("class", kind)
+            self.style().polish(self)
+        self.setText(text)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Show as much as there is room for now."""
         super().resizeEvent(event)

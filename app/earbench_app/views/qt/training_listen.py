@@ -41,7 +41,7 @@ _TICK_MS = 100
 _SWATCH = QSize(24, 12)
 _HEADINGS = ("", "Checkpoint", "Validation", "kbps of this clip")
 _KEY, _NAME, _FIGURES, _CLIP = range(len(_HEADINGS))
-_WIDTHS = {_KEY: 5, _NAME: 25}  # in grid units
+_WIDTHS = {_KEY: 5, _NAME: 21}  # in grid units
 _VALIDATION_TIP = (
     "The mean over recordings that the run holds out. Its kbps are estimated from codes: files of the same"
     " recordings are within a few percent; a fifth smaller, where the recipe measures a static rate"
@@ -83,7 +83,7 @@ class ListenArea(QWidget):
         self.clips, self.demo = QComboBox(), QPushButton("Bundled clips")
         self.follow = QCheckBox("Add new checkpoints")
         self.table, self._note, self._position = QTreeWidget(), QLabel(), QLabel()
-        self._kept = ElidedLabel("muted", Qt.TextElideMode.ElideRight)
+        self._aside = ElidedLabel("muted", Qt.TextElideMode.ElideRight)
         self.play, self.switch = QToolButton(), QPushButton("Original or checkpoint")
         self.show_there = QPushButton("Noise and mask")
         self.test, self.publish = QPushButton("Blind test…"), QPushButton("Publish…")
@@ -110,7 +110,7 @@ class ListenArea(QWidget):
         self.follow.setChecked(state.follows)
         self._note.setText(state.note)
         self._note.setVisible(bool(state.note))
-        self._kept.setText(state.kept)
+        self._aside.show_text(state.level or state.kept, "warning" if state.level else "muted")
         self.table.setVisible(not state.note)
         if (before.rows, before.heard) != (state.rows, state.heard) or not self.table.topLevelItemCount():
             self._show_rows(state)
@@ -249,7 +249,7 @@ class ListenArea(QWidget):
         top, foot = QHBoxLayout(), QHBoxLayout()
         for part in (heading, self.clips, self.demo):
             top.addWidget(part)
-        top.addWidget(self._kept, 1)
+        top.addWidget(self._aside, 1)
         top.addWidget(self.follow)
         self._note.setProperty("class", "muted")
         self._note.setWordWrap(True)
@@ -288,7 +288,8 @@ _ORIGINAL = (None, ("S", "Original", "", ""))
 
 def _cells(row: CheckpointRow) -> tuple[str | None, tuple[str, ...]]:
     title = f"{row.title} · best" if row.best else row.title
-    return row.path, (row.key, title, row.figures, row.file_kbps or row.state)
+    of_clip = "   ".join(filter(None, (row.file_kbps, row.state, row.level)))
+    return row.path, (row.key, title, row.figures, of_clip)
 
 
 def _swatch(color: int | None) -> QIcon:

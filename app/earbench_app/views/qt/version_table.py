@@ -200,7 +200,8 @@ class VersionModel(QAbstractTableModel):
         if row.state is State.CANCELLED:
             return "double-click to encode"
         if row.state is State.READY:
-            return "; ".join(row.figures.notes) if row.figures else ""
+            notes = (row.level, *(row.figures.notes if row.figures else ()))
+            return "; ".join(filter(None, notes))
         return row.message or {State.WAITING: "waiting…", State.ENCODING: "encoding…"}.get(row.state, "")
 
     def _tip(self, row: VersionRow | None) -> str:
