@@ -106,8 +106,8 @@ def cases_of(codec: NeuralCodec) -> dict[str, Callable[[], object]]:
         f"encode {kbps:.0f} kbps, gain fixed": encode,
         f"decode {kbps:.0f} kbps": lambda: coder.decode(segments, clip.n_samples),
     }
-    for kbps in (24, 64):
-        cases[f"encode {kbps} kbps, search"] = lambda kbps=kbps: codec.encode(clip, Setting(kbps))
+    for kbps in (max(24.0, min(codec.info.bitrates_kbps)), 64.0):
+        cases[f"encode {kbps:.0f} kbps, search"] = lambda kbps=kbps: codec.encode(clip, Setting(kbps))
     return cases
 
 

@@ -228,8 +228,12 @@ class TransformCoder(Coder):
         """Return the codes [B · R, S, P] of coefficients [B, R, M]."""
 
     @abstractmethod
-    def dequantised(self, codes: Tensor) -> Tensor:
-        """Return the coefficients [B, R, M] of codes [B · R, S, P]."""
+    def dequantised(self, codes: Tensor, tables: Tensor | None = None) -> Tensor:
+        """Return the coefficients [B, R, M] of codes [B · R, S, P].
+
+        Numbers of the tables that the coder's own entropy model had for them, as many, need not be found out
+        again.
+        """
 
     @abstractmethod
     def stepped(self, codes: Tensor) -> tuple[Tensor, Tensor]:

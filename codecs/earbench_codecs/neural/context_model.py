@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from earbench_codecs.neural.entropy_coding import Integers, Place, Tables
+    from earbench_codecs.neural.entropy_coding import Integers, Place
 
     Small = NDArray[np.int32]
 
@@ -99,19 +99,19 @@ class ContextModel:
         As `context_tables` makes them from training clips.
     """
 
-    is_network = False
+    is_own = False
 
     def __init__(self, table: Integers, contexts: ContextTables) -> None:
         self._around = _Around(table)
         self._contexts = contexts
-        self._tables = contexts.frequencies.astype(np.float64)
+        self.tables = contexts.frequencies.reshape(-1, table.shape[-1]).astype(np.float64)
         self._streams = np.arange(len(table))[:, np.newaxis]
 
-    def passes(self, symbols: Integers, *, known: bool = False) -> Iterator[tuple[Place, Tables]]:
+    def passes(self, symbols: Integers, *, known: bool = False) -> Iterator[tuple[Place, Integers]]:
         """Yield frame by frame, four passes each; of N segments at once if symbols are [N, F, S, P]."""
         del known  # a frame at a time is quick enough
         for place, contexts in self.contexts(symbols):
-            yield place, self._tables[self._streams, contexts]
+            yield place, self._streams * N_CONTEXTS + contexts
 
     def bits(self, symbols: Integers) -> float:
         """Return what symbols [N, F, S, P] cost."""

@@ -5,9 +5,10 @@ Probabilities are integers throughout: frequencies that sum to 2^16, from counts
 floor(c · (2^24 - K) / 2^16) + symbol; sums, quotient and products fit into 53 bits, so nothing is rounded
 and nothing depends on the machine.
 
-A model says in which order symbols [F, S, P] of a segment are coded and with which frequencies; writer and
-reader walk through the same generator, so the reader cannot be asked for what it does not know yet. Segments
-know nothing of each other, so that many, [N, F, S, P], are coded side by side: one step of numpy for all.
+A model has tables, and says in which order symbols [F, S, P] of a segment are coded and with which of them;
+writer and reader walk through the same generator, so the reader cannot be asked for what it does not know
+yet. Segments know nothing of each other, so that many, [N, F, S, P], are coded side by side: one step of
+numpy for all.
 """
 
 from __future__ import annotations
@@ -44,11 +45,15 @@ class EntropyModel(Protocol):
     """What symbols are coded with."""
 
     @property
-    def is_network(self) -> bool:
-        """Whether a network takes most of the time, on which threads need not wait for each other."""
+    def tables(self) -> Tables:
+        """Frequencies [R, K]."""
 
-    def passes(self, symbols: Integers, *, known: bool = False) -> Iterator[tuple[Place, Tables]]:
-        """Yield places in symbols [..., F, S, P] and their frequencies, one table [K] or one each [..., K].
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a coder's own: which table a code took tells the decoder more than the code."""
+
+    def passes(self, symbols: Integers, *, known: bool = False) -> Iterator[tuple[Place, Integers]]:
+        """Yield places in symbols [..., F, S, P] and the number of each one's table, or that of all.
 
         They depend on symbols of the places yielded before, and on no others. Where all symbols are `known`
         already, it may work them out in another order.
@@ -82,16 +87,16 @@ class StaticModel:
         Frequencies.
     """
 
-    is_network = False
+    is_own = False
 
     def __init__(self, table: Integers) -> None:
-        self._tables = table.astype(np.float64)
+        self.tables = table.astype(np.float64)
 
-    def passes(self, symbols: Integers, *, known: bool = False) -> Iterator[tuple[Place, Tables]]:
+    def passes(self, symbols: Integers, *, known: bool = False) -> Iterator[tuple[Place, Integers]]:
         """Yield one stream after the other."""
         del symbols, known  # what they are does not matter
-        for stream, table in enumerate(self._tables):
-            yield np.s_[..., stream, :], table
+        for stream in range(len(self.tables)):
+            yield np.s_[..., stream, :], np.array(stream)
 
     def bits(self, symbols: Integers) -> float:
         """Return what symbols cost."""
@@ -100,9 +105,16 @@ class StaticModel:
 
 def bits_by_passes(model: EntropyModel, symbols: Integers) -> float:
     """Return what symbols [N, F, S, P] cost by the frequencies a model gives pass by pass."""
+    costs = table_costs(model.tables)
     return float(
-        sum(_table_bits(symbols[place], tables).sum() for place, tables in model.passes(symbols, known=True))
+        sum(costs[numbers, symbols[place]].sum() for place, numbers in model.passes(symbols, known=True))
     )
+
+
+def table_costs(tables: Tables) -> Tables:
+    """Return what each symbol of tables [R, K] costs, in bits."""
+    costs: Tables = FREQUENCY_BITS - np.log2(tables)
+    return costs
 
 
 class Coded(NamedTuple):
@@ -110,6 +122,13 @@ class Coded(NamedTuple):
 
     data: bytes
     bits: float
+
+
+class Decoded(NamedTuple):
+    """Codes, and the number of the table that each was read with, both [N, F, S, P]."""
+
+    codes: Integers
+    tables: Integers
 
 
 def encode_codes(codes: Integers, alphabet: Alphabet, model: EntropyModel) -> Coded:
@@ -121,12 +140,13 @@ def encode_segments(codes: Integers, alphabet: Alphabet, model: EntropyModel) ->
     """Write codes [N, F, S, P] of N segments; each is what `encode_codes` makes of it alone."""
     symbols = _symbols(codes, alphabet)
     encoders = [constriction.stream.queue.RangeEncoder() for _ in codes]
-    bits = np.zeros(len(codes))
-    for place, tables in model.passes(symbols, known=True):
+    bits, costs = np.zeros(len(codes)), table_costs(model.tables)
+    for place, numbers in model.passes(symbols, known=True):
         now = symbols[place]
-        for encoder, values, own in zip(encoders, now.astype(np.int32), _each(tables, len(now)), strict=True):
+        each = _each(model.tables, numbers, len(now))
+        for encoder, values, own in zip(encoders, now.astype(np.int32), each, strict=True):
             encoder.encode(values.ravel(), *own)
-        bits += _table_bits(now, tables)
+        bits += costs[numbers, now].reshape(len(now), -1).sum(-1)
     if alphabet.escape:
         escaped = symbols == alphabet.n_symbols - 1
         bits += [
@@ -155,9 +175,9 @@ def row_bits(codes: Integers, alphabet: Alphabet, model: EntropyModel) -> Tables
     symbols = _symbols(codes, alphabet)
     n, rows = codes.shape[:2]
     number = np.broadcast_to(np.arange(n * rows).reshape(n, rows, 1, 1), codes.shape)
-    bits = np.zeros(n * rows)
-    for place, tables in model.passes(symbols, known=True):
-        own = FREQUENCY_BITS - np.log2(_frequency(symbols[place], tables))
+    bits, costs = np.zeros(n * rows), table_costs(model.tables)
+    for place, numbers in model.passes(symbols, known=True):
+        own = costs[numbers, symbols[place]]
         bits += np.bincount(number[place].ravel(), own.ravel(), n * rows)
     if alphabet.escape:
         escaped = symbols == alphabet.n_symbols - 1
@@ -176,13 +196,13 @@ def decode_codes(
     BitstreamError
         The bytes are more, fewer or others than were written, as far as this can be told without a CRC.
     """
-    codes: Integers = decode_segments([data], shape, alphabet, model)[0]
+    codes: Integers = decode_segments([data], shape, alphabet, model).codes[0]
     return codes
 
 
 def decode_segments(
     data: Sequence[bytes], shape: tuple[int, ...], alphabet: Alphabet, model: EntropyModel
-) -> Integers:
+) -> Decoded:
     """Read codes [N, F, S, P] of N segments of the shape [F, S, P] each.
 
     Raises
@@ -197,12 +217,12 @@ def decode_segments(
         for segment in data
     ]
     try:
-        codes = _read(decoders, shape, alphabet, model)
+        decoded = _read(decoders, shape, alphabet, model)
     except (ValueError, AssertionError) as error:  # constriction's word for words no encoder writes
         raise BitstreamError("a segment is damaged: its codes cannot be read") from error
     if not all(decoder.maybe_exhausted() for decoder in decoders):
         raise BitstreamError("a segment is damaged: codes are left over")
-    return codes
+    return decoded
 
 
 def _symbols(codes: Integers, alphabet: Alphabet) -> Integers:
@@ -219,43 +239,32 @@ def _read(
     shape: tuple[int, ...],
     alphabet: Alphabet,
     model: EntropyModel,
-) -> Integers:
+) -> Decoded:
     symbols = np.zeros((len(decoders), *shape), np.int64)
-    for place, tables in model.passes(symbols):
-        there = symbols[place]
-        for decoder, values, own in zip(decoders, there, _each(tables, len(there)), strict=True):
-            found = decoder.decode(*own, values.size) if tables.ndim == 1 else decoder.decode(*own)
+    tables = np.empty(symbols.shape, np.int64)
+    for place, numbers in model.passes(symbols):
+        there, tables[place] = symbols[place], numbers
+        for decoder, values, own in zip(
+            decoders, there, _each(model.tables, numbers, len(there)), strict=True
+        ):
+            found = decoder.decode(*own) if numbers.ndim else decoder.decode(*own, values.size)
             values[...] = found.reshape(values.shape)
     codes = symbols + alphabet.low
     if alphabet.escape:
         escaped = symbols == alphabet.n_symbols - 1
         for decoder, own_codes, out in zip(decoders, codes, escaped, strict=True):
             own_codes[out] = _decode_escaped(decoder, int(out.sum()), alphabet)
-    return codes
+    return Decoded(codes, tables)
 
 
-def _each(tables: Tables, n: int) -> Iterator[tuple[object, ...]]:
+def _each(tables: Tables, numbers: Integers, n: int) -> Iterator[tuple[object, ...]]:
     """Yield what the range coder takes for each of n segments: a model, and its rows if it has several."""
-    if tables.ndim == 1:
-        yield from repeat((_CATEGORICAL(tables, perfect=False),), n)
+    own = tables.take(numbers, 0)  # indexing takes three times as long
+    if numbers.ndim == 0:
+        yield from repeat((_CATEGORICAL(own, perfect=False),), n)
     else:
-        model, rows = _CATEGORICAL(perfect=False), tables.reshape(n, -1, tables.shape[-1])
-        yield from ((model, own) for own in rows)
-
-
-def _table_bits(symbols: Integers, tables: Tables) -> Tables:
-    """Return what symbols [N, ...] cost by one table [K], or by one each [N, ..., K], [N]."""
-    own = FREQUENCY_BITS - np.log2(_frequency(symbols, tables))
-    bits: Tables = own.reshape(len(symbols), -1).sum(-1)
-    return bits
-
-
-def _frequency(symbols: Integers, tables: Tables) -> Tables:
-    """Return the frequency of each of symbols [...] in one table [K], or in one each [..., K]."""
-    if tables.ndim == 1:
-        return tables[symbols]
-    found: Tables = np.take_along_axis(tables, symbols[..., np.newaxis], -1)
-    return found[..., 0]
+        model = _CATEGORICAL(perfect=False)
+        yield from ((model, rows) for rows in own.reshape(n, -1, own.shape[-1]))
 
 
 def _escaped_bits(lengths: Integers) -> float:

@@ -266,12 +266,17 @@ def spread_of_zeros(scales: Tensor, limit: float) -> Tensor:
 
 
 def coefficient_numbers(scales: Tensor, shapes: Tensor) -> Tensor:
-    """Return rows of the table of coefficients."""
-    return (scales * _N_SHAPES + shapes).long()
+    """Return numbers of the tables of coefficients, which follow those of latents."""
+    return (_N_MEANS * _N_SPREADS + scales * _N_SHAPES + shapes).long()
+
+
+def scales_of(numbers: Tensor) -> Tensor:
+    """Return the numbers of scales, of those of the tables of coefficients."""
+    return ((numbers - _N_MEANS * _N_SPREADS) // _N_SHAPES).float()
 
 
 def latent_numbers(means: Tensor, spreads: Tensor) -> Tensor:
-    """Return rows of the table of latents."""
+    """Return numbers of the tables of latents."""
     return (means * _N_SPREADS + spreads).long()
 
 

@@ -25,17 +25,22 @@ class JointModel:
         self._model = model
 
     @property
-    def is_network(self) -> bool:
-        """As the model of one channel."""
-        return self._model.is_network
+    def tables(self) -> Tables:
+        """Those of the model of one channel."""
+        return self._model.tables
 
-    def passes(self, symbols: Integers, *, known: bool = False) -> Iterator[tuple[Place, Tables]]:
+    @property
+    def is_own(self) -> bool:
+        """As the model of one channel."""
+        return self._model.is_own
+
+    def passes(self, symbols: Integers, *, known: bool = False) -> Iterator[tuple[Place, Integers]]:
         """Yield what the model does; symbols must be contiguous, as they are read while they are written."""
         n, n_channels = symbols.shape[:2]
-        for place, tables in self._model.passes(_apart(symbols), known=known):
+        for place, numbers in self._model.passes(_apart(symbols), known=known):
             if place[0] is not Ellipsis:
                 place = (*np.s_[:, :], *place[1:])
-            yield place, tables if tables.ndim == 1 else tables.reshape(n, n_channels, *tables.shape[1:])
+            yield place, numbers.reshape(n, n_channels, *numbers.shape[1:]) if numbers.ndim else numbers
 
     def bits(self, symbols: Integers) -> float:
         """Return what symbols cost."""

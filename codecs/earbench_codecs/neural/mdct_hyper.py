@@ -28,6 +28,7 @@ from earbench_codecs.neural.hyper_prior import (
     earlier,
     interpolation,
     latent_bits,
+    scales_of,
     spread_of_zeros,
 )
 from earbench_codecs.neural.integer_network import rounded
@@ -197,11 +198,14 @@ class MdctHyper(TransformCoder):
         codes = torch.cat([latents, self._codes(coefficients / _step(steps))], -1)
         return codes.long().reshape(-1, *self.code_shape)
 
-    def dequantised(self, codes: Tensor) -> Tensor:
-        """Return the coefficients of codes."""
+    def dequantised(self, codes: Tensor, tables: Tensor | None = None) -> Tensor:
+        """Return the coefficients of codes; tables say what is expected of them."""
         latents, numbers = self._parts(codes)
         steps, features = self.prior.steps(latents, earlier(latents, 1))
-        scales = self.prior.all_places(latents, numbers, steps, features).scales
+        if tables is None:
+            scales = self.prior.all_places(latents, numbers, steps, features).scales
+        else:
+            scales = scales_of(self._parts(tables)[1])
         return (numbers + self._filling(numbers, scales)) * _step(steps)
 
     def stepped(self, codes: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from itertools import chain, groupby, islice, repeat
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from earbench_codecs.neural.coder import TransformCoder
 from earbench_codecs.neural.context_model import TOGETHER
 from earbench_codecs.neural.entropy_coding import code_bits, decode_segments, encode_segments, row_bits
 from earbench_codecs.neural.joint_model import JointModel
-from earbench_codecs.neural.side_by_side import n_workers, on_one_thread_each
+from earbench_codecs.neural.side_by_side import on_one_thread_each
 from earbench_codecs.neural.steering import Steering
 from earbench_codecs.neural.units import LEVELS_PER_OCTAVE, Plan, Syntax, parsed, unit_ends, unit_of_rows
 
@@ -32,12 +33,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from earbench_codecs.neural.coder import Coder
-    from earbench_codecs.neural.entropy_coding import Coded, EntropyModel, Integers
+    from earbench_codecs.neural.entropy_coding import Coded, Decoded, EntropyModel, Integers
 
     Samples = NDArray[np.float32]
     Bits = NDArray[np.float64]
     Work = tuple[tuple[int, int], Plan]
-    Segment = tuple[int, Plan, Integers]
 
 T = TypeVar("T")
 
@@ -47,6 +47,15 @@ _WORD = 32
 _BLOCK = 1 << 20
 _LEVEL_OF_1 = 24 * LEVELS_PER_OCTAVE
 """Levels are 2^((n - 49152) / 2048): from 2^-24 to 2^8, 0.003 dB apart."""
+
+
+class Segment(NamedTuple):
+    """Codes [F, S, P], or [2, F, S, P], from a frame on; and their tables, where a coder's own model told."""
+
+    first: int
+    plan: Plan
+    codes: Integers
+    tables: Integers | None = None
 
 
 class SegmentCoder:
@@ -64,7 +73,7 @@ class SegmentCoder:
 
     def __init__(self, coder: Coder, model: EntropyModel, syntax: Syntax = _PLAIN) -> None:
         self._coder = coder
-        self._steered = coder if isinstance(coder, TransformCoder) and syntax != _PLAIN else None
+        self._steered = coder if isinstance(coder, TransformCoder) else None
         if self._steered is None and syntax != _PLAIN:
             raise SettingError(f"{coder.architecture} codes one channel, at one level a file")
         self._model_of_one = model
@@ -103,10 +112,10 @@ class SegmentCoder:
     def written(self, signal: Samples, work: Iterable[Work]) -> Iterator[Coded]:
         """Yield some segments of a signal."""
         for some in _together(self._coded(signal, work), _shape):
-            _, of_each, codes = zip(*some, strict=True)
-            written = encode_segments(np.stack(codes), self._coder.alphabet, self._model)
-            for plan, coded in zip(of_each, written, strict=True):
-                head, tail = plan.head(self.syntax), plan.tail()
+            codes = np.stack([segment.codes for segment in some])
+            written = encode_segments(codes, self._coder.alphabet, self._model)
+            for segment, coded in zip(some, written, strict=True):
+                head, tail = segment.plan.head(self.syntax), segment.plan.tail()
                 bits = coded.bits + 8 * (len(head) + len(tail))
                 yield coded._replace(data=head + coded.data + tail, bits=bits)
 
@@ -118,8 +127,9 @@ class SegmentCoder:
         coded = chain.from_iterable(map(self._all_coded, signals, plans))
         bits = 0.0
         for some in _together(coded, _shape):
-            bits += code_bits(np.stack([codes for *_, codes in some]), self._coder.alphabet, self._model)
-            bits += 8 * sum(len(plan.head(self.syntax)) for _, plan, _ in some)
+            codes = np.stack([segment.codes for segment in some])
+            bits += code_bits(codes, self._coder.alphabet, self._model)
+            bits += 8 * sum(len(segment.plan.head(self.syntax)) for segment in some)
         return bits
 
     def unit_bits(self, signal: Samples, work: Iterable[Work]) -> Iterator[Bits]:
@@ -130,13 +140,12 @@ class SegmentCoder:
         """
         n_channels, alphabet = self.syntax.n_channels, self._coder.alphabet
         for some in _together(self._coded(signal, work), _shape):
-            _, of_each, codes = zip(*some, strict=True)
-            alone = np.concatenate([one.reshape(n_channels, -1, *one.shape[-2:]) for one in codes])
-            rows = row_bits(alone, alphabet, self._model_of_one).reshape(len(codes), n_channels, -1).sum(1)
-            for plan, own in zip(of_each, rows, strict=True):
+            alone = np.concatenate([one.codes.reshape(n_channels, -1, *one.codes.shape[-2:]) for one in some])
+            rows = row_bits(alone, alphabet, self._model_of_one).reshape(len(some), n_channels, -1).sum(1)
+            for segment, own in zip(some, rows, strict=True):
                 bits = self.by_unit(own)
                 bits[-1] += -own.sum() % _WORD
-                bits[0] += 8 * len(replace(plan, stuffing=(0,) * len(bits)).head(self.syntax))
+                bits[0] += 8 * len(replace(segment.plan, stuffing=(0,) * len(bits)).head(self.syntax))
                 yield bits
 
     def noise(self, signal: Samples, work: Iterable[Work]) -> Iterator[tuple[Tensor, Tensor]]:
@@ -180,8 +189,8 @@ class SegmentCoder:
         BitstreamError
             As for `decode`.
         """
-        for _, _, codes in self._read(segments, n_samples):
-            yield codes
+        for segment in self._read(segments, n_samples):
+            yield segment.codes
 
     def places(self, n_samples: int) -> Iterator[tuple[int, int]]:
         """Yield the first frame and the number of frames of each segment."""
@@ -220,7 +229,7 @@ class SegmentCoder:
             (first, count), plan = item
             frames = self._frames(np.atleast_2d(signal), first, count) / _level(plan.level)
             codes = self._quantised(frames.to(self._device), plan)
-            return first, plan, codes.cpu().numpy()
+            return Segment(first, plan, codes.cpu().numpy())
 
         with on_one_thread_each(self._device) as side_by_side:
             for items in _together(iter(work)):
@@ -242,8 +251,9 @@ class SegmentCoder:
         signal = np.zeros((self.syntax.n_channels, length), np.float32)
         with on_one_thread_each(self._device) as side_by_side:
             for some in _together(coded):
-                for (first, *_), samples in zip(some, side_by_side(self._decoded, some), strict=True):
-                    signal[:, first * hop : first * hop + samples.shape[-1]] += samples
+                for segment, samples in zip(some, side_by_side(self._decoded, some), strict=True):
+                    start = segment.first * hop
+                    signal[:, start : start + samples.shape[-1]] += samples
         signal.flags.writeable = False  # so that a clip made of it takes it as it is
         found = signal[:, overlap : overlap + n_samples]
         return found if self.syntax.n_channels > 1 else found[0]
@@ -251,17 +261,21 @@ class SegmentCoder:
     @torch.inference_mode()
     def _decoded(self, segment: Segment) -> Samples:
         """Return the samples [C, T] of a segment's frames, overlapped and added."""
-        _, plan, codes = segment
-        found = torch.from_numpy(codes).to(self._device)
+        codes = self._rows(segment.codes)
         if self._steered is None:
-            frames = self._coder.decode(found)
+            frames = self._coder.decode(codes)
         else:
-            coefficients = self._steered.dequantised(found.reshape(-1, *self._coder.code_shape))
-            steering = self._steering(plan, codes.shape[-3] // self._coder.code_rows)
+            tables = None if segment.tables is None else self._rows(segment.tables)
+            coefficients = self._steered.dequantised(codes, tables)
+            steering = self._steering(segment.plan, segment.codes.shape[-3] // self._coder.code_rows)
             frames = self._steered.transform.inverse(steering.undone(coefficients))
         frames = frames.view(self.syntax.n_channels, -1, self._framing.length)
-        samples: Samples = (self._framing.overlap_add(frames) * _level(plan.level)).cpu().numpy()
+        samples: Samples = (self._framing.overlap_add(frames) * _level(segment.plan.level)).cpu().numpy()
         return samples
+
+    def _rows(self, codes: Integers) -> Tensor:
+        """Return rows [R, S, P] of codes, or of their tables, of all channels."""
+        return torch.from_numpy(codes).to(self._device).view(-1, *self._coder.code_shape)
 
     def _steering(self, plan: Plan, n_frames: int) -> Steering:
         units = torch.from_numpy(self._units(n_frames)).to(self._device)
@@ -287,20 +301,16 @@ class SegmentCoder:
             plans, coded = zip(
                 *(parsed(segment, self.syntax, self.n_units(count)) for *_, segment in some), strict=True
             )
-            codes = self._codes_read(coded, whole)
-            yield from zip((first for first, *_ in some), plans, codes, strict=True)
+            decoded = self._codes_read(coded, whole)
+            tables = decoded.tables if self._model.is_own else repeat(None)
+            yield from map(Segment, (first for first, *_ in some), plans, decoded.codes, tables)
 
-    def _codes_read(self, coded: Sequence[bytes], shape: tuple[int, ...]) -> Integers:
-        """Return the codes of segments; where a network expects them, each thread reads a share."""
-        n_groups = min(n_workers(self._device), len(coded)) if self._model.is_network else 1
-        groups = [
-            coded[n * len(coded) // n_groups : (n + 1) * len(coded) // n_groups] for n in range(n_groups)
-        ]
+    def _codes_read(self, coded: Sequence[bytes], shape: tuple[int, ...]) -> Decoded:
+        """Read segments in one go: to share them out, threads would wait for each other's Python."""
         with on_one_thread_each(self._device) as side_by_side:
-            return np.concatenate(list(side_by_side(self._codes_of, groups, repeat(shape))))
-
-    def _codes_of(self, coded: Sequence[bytes], shape: tuple[int, ...]) -> Integers:
-        return decode_segments(coded, shape, self._coder.alphabet, self._model)
+            read = partial(decode_segments, shape=shape, alphabet=self._coder.alphabet, model=self._model)
+            (decoded,) = side_by_side(read, [coded])
+            return cast("Decoded", decoded)
 
     def _places_of(self, segments: Sequence[bytes], n_samples: int) -> list[tuple[int, int]]:
         places = list(self.places(n_samples))
@@ -325,7 +335,7 @@ def _together(items: Iterator[T], key: Callable[[T], object] | None = None) -> I
 
 
 def _shape(segment: Segment) -> tuple[int, ...]:
-    return segment[-1].shape
+    return segment.codes.shape
 
 
 def segment_frames(coder: Coder) -> int:

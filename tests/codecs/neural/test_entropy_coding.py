@@ -157,7 +157,7 @@ folder = sys.argv[1]
 contexts = ContextTables(**np.load(folder + "/contexts.npz"))
 model = ContextModel(np.load(folder + "/table.npy"), contexts)
 data = [open(f"{folder}/{i}", "rb").read() for i in map(int, sys.argv[2:])]
-codes = decode_segments(data, (20, 2, 256), Alphabet(-8, 8, escape=True), model)
+codes = decode_segments(data, (20, 2, 256), Alphabet(-8, 8, escape=True), model).codes
 print(hashlib.sha256(codes.astype("<i8").tobytes()).hexdigest())
 """
 
@@ -188,7 +188,7 @@ def test_segments_side_by_side_are_what_they_are_alone(kind, shape):
     assert code_bits(codes, ESCAPING, model) == pytest.approx(sum(one.bits for one in alone), rel=1e-12)
     for some in ([0, 1, 2, 3, 4], [3], [4, 1]):
         data = [together[i].data for i in some]
-        assert np.array_equal(decode_segments(data, shape, ESCAPING, model), codes[some])
+        assert np.array_equal(decode_segments(data, shape, ESCAPING, model).codes, codes[some])
 
 
 def test_bytes_stay_what_they_were():

@@ -73,7 +73,7 @@ def test_frequencies_are_the_same_all_at_once_as_one_after_the_other(prior):
         model.passes(symbols), model.passes(symbols, known=True), strict=True
     ):
         assert np.array_equal(own, at_once)
-        cost += (16 - np.log2(np.take_along_axis(own, symbols[place][..., np.newaxis], -1))).sum()
+        cost += (16 - np.log2(model.tables[own, symbols[place]])).sum()
     assert model.bits(symbols) == pytest.approx(cost, rel=1e-12)
 
 
@@ -82,7 +82,7 @@ def test_what_is_expected_depends_on_nothing_that_is_not_decoded(prior):
     model = HyperModel(prior)
     one, other = (np.clip(codes_of((1, 4, 5, 16), seed), -15, 16) + 15 for seed in (1, 2))
     mixed = one.copy()
-    before = [(place, tables.copy()) for place, tables in model.passes(one)]
+    before = [(place, numbers.copy()) for place, numbers in model.passes(one)]
     for number, (_, expected) in enumerate(before):
         mixed[...] = other
         for place, _ in before[:number]:
@@ -97,8 +97,28 @@ def test_codes_come_back_whatever_is_beside_them(prior, n_segments):
     codes = codes_of((n_segments, 6, 5, 16))
     coded = encode_segments(codes, alphabet, model)
     data = [one.data for one in coded]
-    assert np.array_equal(decode_segments(data, codes.shape[1:], alphabet, model), codes)
+    decoded = decode_segments(data, codes.shape[1:], alphabet, model)
+    assert np.array_equal(decoded.codes, codes)
+    symbols = np.where(np.abs(codes) > 15, 31, codes + 15)
+    for place, numbers in model.passes(symbols, known=True):
+        assert np.array_equal(decoded.tables[place], numbers)
     assert [encode_segments(one[np.newaxis], alphabet, model)[0].data for one in codes] == data
+
+
+def test_numbers_of_tables_spare_the_decoder_the_network(codec, signal_of):
+    """And make the same coefficients; others would be heard."""
+    checkpoint = codec._loaded()
+    coder, model = checkpoint.coder, checkpoint.tables.model("network")
+    frames = coder.config.framing.split(torch.from_numpy(signal_of(15_000, 16_000))).unsqueeze(1)
+    with torch.inference_mode():
+        codes = coder.encode(30 * frames)
+        tables = np.zeros(codes.shape, np.int64)
+        symbols = coder.alphabet.symbols(codes).numpy()
+        for place, numbers in model.passes(symbols[np.newaxis], known=True):
+            tables[np.newaxis][place] = numbers
+        plain = coder.dequantised(codes)
+        assert torch.equal(coder.dequantised(codes, torch.from_numpy(tables)), plain)
+        assert not torch.equal(coder.dequantised(codes, torch.from_numpy(tables + 40)), plain)
 
 
 def test_what_rows_cost_adds_up_to_what_segments_cost(prior):

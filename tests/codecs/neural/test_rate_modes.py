@@ -84,13 +84,13 @@ def transported(codec, encoded):
     ends = list(coder.unit_ends_s(encoded.n_samples))
     heads = [parsed(one, coder.syntax, len(own)) for one, own in zip(encoded.segments, ends, strict=True)]
     whole = shape if n_channels == 1 else (n_channels, *shape)
-    codes = decode_segments([coded for _, coded in heads], whole, alphabet, coder._model)
+    codes = decode_segments([coded for _, coded in heads], whole, alphabet, coder._model).codes
     codes = codes.reshape(-1, n_channels, *shape)
     outside = np.abs(codes) > 15
     symbols = np.where(outside, 31, codes + 15).reshape(-1, *shape)
     rows = np.zeros((len(heads), n_channels, shape[0]))
-    for place, tables in model.passes(symbols, known=True):
-        found = np.take_along_axis(tables, symbols[place][..., np.newaxis], -1)
+    for place, numbers in model.passes(symbols, known=True):
+        found = model.tables[numbers, symbols[place]]
         cost = (16 - np.log2(found)).reshape(len(symbols), -1).sum(1)
         rows[:, :, place[1]] += cost.reshape(-1, n_channels)
     for number, channel, row, *at in np.argwhere(outside):
@@ -177,7 +177,10 @@ def test_two_channels_in_one_stream_cost_what_they_cost_apart(codec):
     assert sum(c.bits for c in together) == pytest.approx(sum(c.bits for c in apart))
     assert sum(len(c.data) for c in together) <= sum(len(c.data) for c in apart)
     data = [c.data for c in together]
-    assert np.array_equal(decode_segments(data, codes.shape[1:], alphabet, JointModel(model)), codes)
+    decoded = decode_segments(data, codes.shape[1:], alphabet, JointModel(model))
+    assert np.array_equal(decoded.codes, codes)
+    apart = decode_segments([one.data for one in apart], codes.shape[2:], alphabet, model)
+    assert np.array_equal(decoded.tables.reshape(apart.tables.shape), apart.tables)
 
 
 SIGNALS = ["speech", "half silent", "silent", "clicks", "noise", "stereo"]
@@ -377,7 +380,7 @@ def test_codes_of_few_segments_are_held_at_a_time(codec, signal_of, mode, monkey
 
     def counted(self, *args):
         for segment in coded(self, *args):
-            made.append(weakref.ref(segment[-1]))
+            made.append(weakref.ref(segment.codes))
             alive.append(sum(one() is not None for one in made))
             yield segment
 
