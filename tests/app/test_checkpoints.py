@@ -318,7 +318,7 @@ def test_the_facts_are_those_of_the_checkpoint() -> None:
         path=Path("/home/a.safetensors"),
         own=True,
     )
-    assert short_facts(listed_one) == "16 kHz · 1.56 M parameters · yours"
+    assert short_facts(listed_one) == "16 kHz · stereo · 1.56 M parameters · yours"
     facts = dict(all_facts(listed_one))
     assert facts["Rate"] == "9.1 kbps"
     assert facts["Parameters"] == "1\u202f558\u202f847"

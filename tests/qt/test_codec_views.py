@@ -54,6 +54,7 @@ def checkpoint(name: str = "coder-24", **facts: object) -> ListedCheckpoint:
         "default": Setting(24.0),
         "options": (OptionInfo("entropy", ("context", "static"), ""),),
         "parameters": 451_185,
+        "max_channels": 1,
         "sha256": "ab" * 32,
         "description": CARD,
         "architecture": "coder",
@@ -234,16 +235,25 @@ def test_the_networks_say_what_they_have_or_lack(picker: CodecPicker) -> None:
     picker.tabs.setCurrentIndex(1)
     shown = [label.text() for label in picker.findChildren(QLabel) if label.isVisible()]
     assert {"The coder", "coder-24", "coder-9", "VRED"} <= set(shown)
-    assert "16 kHz · 0.45 M parameters · yours" in shown
-    assert "16 kHz · 0.45 M parameters · bundled" in shown
+    assert "16 kHz · mono · 0.45 M parameters · yours" in shown
+    assert "16 kHz · mono · 0.45 M parameters · bundled" in shown
     assert any("earbench train vred" in text for text in shown)
     assert any("it is damaged" in text for text in shown)
 
 
-def test_whose_rate_it_is_is_said_of_each_kind(picker: CodecPicker) -> None:
-    assert picker.hint.text().startswith("kbps of two channels together")
+def test_many_rates_and_qualities_of_a_checkpoint_have_room(qtbot: QtBot) -> None:
+    quality = OptionInfo("nmr_db", ("off", *range(-15, 9)), "", replaces_bitrate=True)
+    rates = (6.0, 7.0, 8.0, 9.0, 12.0, 16.0, 20.0, 24.0, 32.0, 40.0, 48.0, 64.0, 80.0)
+    picker = CodecPicker()
+    qtbot.addWidget(picker)
+    picker.show_codecs(
+        [checkpoint("any", bitrates_kbps=rates, continuous=True, options=(quality,), max_channels=2)]
+    )
     picker.tabs.setCurrentIndex(1)
-    assert picker.hint.text().startswith("kbps of each channel")
+    picker.open_at(QPoint(780, 780))
+    page, (group,) = picker._pages[1], picker._groups
+    assert len(group.chips) == len(rates) + 24
+    assert page.horizontalScrollBar().maximum() == 0
 
 
 def test_a_measured_rate_is_read_whole(qtbot: QtBot) -> None:

@@ -118,8 +118,9 @@ def origin(info: CodecInfo) -> str:
 
 
 def short_facts(info: CodecInfo) -> str:
-    """Return what a line says of a neural codec, such as ``16 kHz · 0.45 M parameters · yours``."""
+    """Return what a line says of a neural codec, such as ``16 kHz · mono · 0.45 M parameters · yours``."""
     parts = [f"{rate / 1000:g} kHz" for rate in info.sample_rates_hz]
+    parts += ["mono" if info.max_channels == 1 else "stereo"] if info.available else []
     parts += [f"{info.parameters / 1e6:.2f} M parameters"] if info.parameters else []
     return " · ".join([*parts, origin(info)])
 

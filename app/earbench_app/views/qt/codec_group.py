@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from earbench_codecs.base import CodecInfo, OptionInfo
 
 _COLUMNS = 12
+_CHIP = 6 * GRID_PX
 _WIDE_CHIP = 8 * GRID_PX  # for a rate as measured, such as 129.3
 Choice = tuple[str, Setting]
 
@@ -38,7 +39,6 @@ class CodecGroup(QWidget):
 
     changed = Signal()
     card_asked = Signal(object)  # CodecInfo
-    _chip_width = 6 * GRID_PX
 
     def __init__(self, info: CodecInfo) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ class CodecGroup(QWidget):
             chip.setToolTip(f"{name} {value}, without a fixed bitrate")
         chip.setText(text)
         chip.setAccessibleName(f"{self._info.title} {setting.label}")
-        chip.setFixedWidth(self._chip_width if len(text) < 4 else _WIDE_CHIP)
+        chip.setFixedWidth(_CHIP if len(text) < 4 else _WIDE_CHIP)
         chip.toggled.connect(lambda _: self.changed.emit())
         self.chips[setting] = chip
         return chip
@@ -179,9 +179,7 @@ class CodecGroup(QWidget):
 
 
 class CheckpointGroup(CodecGroup):
-    """A checkpoint on one line: its rates, what it is, its card; below, what takes the place of a rate."""
-
-    _chip_width = _WIDE_CHIP  # for all, so that names stand in a column
+    """A checkpoint on one line: its rate, what it is, its card; below, its rates where it has several."""
 
     def _lay_out(self) -> None:
         info = self._info
@@ -192,8 +190,11 @@ class CheckpointGroup(CodecGroup):
         row.setSpacing(GRID_PX)
         column.addLayout(row)
         column.addLayout(self._grid)
-        for kbps in info.bitrates_kbps:
-            row.addWidget(self._chip(Setting.of(kbps)))
+        has_one = len(info.bitrates_kbps) == 1 and not info.continuous
+        if has_one:
+            chip = self._chip(Setting.of(info.bitrates_kbps[0]))
+            chip.setFixedWidth(_WIDE_CHIP)  # for all, so that names stand in a column
+            row.addWidget(chip)
         name = QLabel(info.name)
         name.setToolTip(info.title)
         row.addWidget(name)
@@ -209,6 +210,7 @@ class CheckpointGroup(CodecGroup):
         card.setAccessibleName(f"Card of {info.name}")
         card.clicked.connect(lambda: self.card_asked.emit(info))
         row.addWidget(card)
-        if info.continuous:
-            self._grid.addWidget(self._other, 0, 1, 1, 3)
-        self._add_chips_without_bitrate()
+        if has_one:
+            self._add_chips_without_bitrate()
+        else:
+            self._add_chips()

@@ -33,10 +33,8 @@ if TYPE_CHECKING:
 
 _PAGES = ("Reference codecs", "Neural codecs", "Plug-ins and anchors")
 _REFERENCE, _NEURAL, _OTHERS = range(3)
-_STEREO = "kbps of two channels together, of each where a codec is mono"
-_HINTS = tuple(
-    f"{kbps} · encoded in the background for every clip"
-    for kbps in (_STEREO, "kbps of each channel: neural codecs are mono", _STEREO)
+_HINT = (
+    "kbps of two channels together, of each where a codec is mono · encoded in the background for every clip"
 )
 
 
@@ -154,7 +152,6 @@ class CodecPicker(QFrame):
 
     def _connect(self) -> None:
         self.tabs.currentChanged.connect(self._lists.setCurrentIndex)
-        self.tabs.currentChanged.connect(lambda page: self.hint.setText(_HINTS[page]))
         self.back.clicked.connect(self.show_list)
         self.add.clicked.connect(self._ask)
         self.add_checkpoint.clicked.connect(self._ask_for_checkpoint)
@@ -162,8 +159,7 @@ class CodecPicker(QFrame):
     def _lay_out(self) -> None:
         title = QLabel("Add versions")
         title.setProperty("class", "heading")
-        self.hint = _muted(_HINTS[_REFERENCE])
-        top = _row(title, self.hint)
+        top = _row(title, _muted(_HINT))
         top.insertSpacing(1, GRID_PX)
         self.tabs.setProperty("class", "navigation")
         self.tabs.setAccessibleName("Kinds of codecs")
