@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication, QComboBox
 
 from earbench_app.notifications import Level, Notice
 from earbench_app.presenters.training_fields import recipe_sections
 from earbench_app.presenters.training_values import recipe_values
 from earbench_app.views.qt.training_form import TrainingForm
-from earbench_app.views.training_protocols import FormState
+from earbench_app.views.training_protocols import FormState, RecipeChoice
 from earbench_codecs.training.recipe import read_recipe
 
 if TYPE_CHECKING:
@@ -67,3 +69,27 @@ def test_messages_move_nothing(form: TrainingForm, qtbot: QtBot) -> None:
     assert form._editors["run.max_minutes"].problem == WRONG["run.max_minutes"]
     assert form._sections["optimiser"]._note.text() == WRONG["optimiser"]
     assert form._summary.text() == WRONG[""]
+
+
+def test_scrolling_over_boxes_chooses_nothing(qtbot: QtBot) -> None:
+    form = TrainingForm()
+    qtbot.addWidget(form)
+    form.show_recipes([RecipeChoice(name, name, "") for name in ("a", "b")], [("a", "mse"), ("b", "mel")])
+    form.show_state(state({}))
+    chosen: list[str] = []
+    form.loss_chosen.connect(chosen.append)
+    form.recipe_chosen.connect(chosen.append)
+    boxes = [box for box in form.findChildren(QComboBox) if box.count() > 1]
+    assert {form.recipes.accessibleName(), "Take the terms of another recipe's objective"} <= {
+        box.accessibleName() for box in boxes
+    }
+    for box in boxes:
+        before = box.currentIndex()
+        place = QPointF(box.rect().center())
+        event = QWheelEvent(
+            place, box.mapToGlobal(place), QPoint(), QPoint(0, -120), Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+        )  # fmt: skip
+        QApplication.sendEvent(box, event)
+        assert box.currentIndex() == before
+    assert chosen == []

@@ -37,6 +37,19 @@ _WIDEST_PX = {
 }
 
 
+class _WheelLeaver(QObject):
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Wheel:
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
+
+
+def leave_wheel(control: QWidget) -> None:
+    """Let a control leave the wheel to what it lies on, so that scrolling changes no value."""
+    control.installEventFilter(_WheelLeaver(control))
+
+
 class Editor(QWidget):
     """An editor of one field. `changed` (path, text) at each keystroke, `settled` (path) when it is left."""
 
@@ -51,7 +64,7 @@ class Editor(QWidget):
         control.setAccessibleName(" ".join(part for part in (field.label, field.unit) if part))
         control.setAccessibleDescription(field.help)
         control.setToolTip(_tip(field))
-        control.installEventFilter(self)
+        leave_wheel(control)
         self._problem = ElidedLabel("error", Qt.TextElideMode.ElideRight)
         row = QHBoxLayout()
         row.setSpacing(GRID_PX)
@@ -89,13 +102,6 @@ class Editor(QWidget):
             self._problem.setText(message)
             description = f"{message}. {self.field.help}" if message else self.field.help
             self.control.setAccessibleDescription(description)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Leave the wheel to the form, that scrolling changes no value."""
-        if event.type() == QEvent.Type.Wheel:
-            event.ignore()
-            return True
-        return super().eventFilter(watched, event)
 
 
 class LineEditor(Editor):

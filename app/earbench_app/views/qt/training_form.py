@@ -27,6 +27,7 @@ from earbench_app.views.qt.elided_label import ElidedLabel
 from earbench_app.views.qt.notice_bar import NoticeBar
 from earbench_app.views.qt.relay import relay
 from earbench_app.views.qt.theme import GRID_PX
+from earbench_app.views.qt.training_editors import leave_wheel
 from earbench_app.views.qt.training_sections import FieldRows, SectionBody, SectionFold
 
 if TYPE_CHECKING:
@@ -232,6 +233,7 @@ class TrainingForm(QWidget):
         for name, text in self._losses:
             box.addItem(text, name)
         _let_shrink(box)
+        leave_wheel(box)
 
         def choose(row: int) -> None:
             box.setCurrentIndex(0)
@@ -245,6 +247,7 @@ class TrainingForm(QWidget):
         self.recipes.setAccessibleName("Recipe")
         self.recipes.setToolTip("A recipe that comes with the program; it fills the form")
         _let_shrink(self.recipes)
+        leave_wheel(self.recipes)
         self.open_file.setToolTip("A recipe's TOML file; or drop one on this form")
         self.try_out.setToolTip("Try a few steps, to know time and memory of the run (Ctrl+E)")
         self.save.setToolTip("Save what stands here as a TOML file (Ctrl+S)")
