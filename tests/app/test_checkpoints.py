@@ -22,6 +22,7 @@ from earbench_app.audition.checkpoints import (
 )
 from earbench_app.audition.demo import DEMO_VERSIONS
 from earbench_app.audition.listing import (
+    STEPS,
     UNREADABLE,
     ListedCheckpoint,
     all_facts,
@@ -250,6 +251,17 @@ def test_the_demos_versions_can_be_made_of_what_is_bundled() -> None:
     assert [infos[name].kind for name, _ in DEMO_VERSIONS].count("neural") == 2
 
 
+def test_what_a_run_kept_of_a_step_is_not_listed_among_the_users_own(tmp_path: Path) -> None:
+    for name, step in (("a-step-7", 7), ("a-step-8", 9), ("mine", 7)):
+        facts = {"name": name, "step": step}
+        add_checkpoint(with_facts(tmp_path / name / "x.safetensors", lambda f, facts=facts: f.update(facts)))
+    assert {name: one.is_step for name, one in listed().items()} == {
+        "a-step-7": True,
+        "a-step-8": False,
+        "mine": False,
+    }
+
+
 def test_a_network_is_listed_by_itself_until_there_is_a_checkpoint_of_it(home: Path) -> None:
     def names() -> list[str]:
         return [info.name for info in list_codecs() if info.kind == "neural"]
@@ -282,6 +294,7 @@ def test_checkpoints_are_grouped_under_their_network() -> None:
         info("anchor35", "anchor"),
         checkpoint("broken", "", available=False),
         checkpoint("b-9", "Coder B"),
+        checkpoint("b-9-step-20", "Coder B", is_step=True),
         checkpoint("a-1", "Coder A"),
         checkpoint("b-24", "Coder B"),
         info("coder c", "neural", available=False),
@@ -293,11 +306,12 @@ def test_checkpoints_are_grouped_under_their_network() -> None:
         ("Coder B", ["b-9", "b-24"]),
         ("Coder A", ["a-1"]),
         ("Coder C", ["coder c"]),
+        (STEPS, ["b-9-step-20"]),
         (UNREADABLE, ["broken"]),
         ("Plug-ins", ["mine"]),
         ("Anchors of BS.1534", ["anchor35"]),
     ]
-    assert [section.neural for section in sections(codecs)] == [False, True, True, True, True, False, False]
+    assert [section.neural for section in sections(codecs)] == [False, *[True] * 5, False, False]
 
 
 def test_versions_of_two_checkpoints_with_one_title_are_told_apart() -> None:

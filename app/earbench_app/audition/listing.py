@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from earbench_codecs.registry import Registry
 
 _KINDS = {"reference": "Reference codecs", "plugin": "Plug-ins", "anchor": "Anchors of BS.1534"}
+STEPS = "Single steps of runs, such as those kept for blind tests"
 UNREADABLE = "Files that are no checkpoints"
 
 
@@ -28,12 +29,15 @@ class ListedCheckpoint(CodecInfo):
     path : Path
     own : bool
         Whether it lies in the user's folder, and so can be removed.
+    is_step : bool
+        Whether it is what a run kept of one of its steps, under the name that the run gave it.
     """
 
     architecture: str = ""
     network: str = ""
     path: Path = field(default_factory=Path)
     own: bool = False
+    is_step: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ def sections(codecs: Iterable[CodecInfo]) -> list[CodecSection]:
     networks = dict.fromkeys(network_of(info) for info in there if info.kind == "neural")
     neural = [
         CodecSection(title, tuple(i for i in there if i.kind == "neural" and network_of(i) == title), True)
-        for title in sorted(networks, key=lambda title: title == UNREADABLE)
+        for title in sorted(networks, key=lambda title: (title == UNREADABLE, title == STEPS))
     ]
     reference, *others = (
         CodecSection(title, tuple(info for info in there if info.kind == kind))
@@ -83,7 +87,9 @@ def sections(codecs: Iterable[CodecInfo]) -> list[CodecSection]:
 
 
 def network_of(info: CodecInfo) -> str:
-    """Return the title of a neural codec's network."""
+    """Return the title of a neural codec's network; single steps of runs are apart."""
+    if isinstance(info, ListedCheckpoint) and info.is_step:
+        return STEPS
     return (info.network or UNREADABLE) if isinstance(info, ListedCheckpoint) else info.title
 
 
@@ -109,7 +115,7 @@ def origin(info: CodecInfo) -> str:
     if isinstance(info, ListedCheckpoint):
         if not info.available:
             return "cannot be read"
-        return "yours" if info.own else "bundled"
+        return "a run's step" if info.is_step else "yours" if info.own else "bundled"
     if is_untrained(info):
         return "no checkpoint"
     if not info.available:
@@ -164,7 +170,8 @@ def _listed(registry: Registry, name: str) -> ListedCheckpoint:
 
     info, path = registry.info(name), registry.checkpoints[name]
     codec = registry.codec(name) if info.available else None
-    architecture = codec.description.architecture if isinstance(codec, NeuralCodec) else ""
+    description = codec.description if isinstance(codec, NeuralCodec) else None
+    architecture = description.architecture if description else ""
     facts = {one.name: getattr(info, one.name) for one in fields(info)}
     return ListedCheckpoint(
         **facts,
@@ -172,4 +179,5 @@ def _listed(registry: Registry, name: str) -> ListedCheckpoint:
         network=network_title(architecture),
         path=path,
         own=path.parent == own_folder(),
+        is_step=description is not None and description.name.endswith(f"-step-{description.step}"),
     )
