@@ -60,6 +60,20 @@ def test_the_name_to_publish_under_is_that_of_the_run(area: ListenArea) -> None:
     assert area.publish_bar.name.text() == "speech-24"
 
 
+def test_what_is_published_is_named_and_stays_in_sight(area: ListenArea) -> None:
+    rows = tuple(replace(ROWS[0], path=f"/run/{step}", title=f"step {step}") for step in range(9))
+    area.resize(700, 220)
+    area.show_state(replace(STATE, rows=rows))
+    item = area.table.topLevelItem(9)
+    assert item is not None
+    area.table.scrollToItem(item)
+    click(area, 9)
+    area.publish.click()
+    assert area.publish_bar.what.text() == "Publish step 8 as"
+    seen = area.table.viewport().rect()
+    assert seen.contains(area.table.visualItemRect(item).adjusted(0, 0, -1, -1))
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_selected_line_is_seen(area: ListenArea, scheme: str) -> None:
     app = QApplication.instance()

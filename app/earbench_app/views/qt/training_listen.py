@@ -213,8 +213,11 @@ class ListenArea(QWidget):
 
     def _open_publishing(self) -> None:
         (path,) = self.chosen_paths()
-        run = next(row.run for row in self._state.rows if row.path == path)
-        self.publish_bar.open(path, run)
+        row = next(row for row in self._state.rows if row.path == path)
+        self.publish_bar.open(path, row.title, row.run)
+        if layout := self.layout():
+            layout.activate()
+        self.table.scrollToItem(self.table.selectedItems()[0])  # the bar took its room
 
     def _set_up(self) -> None:
         self.table.setHeaderLabels(list(_HEADINGS))

@@ -18,8 +18,9 @@ class PublishBar(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._path = ""
-        self.name, self.problem = QLineEdit(), QLabel()
+        self.what, self.name, self.problem = QLabel(), QLineEdit(), QLabel()
         self.yes, self.no = QPushButton("Publish"), QPushButton("Not now")
+        self.what.setTextFormat(Qt.TextFormat.PlainText)
         self.name.setAccessibleName("Name of the codec")
         self.name.setToolTip("Small letters, digits, and . _ + -")
         self.problem.setProperty("class", "error")
@@ -27,7 +28,7 @@ class PublishBar(QWidget):
         self.problem.setTextFormat(Qt.TextFormat.PlainText)
         self.yes.setProperty("class", "primary")
         row = QHBoxLayout()
-        row.addWidget(QLabel("Name"))
+        row.addWidget(self.what)
         row.addWidget(self.name, 1)
         row.addWidget(self.yes)
         row.addWidget(self.no)
@@ -43,9 +44,10 @@ class PublishBar(QWidget):
         leave.activated.connect(self.hide)
         self.hide()
 
-    def open(self, path: str, suggested: str) -> None:
-        """Ask for the name of a checkpoint."""
+    def open(self, path: str, title: str, suggested: str) -> None:
+        """Ask for the name of a checkpoint, which has a title in the list."""
         self._path = path
+        self.what.setText(f"Publish {title} as")
         self.name.setText(re.sub(r"[^a-z0-9._+-]+", "-", suggested.lower()).strip("-._+"))
         self.problem.hide()
         self.yes.setEnabled(True)
