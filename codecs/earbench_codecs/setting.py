@@ -181,9 +181,20 @@ def _checked_options(info: CodecInfo, setting: Setting) -> dict[str, Scalar]:
             raise SettingError(f"{info.name} has no option {name!r}; it has: {', '.join(known) or 'none'}")
         values = known[name].values
         if value not in values:
-            raise SettingError(f"{info.name} {name}={value!r} is not one of: {', '.join(map(str, values))}")
+            allowed = ", ".join(map(str, values))
+            raise SettingError(f"{info.name} {name}={value!r} is not one of: {allowed}{_instead(info, name)}")
         options[name] = values[values.index(value)]
     return options
+
+
+def _instead(info: CodecInfo, name: str) -> str:
+    """Return what could be meant: the codec's other options that take the place of a bitrate."""
+    others = [
+        f"{option.name}={option.values[1]} to {option.values[-1]}"
+        for option in info.options
+        if option.replaces_bitrate and option.name != name
+    ]
+    return f"; in place of a bitrate it takes {' or '.join(others)}" if others else ""
 
 
 def _check_bitrate(info: CodecInfo, kbps: float) -> None:

@@ -33,6 +33,13 @@ def test_a_quality_takes_the_bitrates_place():
         checked(INFO, Setting.of(64, vbr=1))
 
 
+def test_who_asks_a_mode_for_a_quality_is_told_of_the_option_that_has_it():
+    with pytest.raises(SettingError, match=r"mode='vbr' is not one of: a, b; .* it takes vbr=0 to 1"):
+        checked(INFO, Setting.of(mode="vbr"))
+    with pytest.raises(SettingError, match=r"vbr=7 is not one of: off, 0, 1$"):
+        checked(INFO, Setting.of(vbr=7))
+
+
 def test_a_value_is_written_as_the_codec_has_it():
     assert [type(value) for _, value in checked(INFO, Setting.of(vbr=True)).options] == [str, int]
 
