@@ -81,6 +81,7 @@ def test_a_limit_shortens_what_is_left() -> None:
     assert (half.n_steps, half.fraction) == (2000, 0.5)
     assert half.eta_s == pytest.approx(1000 * 0.09)
     history.started["time"] = time.time() - 50
+    history.progress["time"] = time.time()
     boxed = job_row(job_of(request=request(max_minutes=1)), history)
     assert boxed.eta_s == pytest.approx(10, abs=2)
 
@@ -90,8 +91,34 @@ def test_a_run_that_has_not_begun_says_what_it_does() -> None:
     row = job_row(job_of(), history)
     assert (row.message, row.step, row.n_steps, row.eta_s) == ("starting", 0, N_STEPS, None)
     history.add({"event": "decoding", "time": BEGAN_S, "done": 3, "total": 9})
-    assert job_row(job_of(), history).message == "decoding the corpus: 3 of 9 files"
+    assert job_row(job_of(), history).message == "decoding: 3 of 9 files"
     assert job_row(job_of(State.QUEUED), History()).message == ""
+
+
+def test_a_run_that_is_resumed_says_what_it_does_before_its_next_step() -> None:
+    history = history_of(230)
+    job = job_of(started_s=history.told_s + 60)  # anew
+    row = job_row(job, history)
+    assert (row.doing, row.eta_s) == ("starting", None)
+    assert row.message == "starting: it takes up its last checkpoint"
+    history.add(history.started | {"time": history.told_s + 80, "step": 230})
+    row = job_row(job, history)
+    assert (row.doing, row.message, row.eta_s) == ("warming up", "warming up: its first steps", None)
+    history.add(history.progress | {"time": history.told_s + 2, "step": 231})
+    row = job_row(job, history)
+    assert (row.doing, row.message) == ("", "")
+    assert row.eta_s is not None
+
+
+def test_a_run_says_when_it_measures_instead_of_training() -> None:
+    history = history_of(300)
+    assert job_row(job_of(), history).doing == ""
+    history.add(history.progress | {"time": history.told_s + 9, "step": 400})
+    assert job_row(job_of(), history).doing == "validating"
+    history.add(history.validation | {"time": history.told_s + 9, "step": 400})
+    assert job_row(job_of(), history).doing == ""
+    history.add(history.progress | {"time": history.told_s + 9, "final": True})
+    assert job_row(job_of(), history).doing == "finishing"
 
 
 @pytest.mark.parametrize(

@@ -257,6 +257,11 @@ class History:
         take(self, event)
 
     @property
+    def told_s(self) -> float:
+        """When the last event was told, in seconds since 1970."""
+        return self._latest_s
+
+    @property
     def running_s(self) -> float:
         """Seconds that the run has run, all its starts together."""
         return self._before_s + max(0.0, self._latest_s - self._began_s)

@@ -26,6 +26,7 @@ N_LOG_LINES = 500
 _ERROR = re.compile(
     r"^earbench: |error|exception|traceback|killed|failed|out of memory|not finite|diverged", re.IGNORECASE
 )
+_STARTING, _WARMING_UP = "starting", "warming up"
 _WARNING = re.compile(r"warn", re.IGNORECASE)
 
 
@@ -35,15 +36,16 @@ def job_row(job: Job, history: History, color: int | None = None) -> JobRow:
     kbps = validation.get("kbps") or progress.get("kbps")
     recipe = recipe_of(job.request.recipe_toml)
     rate = recipe.rate if recipe else None
+    doing, of_what = _doing(job, history, recipe)
     return JobRow(
         job.id,
         job.request.name,
         job.state,
-        job.message or _doing(job, history),
+        job.message or _joined(doing, of_what),
         job.device or job.request.device,
         _step(history),
         _n_steps(job, history, recipe),
-        remaining_s(job, history),
+        None if doing in (_STARTING, _WARMING_UP) else remaining_s(job, history),
         kbps,
         progress.get("target_kbps") or (rate.target_kbps if rate else None),
         rate.tolerance_kbps if rate else None,
@@ -52,6 +54,7 @@ def job_row(job: Job, history: History, color: int | None = None) -> JobRow:
         job.tags,
         job.created_s,
         color,
+        doing,
     )
 
 
@@ -149,20 +152,34 @@ def _n_steps(job: Job, history: History, recipe: Recipe | None) -> int:
     return min(n_steps, job.request.max_steps or n_steps)
 
 
-def _doing(job: Job, history: History) -> str:
-    """Return what a running job does, if it is something else than training."""
+def _doing(job: Job, history: History, recipe: Recipe | None) -> tuple[str, str]:
+    """Return what a running job does, if it is something else than training, and of what; else nothing."""
+    progress, validation = history.progress, history.validation
     if job.state is not State.RUNNING:
-        return ""
-    if history.decoding is not None and not history.started:
+        return "", ""
+    if history.decoding is not None:
         done, total = history.decoding
-        return f"decoding the corpus: {done} of {total} files"
-    return "" if history.started else "starting"
+        return "decoding", f"{done} of {total} files"
+    if not history.started or history.told_s < (job.started_s or 0.0):
+        return _STARTING, "it takes up its last checkpoint" if history.started else ""
+    if progress.get("time", 0.0) < history.started["time"]:
+        return _WARMING_UP, "its first steps"
+    if progress.get("final"):
+        return "finishing", "it measures its codec"
+    ends_epoch = recipe is not None and progress["step"] % recipe.optimiser.steps_per_epoch == 0
+    if ends_epoch and validation.get("time", 0.0) < progress["time"]:
+        return "validating", "what it holds out"
+    return "", ""
+
+
+def _joined(doing: str, of_what: str) -> str:
+    return f"{doing}: {of_what}" if of_what else doing
 
 
 def _headline(job: Job, history: History) -> str:
     row, progress = job_row(job, history), history.progress
     parts = [row.state_text, row.device]
-    if doing := _doing(job, history):
+    if doing := _joined(*_doing(job, history, recipe_of(job.request.recipe_toml))):
         parts.append(doing)
     elif progress:
         parts.append(f"epoch {progress.get('epoch')}, {progress.get('stage')}")

@@ -51,6 +51,8 @@ class JobRow:
         Seconds since 1970.
     color : int, optional
         Index of its colour and line style, while its curves are shown.
+    doing : str
+        A word for what it does beside training, as when it starts.
     """
 
     id: str
@@ -69,6 +71,7 @@ class JobRow:
     tags: tuple[str, ...] = ()
     created_s: float = 0.0
     color: int | None = None
+    doing: str = ""
 
     @property
     def state_text(self) -> str:

@@ -101,7 +101,7 @@ def _best(row: JobRow) -> str:
 
 
 def _progress(row: JobRow) -> str:
-    return f"{100 * row.fraction:.0f} %" if row.n_steps else ""
+    return row.doing or (f"{100 * row.fraction:.0f} %" if row.n_steps else "")
 
 
 def _made(row: JobRow) -> str:
@@ -291,7 +291,8 @@ def _ink(row: JobRow, column: int) -> QColor | None:
 
 def _tip(row: JobRow, column: int) -> str:
     if column == PROGRESS:
-        return f"step {row.step:,} of {row.n_steps:,}" if row.n_steps else "not begun"
+        step = f"step {row.step:,} of {row.n_steps:,}" if row.n_steps else "not begun"
+        return f"{step}\n{row.message}".strip()
     if column == RATE and row.kbps is not None and row.target_kbps is not None:
         return f"{row.kbps:.2f} kbps, target {row.target_kbps:g} ± {row.tolerance_kbps:g} kbps"
     message = f"{row.name}\n{row.message}" if row.message else row.name
