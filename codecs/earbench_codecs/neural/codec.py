@@ -227,7 +227,7 @@ class NeuralCodec(Codec):
             return coder.encode(signal, plans=constant_quality(coder, signal, float(nmr_db)))
         if setting.get(_MODE.name, "abr") == "cbr":
             return constant_rate(coder, signal, setting.kbps, knob)
-        return coder.encode(signal, plans=average_rate(coder, signal, setting.kbps, knob))
+        return iter(average_rate(coder, signal, setting.kbps, knob))
 
     def _coder(self, setting: Setting, n_channels: int = 1) -> SegmentCoder:
         from earbench_codecs.neural.segments import SegmentCoder

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from earbench_codecs.neural.rate_search import Secants, gain_for
+from earbench_codecs.neural.rate_search import GainSearch, Secants, usual_gain
 from earbench_codecs.neural.side_by_side import on_one_thread_each
 from earbench_codecs.neural.stereo import with_best_channels
-from earbench_codecs.neural.units import LARGEST_OFFSET, UNIT_S, stuffing_for
+from earbench_codecs.neural.units import LARGEST_OFFSET, OFFSETS_PER_OCTAVE, UNIT_S, stuffing_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earbench_codecs.neural.entropy_coding import Coded, Integers
-    from earbench_codecs.neural.segments import Bits, Samples, SegmentCoder
+    from earbench_codecs.neural.segments import Bits, Samples, SegmentCoder, Work
     from earbench_codecs.neural.units import Plan
 
     Table = Sequence[tuple[float, float]]
@@ -49,13 +49,22 @@ _JOINT_TRIALS, _FREE_TRIES, _MOST_TRIES = 3, 6, 20
 """With all segments side by side; with one, before gains only fall, and in all."""
 _SLOPES = 0.2, 4.0
 """Octaves of bits that an octave of gain brings, at least and at most."""
+_ROUGH = 0.05
+"""So near, as a share of a rate, the next gain is expected to meet it."""
+_NEAR = 0.004
+_MOST_ESTIMATES, _MOST_WRITTEN = 8, 4
+_SAMPLED = 4, 16
+"""Every fourth segment is looked at first; sixteen are enough."""
 _NMR_TRIALS = 8
 _CLOSE_DB = 0.1
 _MOST_LIFT_DB = 3.0
 
 
-def average_rate(coder: SegmentCoder, signal: Samples, kbps: float, table: Table) -> list[Plan]:
-    """Return plans of a signal [T] or [2, T] that make the rate asked for, with the same gain throughout.
+def average_rate(coder: SegmentCoder, signal: Samples, kbps: float, table: Table) -> list[Coded]:
+    """Return the segments of a signal [T] or [2, T] at the rate asked for, with the same gain throughout.
+
+    The gain is looked for with some segments, then with all, by estimates, until their rate is near; then
+    bytes are written, again if need be.
 
     Parameters
     ----------
@@ -64,16 +73,63 @@ def average_rate(coder: SegmentCoder, signal: Samples, kbps: float, table: Table
     kbps : float
         Of all channels together.
     table : sequence of (kbps, gain)
-        What is usual of one channel; see `gain_for`.
+        What is usual of one channel; see `GainSearch`.
     """
-    plans = _started(coder, signal, kbps, table)
-    seconds = signal.shape[-1] / coder.sample_rate_hz
+    places = coder.places(signal.shape[-1])
+    work = list(zip(places, _started(coder, signal, kbps, table), strict=True))
+    whole = _Average(coder, signal, work, signal.shape[-1] / coder.sample_rate_hz)
+    search = _sampled(whole, kbps / coder.syntax.n_channels, table)
+    search.approach(whole.estimated_kbps, _ROUGH, _MOST_ESTIMATES)
+    tried: list[tuple[float, list[Coded]]] = []
 
-    def at(gain: float) -> list[Plan]:
-        level = coder.level_number(signal, gain)
-        return [replace(plan, level=level) for plan in plans]
+    def written_kbps(gain: float) -> float:
+        coded = list(coder.written(signal, whole.at(gain)))
+        found = whole.kbps(8 * sum(len(one.data) for one in coded))
+        tried.append((abs(found - search.kbps), coded))
+        return found
 
-    return at(gain_for(kbps, lambda gain: coder.bits([signal], plans=[at(gain)]) / seconds / 1000, table))
+    search.approach(written_kbps, _NEAR, _MOST_WRITTEN)
+    return min(tried, key=lambda one: one[0])[1]
+
+
+@dataclass(frozen=True)
+class _Average:
+    """Some segments of a signal, in seconds, with the same gain."""
+
+    coder: SegmentCoder
+    signal: Samples
+    work: Sequence[Work]
+    seconds: float
+
+    def at(self, gain: float) -> list[Work]:
+        """Return how to code them."""
+        level = self.coder.level_number(self.signal, gain)
+        return [(place, replace(plan, level=level)) for place, plan in self.work]
+
+    def estimated_kbps(self, gain: float) -> float:
+        return self.kbps(self.coder.bits_of(self.signal, self.at(gain)))
+
+    def kbps(self, bits: float) -> float:
+        """Return the rate that bits are of each channel."""
+        return bits / self.seconds / self.coder.syntax.n_channels / 1000
+
+    def sample(self) -> _Average:
+        """Return a few of them."""
+        some = self.work[:: max(_SAMPLED[0], len(self.work) // _SAMPLED[1])]
+        return replace(self, work=some, seconds=self.seconds * _n_frames(some) / _n_frames(self.work))
+
+
+def _n_frames(work: Sequence[Work]) -> int:
+    return sum(count for (_, count), _ in work)
+
+
+def _sampled(whole: _Average, kbps: float, table: Table) -> GainSearch:
+    """Return a search that begins where a few segments have the rate; where it is usual if they never do."""
+    search = GainSearch(kbps, table)
+    if len(whole.work) < 2 * _SAMPLED[0]:
+        return search
+    met = search.approach(whole.sample().estimated_kbps, _ROUGH, _MOST_ESTIMATES)
+    return search if met else GainSearch(kbps, table)
 
 
 def constant_quality(coder: SegmentCoder, signal: Samples, nmr_db: float, gain: float = 1.0) -> list[Plan]:
@@ -203,7 +259,7 @@ class _Segment:
             late = len(tries) > _FREE_TRIES
             if ahead.max() <= _USED * meter.size and (late or not wasted.any()):
                 break
-            search.learn(offsets, np.log2(bits))
+            search.learn(offsets / OFFSETS_PER_OCTAVE, np.log2(bits))
             steered = _steered(offsets, bits, due, search.slopes, meter)
             offsets = np.minimum(offsets - (ahead > _USED * meter.size), steered) if late else steered
             offsets = np.maximum(offsets, -LARGEST_OFFSET)
@@ -247,9 +303,8 @@ def _steered(offsets: Integers, bits: Bits, due: Bits, slopes: Bits, meter: _Met
 
 def _started(coder: SegmentCoder, signal: Samples, kbps: float, table: Table) -> list[Plan]:
     """Return plans at the gain that is usual, channels joined where that saves bits."""
-    rates, gains = np.log2(np.array(table).T)
-    usual = np.interp(math.log2(kbps / coder.syntax.n_channels), rates, gains)
-    return with_best_channels(coder, signal, coder.plans(signal, float(2**usual)))
+    usual = usual_gain(kbps / coder.syntax.n_channels, table)
+    return with_best_channels(coder, signal, coder.plans(signal, usual))
 
 
 def _counted_apart(ends_s: Bits) -> NDArray[np.bool_]:

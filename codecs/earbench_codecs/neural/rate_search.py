@@ -15,45 +15,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Numbers = NDArray[np.float64]
+    Table = Sequence[tuple[float, float]]
 
-_CLOSE = math.log2(1.003)
-_MOST_TRIALS = 8
 BEYOND_OCTAVES = 6.0
 """Octaves of gain beyond the table that are tried for signals unlike those it was measured with."""
-_LEAST_SLOPE = 0.1
 _LONGEST_STEP = 3.0
 """Octaves that one trial changes a gain by."""
-
-
-def gain_for(
-    kbps: float, measured_kbps: Callable[[float], float], table: Sequence[tuple[float, float]]
-) -> float:
-    """Return the gain whose rate is within 0.3 % of what is wanted, or as near as eight trials come.
-
-    Parameters
-    ----------
-    kbps : float
-        Wanted.
-    measured_kbps : callable
-        Gives the rate at a gain; more at a higher one.
-    table : sequence of (kbps, gain)
-        What is usual, in ascending order; the search begins there. Two pairs or more.
-    """
-    rates, gains = np.log2(np.array(table).T)
-    lowest, highest = gains[0] - BEYOND_OCTAVES, gains[-1] + BEYOND_OCTAVES
-    wanted, gain = math.log2(kbps), float(np.interp(math.log2(kbps), rates, gains))
-    slope = float((rates[-1] - rates[0]) / (gains[-1] - gains[0]))
-    best, last = (math.inf, gain), None
-    for _ in range(_MOST_TRIALS):
-        rate = math.log2(max(measured_kbps(2**gain), 1e-9))
-        best = min(best, (abs(rate - wanted), gain))
-        if best[0] < _CLOSE:
-            break
-        if last is not None and gain != last[0]:
-            slope = max(_LEAST_SLOPE, (rate - last[1]) / (gain - last[0]))
-        last = gain, rate
-        gain = min(highest, max(lowest, gain + (wanted - rate) / slope))
-    return float(2 ** best[1])
+_SHORTEST_STEP = 1 / 32
+"""Shorter ones say little of the slope."""
+_SLOPES = 0.03, 4.0
+"""Octaves of bits that an octave of gain brings, at least and at most."""
 
 
 class Secants:
@@ -68,30 +39,87 @@ class Secants:
     """
 
     def __init__(self, slope: float | Numbers, least: float, most: float) -> None:
-        self._slope, self._range = slope, (least, most)
-        self._last: tuple[NDArray[np.int64], Numbers] | None = None
-        self.slopes: Numbers = np.empty(0)
+        self.slopes: Numbers = np.asarray(slope, np.float64)
+        self._range = least, most
+        self._last: tuple[Numbers, Numbers] | None = None
 
-    def better(self, offsets: NDArray[np.int64], values: Numbers, wanted: Numbers) -> NDArray[np.int64]:
-        """Return offsets [n], in parts of an octave, at which values are expected to be those wanted.
+    def steps(self, octaves: Numbers, values: Numbers, wanted: Numbers) -> Numbers:
+        """Return octaves [n] of gain by which values are expected to become those wanted.
 
         Parameters
         ----------
-        offsets, values : ndarray
+        octaves, values : ndarray
             What was tried, and what it brought; NaN where nothing can be told, and nothing changes.
         wanted : ndarray
         """
-        self.learn(offsets, values)
-        change = np.nan_to_num((wanted - values) / self.slopes)
-        change = np.rint(np.clip(change, -_LONGEST_STEP, _LONGEST_STEP) * OFFSETS_PER_OCTAVE)
-        return np.clip(offsets + change.astype(np.int64), -LARGEST_OFFSET, LARGEST_OFFSET)
+        self.learn(octaves, values)
+        change: Numbers = np.nan_to_num((wanted - values) / self.slopes)
+        return np.clip(change, -_LONGEST_STEP, _LONGEST_STEP)
 
-    def learn(self, offsets: NDArray[np.int64], values: Numbers) -> None:
-        """Take note of what offsets brought, for slopes."""
-        if self._last is None:
-            self.slopes = np.broadcast_to(self._slope, offsets.shape).astype(np.float64)
-        else:
-            octaves = (offsets - self._last[0]) / OFFSETS_PER_OCTAVE
-            rise = np.divide(values - self._last[1], octaves, where=octaves != 0, out=self.slopes.copy())
+    def better(self, offsets: NDArray[np.int64], values: Numbers, wanted: Numbers) -> NDArray[np.int64]:
+        """Return offsets [n], in parts of an octave, at which values are expected to be those wanted."""
+        change = self.steps(offsets / OFFSETS_PER_OCTAVE, values, wanted)
+        moved = offsets + np.rint(change * OFFSETS_PER_OCTAVE).astype(np.int64)
+        return np.clip(moved, -LARGEST_OFFSET, LARGEST_OFFSET)
+
+    def learn(self, octaves: Numbers, values: Numbers) -> None:
+        """Take note of what gains brought, for slopes."""
+        self.slopes = np.broadcast_to(self.slopes, octaves.shape)
+        if self._last is not None:
+            change = octaves - self._last[0]
+            told = np.abs(change) > _SHORTEST_STEP
+            rise = np.divide(values - self._last[1], change, where=told, out=self.slopes.copy())
             self.slopes = np.clip(np.where(np.isnan(rise), self.slopes, rise), *self._range)
-        self._last = offsets, values
+        self._last = octaves, values
+
+    def forget(self) -> None:
+        """Keep slopes alone: what comes is measured in another way."""
+        self._last = None
+
+
+class GainSearch:
+    """Searches for the gain at which a rate is met.
+
+    Parameters
+    ----------
+    kbps : float
+        Wanted.
+    table : sequence of (kbps, gain)
+        What is usual, in ascending order; the search begins there. Two pairs or more.
+    """
+
+    def __init__(self, kbps: float, table: Table) -> None:
+        rates, gains = np.log2(np.array(table).T)
+        self.kbps, self._wanted = kbps, math.log2(kbps)
+        self._octaves = math.log2(usual_gain(kbps, table))
+        self._lowest, self._highest = gains[0] - BEYOND_OCTAVES, gains[-1] + BEYOND_OCTAVES
+        after = min(max(int(np.searchsorted(rates, self._wanted)), 1), len(rates) - 1)
+        slope = (rates[after] - rates[after - 1]) / (gains[after] - gains[after - 1])
+        self._secants = Secants(min(max(slope, _SLOPES[0]), _SLOPES[1]), *_SLOPES)
+
+    def approach(self, measured_kbps: Callable[[float], float], close: float, most_trials: int) -> bool:
+        """Measure rates until one is close, and go to where it is expected to be met; return whether one was.
+
+        Parameters
+        ----------
+        measured_kbps : callable
+            Gives the rate at a gain; more at a higher one.
+        close : float
+            Share of the rate that it may be off by.
+        most_trials : int
+        """
+        self._secants.forget()
+        for _ in range(most_trials):
+            octaves = self._octaves
+            rate = math.log2(max(measured_kbps(2**octaves), 1e-9))
+            (step,) = self._secants.steps(np.array([octaves]), np.array([rate]), np.array([self._wanted]))
+            self._octaves = float(np.clip(octaves + step, self._lowest, self._highest))
+            if (met := abs(2 ** (rate - self._wanted) - 1) < close) or self._octaves == octaves:
+                break
+        return met
+
+
+def usual_gain(kbps: float, table: Table) -> float:
+    """Return the gain at which a table (kbps, gain) has a rate."""
+    rates, gains = np.log2(np.array(table).T)
+    return float(2 ** np.interp(math.log2(kbps), rates, gains))

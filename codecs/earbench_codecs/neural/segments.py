@@ -124,7 +124,13 @@ class SegmentCoder:
     ) -> float:
         """Return the sum of the estimates in bits of the segments of signals, without writing them."""
         plans = [self.plans(signal, gain) for signal in signals] if plans is None else plans
-        coded = chain.from_iterable(map(self._all_coded, signals, plans))
+        return self._bits(chain.from_iterable(map(self._all_coded, signals, plans)))
+
+    def bits_of(self, signal: Samples, work: Iterable[Work]) -> float:
+        """Return the sum of the estimates in bits of some segments of a signal."""
+        return self._bits(self._coded(signal, work))
+
+    def _bits(self, coded: Iterator[Segment]) -> float:
         bits = 0.0
         for some in _together(coded, _shape):
             codes = np.stack([segment.codes for segment in some])
