@@ -32,4 +32,4 @@ def command(job: Job, device: str) -> list[str]:
     given |= {"--max-steps": request.max_steps, "--max-minutes": request.max_minutes}
     pairs = [[name, str(value)] for name, value in given.items() if value is not None]
     resume = ["--resume"] if job.last_checkpoint.is_file() else []
-    return [*program, str(job.recipe), *(part for pair in pairs for part in pair), *resume]
+    return [*program, str(job.recipe), *(part for pair in pairs for part in pair), "--log", *resume]

@@ -13,6 +13,7 @@ from earbench_codecs.training.recipe import read_recipe, recipe_name
 def main(argv: list[str] | None = None) -> int:
     """Train; return 0 when done or a limit was reached, 1 after a failure, 128 + N after signal N."""
     arguments = _parser().parse_args(argv)
+    from earbench_codecs.training.log_lines import LogLines
     from earbench_codecs.training.loop import Limits
     from earbench_codecs.training.run import Job, train
     from earbench_codecs.training.signals import StopSignals
@@ -30,7 +31,8 @@ def main(argv: list[str] | None = None) -> int:
             arguments.tensorboard,
         )
         with StopSignals() as stop:
-            train(job, Limits(arguments.max_steps, arguments.max_minutes, stop), stream=sys.stdout)
+            limits = Limits(arguments.max_steps, arguments.max_minutes, stop)
+            train(job, limits, LogLines(sys.stderr) if arguments.log else None, sys.stdout)
     except CodecError as error:
         sys.stderr.write(f"earbench: {error}\n")
         return 1
@@ -48,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-steps", type=int)
     parser.add_argument("--max-minutes", type=float)
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--log", action="store_true", help="say how it goes on standard error")
     parser.add_argument("--no-tensorboard", dest="tensorboard", action="store_false")
     return parser
 
