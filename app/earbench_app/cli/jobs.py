@@ -20,6 +20,11 @@ Root = Annotated[
 ]
 Id = Annotated[str, typer.Argument(metavar="ID", help="As `earbench jobs` lists it, or its end.")]
 
+_BEGIN = (
+    "Start one with `earbench jobs submit RECIPE --data FOLDER`, or on the window's page Training; "
+    "`earbench recipes` lists what to train."
+)
+
 group = typer.Typer(help="Training and evaluation jobs, running and past.", rich_markup_mode=None)
 
 
@@ -35,7 +40,10 @@ def jobs(context: typer.Context, as_json: Json = False, root: Root = None) -> No
     if context.invoked_subcommand is None:
         board = _board(root)
         board.poll()
-        _print(list(board.jobs()), as_json)
+        jobs = list(board.jobs())
+        _print(jobs, as_json)
+        if not jobs and not as_json:
+            typer.echo(f"There are no jobs in {board.root}. {_BEGIN}", err=True)
 
 
 @group.command()
@@ -215,10 +223,16 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     share = f"{100 * row['step'] / row['n_steps']:.0f} %" if row["step"] and row["n_steps"] else ""
     target = f" of {row['target_kbps']:.4g}" if row["target_kbps"] else ""
     kbps = f"{row['kbps']:.1f}{target}" if row["kbps"] else ""
-    best = f"{row['metric']} {row['best']:.4g}" if row["best"] is not None else ""
+    best = f"{_title(row['metric'])} {row['best']:.4g}" if row["best"] is not None else ""
     left = str(timedelta(seconds=round(row["eta_s"]))) if row["eta_s"] is not None else ""
     place = row["device"] if row["executor"] == "local" else f"{row['executor']} {row['device']}".strip()
     return (row["id"], row["name"], row["state"], share, kbps, best, left, place)
+
+
+def _title(metric: str) -> str:
+    from earbench_codecs.metrics.registry import METRICS
+
+    return METRICS[metric].title if metric in METRICS else metric
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:

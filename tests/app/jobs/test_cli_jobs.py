@@ -49,6 +49,13 @@ def submitted(shell, mode, *options):
     return row
 
 
+def test_where_there_are_no_jobs_it_says_how_to_start_one(shell):
+    answer = shell()
+    assert answer.out == ""
+    assert str(shell.boards.data.parent / "jobs") in answer.err
+    assert "earbench jobs submit" in answer.err
+
+
 def test_a_folder_without_audio_is_refused(shell):
     (shell.boards.data / "a.wav").rename(shell.boards.data / "a.txt")
     recipe = shell.boards.data.parent / "finish.toml"
@@ -105,7 +112,7 @@ def test_the_table_shows_progress_rate_and_best_metric(shell):
     assert {key: listed[key] for key in expected} == expected
     title, line = shell().out.splitlines()
     assert title.split() == ["id", "name", "state", "progress", "kbps", "best", "left", "on"]
-    assert line.split() == [job.id, "finish", "done", "50", "%", "23.9", "of", "24", "pesq_wb", "3.25", "cpu"]
+    assert line.split() == [job.id, "finish", "done", "50", "%", "23.9", "of", "24", "PESQ-WB", "3.25", "cpu"]
 
 
 def test_the_running_rate_is_shown_before_the_first_validation(shell):
