@@ -222,10 +222,17 @@ class TransformCoder(Coder):
 
     takes_any_rate = True
     transform: Transform
+    coarsest = 0
+    """Notches by which steps can be made coarser than the coder's own."""
+    lowest_gain = 0.0
+    """Below which steps are made coarser instead."""
 
     @abstractmethod
-    def quantised(self, coefficients: Tensor) -> Tensor:
-        """Return the codes [B · R, S, P] of coefficients [B, R, M]."""
+    def quantised(self, coefficients: Tensor, coarser: Tensor | None = None) -> Tensor:
+        """Return the codes [B · R, S, P] of coefficients [B, R, M].
+
+        Rows may have steps that are some notches `coarser` [B, R, 1].
+        """
 
     @abstractmethod
     def dequantised(self, codes: Tensor, tables: Tensor | None = None) -> Tensor:

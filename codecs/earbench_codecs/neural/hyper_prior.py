@@ -53,6 +53,9 @@ _N_MEANS, _MEANS_PER_STEP = 121, 4
 _N_SPREADS = 12
 _PRIOR_SYMBOLS = 64
 """A table fitted to codes begins with the expected one, worth so many."""
+_LEVELS_PER_NOTCH = 2
+_TOLD_PER_NOTCH = 8
+"""What networks see of a notch: of the integers from 0 to 255, the middle for none."""
 
 
 class State(NamedTuple):
@@ -89,17 +92,29 @@ class HyperPrior(nn.Module):
     n_latents, n_nodes, n_features, width, hyper_width : int
         Latents of a block; places between which steps and features are interpolated; features of a place;
         hidden units of the networks for coefficients, and of those for steps and latents.
+    notched : bool
+        Whether the last latent says by how many notches, quarters of an octave, all steps of a block are
+        coarser than the others say.
     """
 
     def __init__(
-        self, size: int, n_latents: int, n_nodes: int, n_features: int, width: int, hyper_width: int
+        self,
+        size: int,
+        n_latents: int,
+        n_nodes: int,
+        n_features: int,
+        width: int,
+        hyper_width: int,
+        *,
+        notched: bool = False,
     ) -> None:
         super().__init__()
+        self.notched = notched
         self.size, self.n_latents, self.n_nodes, self.n_features = size, n_latents, n_nodes, n_features
         n_outputs = n_nodes * (1 + n_features)
         self.synthesis = IntegerNetwork(2 * n_latents, hyper_width, hyper_width, n_outputs, last_gain=0.2)
         self.latent_network = IntegerNetwork(2 * n_latents, hyper_width, 2 * n_latents)
-        n_planes = 2 + n_features + sum(map(len, _SEEN)) + len(_NEAR)
+        n_planes = 2 + n_features + notched + sum(map(len, _SEEN)) + len(_NEAR)
         self.networks = nn.ModuleList(IntegerNetwork(n_planes, width, width, 2) for _ in PASSES)
         self.register_buffer("coefficient_table", coefficient_table())
         self.register_buffer("latent_table", latent_table())
@@ -140,6 +155,15 @@ class HyperPrior(nn.Module):
 
         Features [4, C, B, M / 4] are in phases.
         """
+        if not self.notched:
+            return self._steps(latents, before)
+        steps, features = self._steps(_without_notches(latents), _without_notches(before))
+        notches = latents[..., -1:]
+        told = (LARGEST // 2 + _TOLD_PER_NOTCH * notches).reshape(1, 1, -1, 1)
+        told = told.expand(len(PASSES), 1, -1, self.size // 4)
+        return (steps + _LEVELS_PER_NOTCH * notches).clamp(0, LARGEST), torch.cat([features, told], 1)
+
+    def _steps(self, latents: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
         out = self.synthesis(_latent_inputs(latents, before))
         steps = rounded(rounded(out[..., : self.n_nodes] / 4) @ self.get_buffer("spread")) + STEP_OF_1
         nodes = out[..., self.n_nodes :].reshape(-1, self.n_features, self.n_nodes).transpose(0, 1)
@@ -217,12 +241,12 @@ class HyperPrior(nn.Module):
             _beside(inside, first + k) if known else unknown
             for k, known in zip(_NEAR, _KNOWN[number], strict=True)
         ]
-        planes = steps.new_empty(2 + self.n_features + len(seen) + 1, *steps.shape)
-        relative = planes[2 + self.n_features : -1]
+        planes = steps.new_empty(2 + len(features) + len(seen) + 1, *steps.shape)
+        relative = planes[2 + len(features) : -1]
         torch.stack(seen, out=relative)
         torch.add(_MIDDLE - 2 * steps, relative, alpha=2, out=relative).clamp_(0, LARGEST)
         planes[:2] = self.get_buffer("bins")[first].unsqueeze(1)
-        planes[2 : 2 + self.n_features] = features
+        planes[2 : 2 + len(features)] = features
         planes[-1] = 1
         return planes
 
@@ -325,6 +349,11 @@ def _number(out: Tensor, divisor: int, middle: Tensor | int, count: int) -> Tens
 
 def _latent_inputs(latents: Tensor, before: Tensor) -> Tensor:
     return torch.cat([latents, before], -1) * 8 + 128
+
+
+def _without_notches(latents: Tensor) -> Tensor:
+    """Return latents with 0 for the last: a network that saw notches could take them back."""
+    return nn.functional.pad(latents[..., :-1], (0, 1))
 
 
 def _edged(levels: Tensor) -> Tensor:

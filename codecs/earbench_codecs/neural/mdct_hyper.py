@@ -53,6 +53,8 @@ _PLAYED_RMS = 0.1
 """Root mean square, of full scale 1, that recordings are taken to have for the masking threshold."""
 _LIFT = 2500.0
 """Thresholds are lifted by it, so that steps are of the size of 1."""
+_COARSER_SHARE = 0.4
+"""Of training examples, with coarser steps than the coder's own."""
 _LEVELLED = 0.4
 """The louder a block, the lower its noise to mask ratio, by this power of its mean threshold."""
 
@@ -80,9 +82,13 @@ class MdctHyperConfig(CoderConfig):
         masking threshold within a block, see `_tolerated`.
         ``pesq``: the distance that PESQ sees between what is coded and what is decoded, times what it costs,
         so that the same share of the bits buys as much at any rate; at 16 kHz.
+    coarsest : int
+        Notches by which steps can be made coarser than a network says, within 0 to 15; see `HyperPrior`. A
+        network that knows what rate is asked for does not make its steps that much coarser by itself: noise
+        counts by the step, so that what is coded as zeros asks for smaller ones.
     lowest_gain, highest_gain : float
         Training examples are amplified by a random factor between these, which makes them examples of rates
-        from low to high.
+        from low to high. Where there are notches, they take the place of lower gains.
     dead_zone : float
         Coefficients are coded as 0 up to half a step and this.
     fill : float
@@ -100,6 +106,7 @@ class MdctHyperConfig(CoderConfig):
     look_ahead: bool = True
     exponent: float = 0.4
     terms: tuple[Literal["masked", "pesq"], ...] = ()
+    coarsest: int = 0
     lowest_gain: float = 0.15
     highest_gain: float = 12.0
     dead_zone: float = 0.15
@@ -112,7 +119,8 @@ class MdctHyper(TransformCoder):
     Raises
     ------
     SettingError
-        Frames are no whole number of blocks, blocks no multiple of 64, or latents not 16.
+        Frames are no whole number of blocks, blocks no multiple of 64, latents not 16, or notches not
+        what a latent can say.
     """
 
     architecture = "mdct-hyper"
@@ -127,13 +135,22 @@ class MdctHyper(TransformCoder):
                 "blocks are a multiple of 64, frames a whole number of blocks, latents 16: "
                 f"not {size}, {length} and {config.latents}"
             )
+        if not 0 <= config.coarsest <= LIMIT:
+            raise SettingError(f"steps get 0 to {LIMIT} notches coarser, not {config.coarsest}")
         if "pesq" in config.terms and config.sample_rate_hz != PESQ_RATE_HZ:
             raise SettingError(f"PESQ is of {PESQ_RATE_HZ} Hz: no term of a coder of {config.sample_rate_hz}")
         self._hyper = config
+        self.coarsest, self.lowest_gain = config.coarsest, config.lowest_gain
         self.n_blocks = length // size
         self.transform = LappedTransform(size)
         self.prior = HyperPrior(
-            size, config.latents, config.nodes, config.features, config.width, config.hyper_width
+            size,
+            config.latents,
+            config.nodes,
+            config.features,
+            config.width,
+            config.hyper_width,
+            notched=config.coarsest > 0,
         )
         self.analysis = _analysis(config)
         self.pesq = PesqDistance(1 / config.crest) if "pesq" in config.terms else None
@@ -163,10 +180,13 @@ class MdctHyper(TransformCoder):
 
     def forward(self, frames: Tensor) -> CoderOutput:
         """Code frames, differentiably in training mode, there with a random gain each."""
-        gain = self._gains(len(frames)).to(frames)
+        gain, notches = self._gains(len(frames)).to(frames), self._notches(len(frames)).to(frames)
+        own = notches == 0  # where steps are coarser, only what is expected of codes is learned
         coefficients = self.transform(frames) * gain
-        soft, latents = self._latents(coefficients)
+        soft, latents = self._latents(coefficients, notches)
+        soft = _learned_where(own, soft)
         steps, features = self.prior.steps(latents, earlier(latents, 1))
+        steps = _learned_where(own, steps)
         step = _step(steps)
         values = coefficients / step
         codes = self._codes(values).detach()
@@ -185,15 +205,16 @@ class MdctHyper(TransformCoder):
         around = _smoothed(coefficients.square()) + _LEAST_NOISE
         terms = {"weighted": (noise * around**-self._hyper.exponent).mean()}
         if self.mask is not None:
-            terms["masked"] = (noise / _tolerated(self.mask(self._played(frames)), gain)).mean()
+            terms["masked"] = (own * noise / _tolerated(self.mask(self._played(frames)), gain)).mean()
         if self.pesq is not None:
             distance = self.pesq(frames.squeeze(1), decoded.squeeze(1))
             terms["pesq"] = (distance * bits.detach()).mean() / self.n_codes
         return CoderOutput(decoded, bits.mean(), terms)
 
-    def quantised(self, coefficients: Tensor) -> Tensor:
+    def quantised(self, coefficients: Tensor, coarser: Tensor | None = None) -> Tensor:
         """Return the codes of coefficients."""
-        _, latents = self._latents(coefficients)
+        notches = coefficients.new_zeros(len(coefficients), 1, 1) if coarser is None else coarser
+        _, latents = self._latents(coefficients, notches)
         steps, _ = self.prior.steps(latents, earlier(latents, 1))
         codes = torch.cat([latents, self._codes(coefficients / _step(steps))], -1)
         return codes.long().reshape(-1, *self.code_shape)
@@ -228,7 +249,13 @@ class MdctHyper(TransformCoder):
         low, high = math.log(self._hyper.lowest_gain), math.log(self._hyper.highest_gain)
         return torch.exp(low + (high - low) * torch.rand(n, 1, 1))
 
-    def _latents(self, coefficients: Tensor) -> tuple[Tensor, Tensor]:
+    def _notches(self, n: int) -> Tensor:
+        if not (self.training and self.coarsest):
+            return torch.zeros(n, 1, 1)
+        asked = torch.randint(0, self.coarsest + 1, (n, 1, 1))
+        return asked * (torch.rand(n, 1, 1) < _COARSER_SHARE)
+
+    def _latents(self, coefficients: Tensor, notches: Tensor) -> tuple[Tensor, Tensor]:
         """Return latents [B, R, 16] of coefficients [B, R, M], and the integers they become."""
         nepers = (coefficients.square() @ self.get_buffer("means") + _LEAST_POWER).log() / 2
         seen = nepers.transpose(1, 2)
@@ -236,6 +263,8 @@ class MdctHyper(TransformCoder):
             seen = nn.functional.pad(seen, (4, 0))  # what two layers of three reach back
         soft = self.analysis(seen).transpose(1, 2)
         soft = LIMIT * torch.tanh(soft / _LATENT_SLOPE)
+        if self.coarsest:
+            soft = torch.cat([soft[..., :-1], notches.expand(*soft.shape[:2], 1)], -1)
         return soft, rounded(soft)
 
     def _codes(self, values: Tensor) -> Tensor:
@@ -249,6 +278,11 @@ class MdctHyper(TransformCoder):
         noise: Tensor = self.get_buffer("noise")[(first + bins) % _N_NOISE]
         expected = spread_of_zeros(scales.detach(), 0.5 + self._hyper.dead_zone)
         return noise * expected * (self._hyper.fill * math.sqrt(3) * (codes == 0))
+
+
+def _learned_where(own: Tensor, x: Tensor) -> Tensor:
+    """Return a tensor that gradients go back through only for some examples."""
+    return torch.where(own, x, x.detach())
 
 
 def _analysis(config: MdctHyperConfig) -> nn.Sequential:

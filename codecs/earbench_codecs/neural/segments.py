@@ -24,7 +24,15 @@ from earbench_codecs.neural.entropy_coding import code_bits, decode_segments, en
 from earbench_codecs.neural.joint_model import JointModel
 from earbench_codecs.neural.side_by_side import on_one_thread_each
 from earbench_codecs.neural.steering import Steering
-from earbench_codecs.neural.units import LEVELS_PER_OCTAVE, Plan, Syntax, parsed, unit_ends, unit_of_rows
+from earbench_codecs.neural.units import (
+    LARGEST_LEVEL,
+    LEVELS_PER_OCTAVE,
+    Plan,
+    Syntax,
+    parsed,
+    unit_ends,
+    unit_of_rows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -74,6 +82,7 @@ class SegmentCoder:
     def __init__(self, coder: Coder, model: EntropyModel, syntax: Syntax = _PLAIN) -> None:
         self._coder = coder
         self._steered = coder if isinstance(coder, TransformCoder) else None
+        self._lowest: tuple[Samples, int] | None = None  # of a signal, so as not to measure it each time
         if self._steered is None and syntax != _PLAIN:
             raise SettingError(f"{coder.architecture} codes one channel, at one level a file")
         self._model_of_one = model
@@ -162,10 +171,12 @@ class SegmentCoder:
         def noise_of(item: Work) -> tuple[Tensor, Tensor]:
             assert coder is not None
             (first, count), plan = item
+            plan = self._written_as(signal, plan)
             frames = self._frames(signal, first, count).to(self._device) / _level(plan.level)
             coefficients = coder.transform(frames.flatten(0, 1).unsqueeze(1))
-            coefficients = self._steering(plan, count).done(coefficients)
-            values, steps = coder.stepped(coder.quantised(coefficients))
+            steering = self._steering(plan, count)
+            coefficients = steering.done(coefficients)
+            values, steps = coder.stepped(coder.quantised(coefficients, steering.coarser))
             shape = (2, -1, values.shape[-1])
             return (values - coefficients).square().view(shape), steps.view(shape)
 
@@ -233,6 +244,7 @@ class SegmentCoder:
         @torch.inference_mode()
         def coded(item: Work) -> Segment:
             (first, count), plan = item
+            plan = self._written_as(signal, plan)
             frames = self._frames(np.atleast_2d(signal), first, count) / _level(plan.level)
             codes = self._quantised(frames.to(self._device), plan)
             return Segment(first, plan, codes.cpu().numpy())
@@ -241,13 +253,22 @@ class SegmentCoder:
             for items in _together(iter(work)):
                 yield from side_by_side(coded, items)
 
+    def _written_as(self, signal: Samples, plan: Plan) -> Plan:
+        """Return a plan as a segment can say it, for which networks see no gain below those they know."""
+        coder = self._steered
+        if coder is not None and coder.coarsest:
+            if self._lowest is None or self._lowest[0] is not signal:
+                self._lowest = signal, self.level_number(signal, coder.lowest_gain)
+            plan = plan.coarsened(self._lowest[1], coder.coarsest)
+        return replace(plan, level=min(plan.level, LARGEST_LEVEL))
+
     def _quantised(self, frames: Tensor, plan: Plan) -> Tensor:
         """Return the codes [F, S, P], or [2, F, S, P], of frames [C, n, L]."""
         if self._steered is None:
             return self._coder.encode(frames[0].unsqueeze(1))
         steering = self._steering(plan, frames.shape[1])
         coefficients = self._steered.transform(frames.flatten(0, 1).unsqueeze(1))
-        codes = self._steered.quantised(steering.done(coefficients))
+        codes = self._steered.quantised(steering.done(coefficients), steering.coarser)
         return codes.view(len(frames), -1, *codes.shape[1:]) if len(frames) > 1 else codes
 
     def _joined(self, coded: Iterator[Segment], n_samples: int) -> Samples:
@@ -360,7 +381,7 @@ def _standard_deviation(signal: Samples) -> float:
 
 def _level_number(level: float) -> int:
     octaves = math.log2(level) if level > 0 else -math.inf
-    return round(min(max(octaves * LEVELS_PER_OCTAVE, -_LEVEL_OF_1) + _LEVEL_OF_1, 0xFFFF))
+    return round(max(octaves * LEVELS_PER_OCTAVE, -_LEVEL_OF_1) + _LEVEL_OF_1)
 
 
 def _level(number: int) -> float:

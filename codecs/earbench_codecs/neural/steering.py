@@ -31,6 +31,9 @@ class Steering:
         self._gains = (offsets / OFFSETS_PER_OCTAVE).exp2()[units].unsqueeze(-1)
         self._mid_side = torch.tensor(plan.mid_side, device=units.device)[units].unsqueeze(-1)
         self._n_channels = n_channels
+        notches = torch.tensor(plan.coarser or (0,) * len(plan.offsets), device=units.device)
+        self.coarser = notches[units].unsqueeze(-1).float().repeat(n_channels, 1, 1)
+        """Notches of each row [C · n, R, 1]."""
 
     def done(self, coefficients: Tensor) -> Tensor:
         """Return what is quantised of coefficients [C · n, R, M]."""

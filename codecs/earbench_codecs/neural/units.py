@@ -14,7 +14,7 @@ All integers are little-endian. What does not occur in a file's setting is not t
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 UNIT_S = 0.25
 OFFSETS_PER_OCTAVE = 16
 LEVELS_PER_OCTAVE = 2048
+LARGEST_LEVEL = 0xFFFF
 LARGEST_OFFSET = 7 * OFFSETS_PER_OCTAVE
 """Of a unit beyond a file's level, up or down; with a segment's level in the middle, offsets fit a byte."""
+OFFSETS_PER_COARSER = 12
+"""Gain that steps a notch coarser stand for: about as many bits less."""
 _LEVELS_PER_OFFSET = LEVELS_PER_OCTAVE // OFFSETS_PER_OCTAVE
 _LEVEL = struct.Struct("<H")
 STUFFED = struct.Struct("<BH")
@@ -70,12 +73,16 @@ class Plan:
         Of each unit, whether the sum and the difference of two channels are coded in their place.
     stuffing : tuple of int
         Bytes of each unit beyond its codes: 0, or 3 and more.
+    coarser : tuple of int
+        Notches by which each unit's steps are coarser than the coder's own; empty where it has none. The
+        codes say so, not the head.
     """
 
     level: int
     offsets: tuple[int, ...]
     mid_side: tuple[bool, ...]
     stuffing: tuple[int, ...]
+    coarser: tuple[int, ...] = ()
 
     @classmethod
     def plain(cls, level: int, n_units: int) -> Plan:
@@ -85,8 +92,16 @@ class Plan:
     def moved(self, level: int, offsets: NDArray[np.int64]) -> Plan:
         """Return one with the offsets given, beyond the level given, which need not be the segment's own."""
         middle = int(offsets.max() + offsets.min()) // 2
-        own = min(max(level - middle * _LEVELS_PER_OFFSET, 0), 0xFFFF)
-        return Plan(own, tuple((offsets - middle).tolist()), self.mid_side, self.stuffing)
+        own = max(level - middle * _LEVELS_PER_OFFSET, 0)
+        return replace(self, level=own, offsets=tuple((offsets - middle).tolist()))
+
+    def coarsened(self, lowest: int, coarsest: int) -> Plan:
+        """Return one that has coarser steps where its gain would be below that of the level `lowest`."""
+        offsets = np.array(self.offsets)
+        below = (self.level - lowest) / _LEVELS_PER_OFFSET - offsets
+        notches = np.clip(below // OFFSETS_PER_COARSER, 0, coarsest).astype(np.int64)
+        plan = self.moved(self.level, offsets + OFFSETS_PER_COARSER * notches)
+        return replace(plan, coarser=tuple(notches.tolist()))
 
     def head(self, syntax: Syntax) -> bytes:
         """Return the bytes before the codes."""

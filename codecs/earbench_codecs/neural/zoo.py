@@ -145,8 +145,10 @@ def _music(sample_rate_hz: int) -> MdctHyperConfig:
         transform=1024,
         nodes=56,
         terms=("masked",),
-        lowest_gain=0.05,
+        coarsest=15,
+        lowest_gain=0.2,
         highest_gain=300.0,
+        fill=0.0,
     )
 
 

@@ -30,11 +30,11 @@ from earbench_codecs.neural.segments import SegmentCoder
 from earbench_codecs.neural.zoo import SIZES, build_from_json, config_to_json
 
 
-@pytest.fixture
-def prior():
+@pytest.fixture(params=[False, True], ids=["plain", "notched"])
+def prior(request):
     """One whose networks say something."""
     torch.manual_seed(3)
-    prior = HyperPrior(64, 16, 10, 4, 12, 16).eval().requires_grad_(False)
+    prior = HyperPrior(64, 16, 10, 4, 12, 16, notched=request.param).eval().requires_grad_(False)
     for network in (prior.latent_network, *prior.networks, prior.synthesis):
         network.last.weight.normal_(0, 0.2)
     return prior
