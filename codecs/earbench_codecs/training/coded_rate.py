@@ -6,9 +6,12 @@ context model costs less, so a coder steered by the one is below its target by t
 
 from __future__ import annotations
 
+import math
+from functools import cache
 from typing import TYPE_CHECKING
 
 import torch
+from scipy.optimize import brentq
 
 from earbench_codecs.neural.checkpoint import entropy_tables
 from earbench_codecs.neural.segments import SegmentCoder, segment_frames
@@ -16,14 +19,19 @@ from earbench_codecs.training.dataset import WindowSampler
 from earbench_codecs.training.validation import chosen_recordings, divisor, excerpts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from earbench_codecs.neural.coder import Coder
     from earbench_codecs.training.corpus import Corpus, Recording
     from earbench_codecs.training.recipe_tables import ValidationTable
 
+_GAIN_OCTAVES = -16.0, 10.0
+_CLOSE_OCTAVES = 0.02
+"""Of gain; a per cent or less of the rate."""
 N_SEGMENTS = 128
 """Segments of training audio, about a second each, that tables are made from."""
 _TABLES = 2**42
@@ -82,3 +90,38 @@ def context_kbps(
     signals = list(excerpts(corpus, chosen_recordings(recordings, table), table))
     bits = SegmentCoder(coder, model).bits(signals)
     return bits * corpus.sample_rate_hz / sum(map(len, signals)) / 1000
+
+
+def coding_at_rate(
+    coder: Coder,
+    corpus: Corpus,
+    recordings: Sequence[Recording],
+    table: ValidationTable,
+    tables: Iterator[Tensor],
+    kbps: float,
+) -> tuple[float, Callable[[NDArray[np.float32]], NDArray[np.float32]]]:
+    """Return the rate, by one gain for all excerpts, nearest to `kbps`, and what codes a signal at it.
+
+    Parameters
+    ----------
+    coder : Coder
+        For any rate; in evaluation mode and its last stage.
+    corpus, recordings, table, tables
+        As for `context_kbps`.
+    kbps : float
+    """
+    fitted = entropy_tables(coder, tables)
+    files = SegmentCoder(coder, fitted.model(fitted.kinds[0]))
+    signals = list(excerpts(corpus, chosen_recordings(recordings, table), table))
+    seconds = sum(map(len, signals)) / corpus.sample_rate_hz
+
+    @cache
+    def excess(octaves: float) -> float:
+        return math.log2(max(files.bits(signals, 2**octaves), 1) / seconds / 1000 / kbps)
+
+    ends = sorted(_GAIN_OCTAVES, key=lambda end: abs(excess(end)))
+    between = excess(ends[0]) * excess(ends[1]) < 0
+    octaves = brentq(excess, *_GAIN_OCTAVES, xtol=_CLOSE_OCTAVES) if between else ends[0]
+    return kbps * 2 ** excess(octaves), lambda signal: files.approximated(
+        signal, files.plans(signal, 2**octaves)
+    )

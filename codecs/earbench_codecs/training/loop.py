@@ -14,7 +14,7 @@ import torch
 from earbench_codecs.metrics.registry import METRICS
 from earbench_codecs.neural.zoo import config_to_json
 from earbench_codecs.training.average import RunningAverage
-from earbench_codecs.training.coded_rate import context_kbps, table_segments
+from earbench_codecs.training.coded_rate import coding_at_rate, context_kbps, table_segments
 from earbench_codecs.training.dataset import WindowSampler, prefetched
 from earbench_codecs.training.errors import RunFolderError
 from earbench_codecs.training.processes import Processes
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from earbench_codecs.training.recipe_tables import StageTable
 
     Keep = Callable[["Setup", Validated], None]
+    Coding = Callable[[NDArray[np.float32]], NDArray[np.float32]]
     Show = Callable[[int, int, NDArray[np.float32]], None]
 
 _PREPARE, _RATE = 2**40, 2**41
@@ -278,7 +279,7 @@ class Trainer:
     def _validate(self) -> float:
         """Measure, tell, keep the coder if it is the best so far; return its rate, NaN without one."""
         setup = self._setup
-        kbps, measure = self._measured_rate()
+        kbps, measure, code = self._measured_rate()
         metrics = validate(
             self._coder,
             setup.corpus,
@@ -286,6 +287,7 @@ class Trainer:
             self._recipe.validation,
             setup.worker,
             partial(setup.show, self.step),
+            code,
         )
         setup.emit(
             "validation",
@@ -302,19 +304,27 @@ class Trainer:
             setup.keep(setup, Validated(self.step, kbps, metrics, self.trained_s, is_best))
         return kbps
 
-    def _measured_rate(self) -> tuple[float, str | None]:
-        """Return the rate of hard codes, and how it was measured; NaN where nothing is quantised."""
+    def _measured_rate(self) -> tuple[float, str | None, Coding | None]:
+        """Return the rate of hard codes, NaN where nothing is quantised, how it was measured, and its coding.
+
+        That is none where the coder's own is measured.
+        """
         setup, coder, table = self._setup, self._coder, self._recipe.rate
         if not self._stepper.quantises:
-            return math.nan, None
+            return math.nan, None, None
         n_windows = table.windows if table is not None else 2000
         as_files = coder.stage == coder.stages[-1] and not coder.sends_raw_codes
         measure = table.measure if table is not None else "static"
         if (coder.entropy_model() is None and measure == "static") or not as_files:
-            return measured_kbps(coder, self._frames(_RATE + self.step, n_windows).to(setup.device)), "static"
+            frames = self._frames(_RATE + self.step, n_windows).to(setup.device)
+            return measured_kbps(coder, frames), "static", None
         segments = table_segments(coder, setup.corpus, setup.training, self._recipe.data.seed)
         held_out = setup.validation or setup.training
-        return context_kbps(coder, setup.corpus, held_out, self._recipe.validation, segments), "context"
+        asked = self._recipe.validation
+        if coder.takes_any_rate and asked.kbps is not None:
+            kbps, code = coding_at_rate(coder, setup.corpus, held_out, asked, segments, asked.kbps)
+            return kbps, "context", code
+        return context_kbps(coder, setup.corpus, held_out, asked, segments), "context", None
 
     def _keep_if_best(self, kbps: float, metrics: dict[str, float | None]) -> bool:
         """Keep the best figure within the rate; until one is within, the lowest rate; tell whether it is."""
@@ -322,7 +332,8 @@ class Trainer:
         within = self._rate is None or kbps <= self._rate.highest_kbps
         figure = (value if self._metric.higher_is_better else -value) if value is not None else -math.inf
         rank = (within, figure if within else -kbps)
-        if self.best is not None and rank <= self.best:
+        rates_differ = self._coder.takes_any_rate and self._recipe.validation.kbps is None
+        if self.best is not None and rank <= self.best and not rates_differ:
             return False
         self.best = rank
         facts = {

@@ -143,6 +143,10 @@ class ValidationTable(Table):
         Recordings measured, at most.
     seconds : float
         From the middle of each.
+    kbps : float, optional
+        The rate at which a coder for any rate is measured, so that one step can be compared with another.
+        Without it, that is the rate its own steps happen to make, and the latest checkpoint counts as the
+        best.
     listenable : int
         Codecs of the coder at single steps that a run keeps, at most, so that it can be listened to while it
         trains: the best and the latest; 0 for none.
@@ -151,4 +155,5 @@ class ValidationTable(Table):
     metrics: list[str] = []
     excerpts: Count = 8
     seconds: Positive = 6.0
+    kbps: Positive | None = None
     listenable: Annotated[int, Field(ge=0)] = 8

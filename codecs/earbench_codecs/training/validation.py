@@ -127,6 +127,7 @@ def validate(
     table: ValidationTable,
     worker: Worker,
     show: Callable[[int, NDArray[np.float32]], None] = lambda _number, _decoded: None,
+    code: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
 ) -> dict[str, float | None]:
     """Return the mean of each metric over excerpts of recordings; None where it applies to none of them.
 
@@ -142,12 +143,14 @@ def validate(
         Computes the metrics.
     show : callable
         Is told each excerpt's number and how it was decoded, [T].
+    code : callable, optional
+        Codes and decodes a signal [T]; without it, the coder does as it is.
     """
     names = chosen_metrics(table, corpus.sample_rate_hz)
     found: dict[str, list[float]] = {name: [] for name in names}
     chosen = chosen_recordings(recordings, table)
     for number, (recording, signal) in enumerate(zip(chosen, excerpts(corpus, chosen, table), strict=True)):
-        decoded = coded(coder, signal, divisor(coder.config, recording))
+        decoded = code(signal) if code else coded(coder, signal, divisor(coder.config, recording))
         show(number, decoded)
         original, test = (AudioClip.mono(x, corpus.sample_rate_hz) for x in (signal, decoded))
         for name, figure in measure(original, test, names, worker=worker).items():

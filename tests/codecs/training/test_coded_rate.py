@@ -13,8 +13,10 @@ from earbench_codecs.neural.checkpoint import Checkpoint, entropy_tables
 from earbench_codecs.neural.checkpoint_info import CheckpointInfo
 from earbench_codecs.neural.codec import NeuralCodec
 from earbench_codecs.neural.entropy_coding import code_bits, encode_codes
+from earbench_codecs.neural.framing import Framing
+from earbench_codecs.neural.mdct_hyper import MdctHyper, MdctHyperConfig
 from earbench_codecs.neural.zoo import config_to_json
-from earbench_codecs.training.coded_rate import context_kbps, table_segments
+from earbench_codecs.training.coded_rate import coding_at_rate, context_kbps, table_segments
 from earbench_codecs.training.corpus import open_corpus
 from earbench_codecs.training.loop import Limits
 from earbench_codecs.training.recipe_tables import ValidationTable
@@ -58,6 +60,48 @@ def test_the_rate_is_that_of_real_bytes(coder_and_corpus):
         excerpt = corpus.signal(recording)[400:7600]
         n_bytes += codec.encode(AudioClip.mono(excerpt, 8000)).n_bytes
     assert found == pytest.approx(8 * n_bytes / (5 * 0.9) / 1000, rel=0.02)
+
+
+@pytest.fixture(scope="module")
+def for_any_rate(coder_and_corpus):
+    """A small coder for any rate, with parameters as drawn."""
+    torch.manual_seed(1)
+    config = MdctHyperConfig(
+        sample_rate_hz=8000,
+        framing=Framing(4096, 64, "half-sine", "both"),
+        level="std",
+        transform=64,
+        nodes=8,
+        features=2,
+        width=8,
+        hyper_width=8,
+        coarsest=15,
+        lowest_gain=0.5,
+    )
+    return MdctHyper(config).eval().requires_grad_(False), coder_and_corpus[1]
+
+
+@pytest.mark.parametrize("kbps", [8.0, 40.0])
+def test_a_coder_for_any_rate_is_measured_at_the_one_asked_for(for_any_rate, kbps):
+    coder, corpus = for_any_rate
+    recordings, table = corpus.recordings[:3], ValidationTable(excerpts=3, seconds=0.9)
+    segments = list(table_segments(coder, corpus, recordings, 0, 9))
+    found, code = coding_at_rate(coder, corpus, recordings, table, iter(segments), kbps)
+    assert found == pytest.approx(kbps, rel=0.02)
+    _, finer = coding_at_rate(coder, corpus, recordings, table, iter(segments), 3 * kbps)
+    signal = corpus.signal(recordings[0])
+    noise, less = (np.square(one(signal) - signal).sum() for one in (code, finer))
+    assert less < noise
+
+
+def test_a_rate_that_no_gain_reaches_gives_way_to_the_nearest(for_any_rate):
+    coder, corpus = for_any_rate
+    recordings, table = corpus.recordings[:2], ValidationTable(excerpts=2, seconds=0.9)
+    segments = list(table_segments(coder, corpus, recordings, 0, 9))
+    low, high = (
+        coding_at_rate(coder, corpus, recordings, table, iter(segments), kbps)[0] for kbps in (0.01, 1e5)
+    )
+    assert 0.01 < low < high < 1e5
 
 
 def test_segments_counted_together_cost_what_each_costs_alone(coder_and_corpus):
