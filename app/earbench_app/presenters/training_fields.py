@@ -211,7 +211,7 @@ def _unit(name: str) -> str:
 
 def _label(name: str) -> str:
     words = [_WORDS.get(word, word) for word in name.split("_")]
-    text = " ".join(word for word in words if word)
+    text = " ".join(word for word in words if word) or "rate"  # where all of it is the unit
     return text if text[0] == "τ" else text[:1].upper() + text[1:]
 
 
