@@ -87,7 +87,7 @@ def codecs() -> list[NeuralCodec]:
 
 def at_gain_of(codec: NeuralCodec, clip: AudioClip, kbps: float) -> tuple[Callable[[], object], list[bytes]]:
     """Return what encodes a clip without a search, and its segments."""
-    coder, signal = codec._coder(codec.info.default), clip.samples[0]
+    coder, signal = codec.segment_coder(codec.info.default), clip.samples[0]
     rates, gains = np.log2(np.array(codec.description.knob)).T
     gain = float(2 ** np.interp(np.log2(kbps), rates, gains))
     for _ in range(4):  # the table is of other clips
@@ -100,7 +100,7 @@ def cases_of(codec: NeuralCodec) -> dict[str, Callable[[], object]]:
     """Return what is timed."""
     clip = excerpts(codec.info.sample_rates_hz[0])
     encode, segments = at_gain_of(codec, clip, FIXED_KBPS)
-    coder = codec._coder(codec.info.default)
+    coder = codec.segment_coder(codec.info.default)
     kbps = sum(map(len, segments)) * 8 / clip.duration_s / 1000
     cases = {
         f"encode {kbps:.0f} kbps, gain fixed": encode,

@@ -174,7 +174,7 @@ class NeuralCodec(Codec):
             encoded.n_samples, encoded.sample_rate_hz, self.description.sample_rate_hz
         )
         for n_channels, segments in self._streams(encoded):
-            yield from self._coder(encoded.setting, n_channels).codes(segments, n_native)
+            yield from self.segment_coder(encoded.setting, n_channels).codes(segments, n_native)
 
     def code_table(self) -> CodeTable:
         """Return the static table, the mean over its streams."""
@@ -182,6 +182,25 @@ class NeuralCodec(Codec):
         alphabet, table = checkpoint.coder.alphabet, checkpoint.tables.static
         values = np.arange(alphabet.low, alphabet.high + 1)
         return CodeTable(values, (table.sum(0) / table.sum())[: len(values)])  # without the escape
+
+    def segment_coder(self, setting: Setting, n_channels: int = 1) -> SegmentCoder:
+        """Return what codes signals of so many channels, gain by gain; its options are the setting's.
+
+        Parameters
+        ----------
+        setting : Setting
+            Its bitrate makes no difference.
+        n_channels : int
+            In one stream.
+        """
+        from earbench_codecs.neural.segments import SegmentCoder
+        from earbench_codecs.neural.units import Syntax
+
+        checkpoint = self._loaded()
+        kind = str(setting.get("entropy", checkpoint.tables.kinds[0]))
+        constant = setting.get(_MODE.name, "abr") == "cbr"
+        syntax = Syntax(n_channels, constant or setting.get(_NMR.name, "off") != "off", constant)
+        return SegmentCoder(checkpoint.coder, checkpoint.tables.model(kind), syntax)
 
     def _encode(self, clip: AudioClip, setting: Setting) -> Sequence[bytes]:
         segments = []
@@ -198,7 +217,7 @@ class NeuralCodec(Codec):
         if sample_rate_hz not in self.info.sample_rates_hz:
             raise BitstreamError(f"{self.info.name} does not code {sample_rate_hz} Hz")
         return AudioClip(
-            np.atleast_2d(self._coder(setting, shape[0]).decode(segments, shape[1])), sample_rate_hz
+            np.atleast_2d(self.segment_coder(setting, shape[0]).decode(segments, shape[1])), sample_rate_hz
         )
 
     def _require_own(self, encoded: EncodedAudio) -> None:
@@ -219,7 +238,7 @@ class NeuralCodec(Codec):
         """Yield the segments of a signal [T] or [2, T]."""
         from earbench_codecs.neural.rate_modes import average_rate, constant_quality, constant_rate
 
-        coder, knob = self._coder(setting, np.atleast_2d(signal).shape[0]), self.description.knob
+        coder, knob = self.segment_coder(setting, np.atleast_2d(signal).shape[0]), self.description.knob
         nmr_db = setting.get(_NMR.name, "off")
         if not knob:
             return coder.encode(signal)
@@ -228,16 +247,6 @@ class NeuralCodec(Codec):
         if setting.get(_MODE.name, "abr") == "cbr":
             return constant_rate(coder, signal, setting.kbps, knob)
         return iter(average_rate(coder, signal, setting.kbps, knob))
-
-    def _coder(self, setting: Setting, n_channels: int = 1) -> SegmentCoder:
-        from earbench_codecs.neural.segments import SegmentCoder
-        from earbench_codecs.neural.units import Syntax
-
-        checkpoint = self._loaded()
-        kind = str(setting.get("entropy", checkpoint.tables.kinds[0]))
-        constant = setting.get(_MODE.name, "abr") == "cbr"
-        syntax = Syntax(n_channels, constant or setting.get(_NMR.name, "off") != "off", constant)
-        return SegmentCoder(checkpoint.coder, checkpoint.tables.model(kind), syntax)
 
     def _loaded(self) -> Checkpoint:
         with self._lock:

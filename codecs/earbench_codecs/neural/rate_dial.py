@@ -44,7 +44,7 @@ class RateDial:
     """
 
     def __init__(self, codec: NeuralCodec, clip: AudioClip, setting: Setting) -> None:
-        self._coder = codec._coder(setting, clip.n_channels)
+        self._coder = codec.segment_coder(setting, clip.n_channels)
         self._clip = clip
         self._native_hz = codec.native_rate_hz(clip.sample_rate_hz, setting)
         native = resampled(clip, self._native_hz).samples

@@ -286,7 +286,7 @@ def test_memory_does_not_grow_with_length(codec_of, signal_of, monkeypatch):
     extra = []
     for seconds in (3, 9):
         signal = clip_of(signal_of, codec, seconds).samples[0]
-        coder = codec._coder(codec.info.default)
+        coder = codec.segment_coder(codec.info.default)
         tracemalloc.start()
         coded = [one.data for one in coder.encode(signal)]
         coder.decode(coded, len(signal))

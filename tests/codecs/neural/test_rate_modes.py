@@ -78,7 +78,7 @@ def stereo(signal, *gains, delay=7):
 
 def transported(codec, encoded):
     """Return the ends of units in seconds, and the bits transported up to each, by the file alone."""
-    coder = codec._coder(encoded.setting, encoded.n_channels)
+    coder = codec.segment_coder(encoded.setting, encoded.n_channels)
     n_channels, model, alphabet = encoded.n_channels, coder._model_of_one, coder._coder.alphabet
     shape = (coder._coder.code_rows, *coder._coder.code_shape)
     ends = list(coder.unit_ends_s(encoded.n_samples))
@@ -168,7 +168,7 @@ def test_secants_meet_curves_side_by_side():
 
 
 def test_two_channels_in_one_stream_cost_what_they_cost_apart(codec):
-    model, alphabet = codec._coder(Setting())._model, codec._loaded().coder.alphabet
+    model, alphabet = codec.segment_coder(Setting())._model, codec._loaded().coder.alphabet
     rng = np.random.default_rng(2)
     codes = np.round(rng.laplace(0, 3, (3, 2, 5, 9, 16))).astype(np.int64)
     codes[:, :, :, 0] = np.clip(codes[:, :, :, 0], -15, 15)
@@ -214,7 +214,7 @@ def test_bytes_over_any_second_are_within_two_percent(trained, signal_of, name, 
     assert encoded.bitrate_kbps == pytest.approx(encoded.setting.kbps, rel=0.01)
     assert codec.decode(encoded).samples.shape == clip.samples.shape
     if name in ("silent", "half silent"):
-        coder = codec._coder(encoded.setting)
+        coder = codec.segment_coder(encoded.setting)
         assert sum(parsed(encoded.segments[0], coder.syntax, 6)[0].stuffing) > 0
 
 
@@ -257,7 +257,7 @@ def test_a_bitrate_and_a_quality_exclude_each_other(codec, signal_of):
 @pytest.mark.slow
 def test_one_source_on_two_channels_costs_little_more_than_on_one(trained, speech):
     """The sum of two equal channels is the one, amplified by √2; the difference is nothing."""
-    coder, pair = {n: trained._coder(Setting(), n) for n in (1, 2)}, np.stack([speech, speech])
+    coder, pair = {n: trained.segment_coder(Setting(), n) for n in (1, 2)}, np.stack([speech, speech])
     plain = coder[2].plans(pair)
     joined = with_best_channels(coder[2], pair, plain)
     alone = coder[1].bits([speech], 2**0.5)
