@@ -148,7 +148,7 @@ def test_a_step_limit_and_then_resume(capsys, folder, tmp_path):
     assert trained(capsys, folder, tmp_path / "run")[0] == 1
     code, out, err = trained(capsys, folder, tmp_path / "run", "--resume")
     assert code == 0
-    assert re.search(r"epoch 2: \d+\.\d of 12 kbps \(τ 0\.5\), sdr_db ", err)
+    assert re.search(r"epoch 2: \d+\.\d of 12 kbps \(τ 0\.5\), SDR ", err)
     assert "best so far" in err
     assert "finished at step 20 of 20" in out
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -11,7 +12,7 @@ from psygnal import Signal
 
 from earbench_app.notifications import Level
 from earbench_app.presenters.training_fields import Kind, all_sections, described, recipe_sections
-from earbench_app.presenters.training_new import TrainingFormPresenter
+from earbench_app.presenters.training_new import TrainingFormPresenter, free_name
 from earbench_app.presenters.training_run_fields import plan, run_values, sweepable
 from earbench_app.presenters.training_values import (
     check,
@@ -209,7 +210,8 @@ class FakeTrials:
     estimated = Signal(str, bool, object)
 
     def __init__(self) -> None:
-        self.scan, self.estimate, self.renew, self.cancel = Mock(), Mock(), Mock(), Mock()
+        self.scan, self.estimate, self.renew = Mock(), Mock(), Mock()
+        self.cancel, self.forget = Mock(), Mock()
 
 
 class View:
@@ -332,20 +334,26 @@ def test_the_terms_of_another_recipe_are_taken(form: TrainingFormPresenter, view
 
 def test_a_past_run_fills_the_form(form: TrainingFormPresenter, view: View, values: dict[str, str]) -> None:
     (request,) = plan(values | {"rate.target_kbps": "17", "run.max_minutes": "3"}).requests
-    form.duplicate(request)
+    form.duplicate(request, "another")
     assert view.state.values["rate.target_kbps"] == "17"
     assert view.show_recipe.call_args.args[0] == "speech"  # type: ignore[attr-defined]
     asked: list[tuple] = []
     form.submitted.connect(asked.append)
     view.start_requested.emit()
-    assert asked == [(request,)]
+    assert asked == [(replace(request, name="another"),)]
+
+
+def test_a_copy_has_a_name_of_its_own() -> None:
+    assert free_name("small-24", {"small-24"}) == "small-24-2"
+    assert free_name("small-24", {"small-24", "small-24-2"}) == "small-24-3"
+    assert free_name("small-24-2", {"small-24", "small-24-2"}) == "small-24-3"
 
 
 def test_a_past_run_of_a_bundled_recipe_names_that(
     form: TrainingFormPresenter, view: View, values: dict[str, str]
 ) -> None:
     (request,) = plan(values).requests
-    form.duplicate(request)
+    form.duplicate(request, "another")
     assert view.show_recipe.call_args.args[0] == "kankanahalli-small-24"  # type: ignore[attr-defined]
 
 

@@ -244,7 +244,7 @@ def test_a_past_run_fills_the_form(view: View, form: FakeForm, watch: FakeWatch,
     job = add_job(board)
     watch.tell()
     view.duplicate_requested.emit(job.id)
-    form.duplicate.assert_called_once_with(job.request)
+    form.duplicate.assert_called_once_with(job.request, f"{job.request.name}-2")
     view.show_form.assert_called_with(True)  # type: ignore[attr-defined]
     form.left.emit()
     view.show_form.assert_called_with(False)  # type: ignore[attr-defined]

@@ -249,7 +249,7 @@ def details(**facts: Any) -> RunDetails:
 def test_a_failure_is_said_and_errors_are_counted(listed: TrainingPage) -> None:
     log = (LogLine("all is well", Level.INFO), LogLine("RuntimeError: no", Level.ERROR))
     listed.show_details(details(message="the disk is full", is_error=True, log=log))
-    assert listed.run.tabs.tabText(1) == "Log (1 !)"
+    assert listed.run.tabs.tabText(1) == "Log (1 error)"
     QTest.keyClick(listed.jobs.table, Qt.Key.Key_L)
     assert listed.run.log.text.isVisible()
     assert listed.run.log.text.toPlainText() == "all is well\nRuntimeError: no"

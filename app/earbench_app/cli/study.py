@@ -31,6 +31,7 @@ def check(folder: StudyFolder) -> None:
     Stimuli must be those of the design, and alike in all but the codec's sound: rate, channels, length,
     delay, polarity, offset, clipping, loudness. Errors make the command fail, warnings do not.
     """
+    from earbench_app.counting import study_size
     from earbench_mushra.audit import Severity, audit_stimuli
     from earbench_mushra.checks import check_design
     from earbench_mushra.errors import StimulusError
@@ -46,8 +47,7 @@ def check(folder: StudyFolder) -> None:
     if n_errors:
         reason = f"{n_errors} stimuli that cannot be played in this test; make them again"
         raise StimulusError(folder / STIMULI_FOLDER, reason)
-    n_tested = sum(not item.training for item in study.items)
-    typer.echo(f"{study.name}: ready; {n_tested} items × {len(study.conditions)} conditions")
+    typer.echo(f"{study.name}: ready; {study_size(study)}")
 
 
 @studies.command("simulate")

@@ -152,8 +152,10 @@ def _with_progress(build: Generator[BuildProgress, None, Study]) -> Study:
 
 
 def _report(study: Study, folder: Path, as_json: bool) -> None:
-    n_items = sum(not item.training for item in study.items)
+    from earbench_app.counting import counted, study_size
+
     if as_json:
+        n_items = sum(not item.training for item in study.items)
         document = {
             "folder": str(folder),
             "study": study.name,
@@ -166,5 +168,5 @@ def _report(study: Study, folder: Path, as_json: bool) -> None:
         }
         typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
         return
-    typer.echo(f"{folder}: {n_items} items × {len(study.conditions)} conditions, {len(study.stimuli)} files")
+    typer.echo(f"{folder}: {study_size(study)}, {counted(len(study.stimuli), 'file')}")
     typer.echo(f"run it: earbench listen {folder}")

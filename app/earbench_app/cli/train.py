@@ -47,7 +47,8 @@ def list_recipes(as_json: Json = False) -> None:
         ]
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
     else:
-        typer.echo("\n".join(f"{name:<22} {recipe.title}" for name, recipe in recipes.items()))
+        width = max(map(len, recipes))
+        typer.echo("\n".join(f"{name:<{width}}  {recipe.title}" for name, recipe in recipes.items()))
 
 
 def train(
@@ -126,6 +127,8 @@ class _Display:
 
     def __call__(self, event: str, **data: object) -> None:
         """Take an event."""
+        from earbench_codecs.metrics.registry import METRICS
+
         facts: dict[str, Any] = dict(data)
         self._last[event] = facts
         if event == "decoding":
@@ -141,7 +144,9 @@ class _Display:
         elif event == "validation":
             figures = [_rate(facts)] if facts["kbps"] else []
             figures += [
-                f"{name} {value:.4g}" for name, value in facts["metrics"].items() if value is not None
+                f"{METRICS[name].title} {value:.4g}"
+                for name, value in facts["metrics"].items()
+                if value is not None
             ]
             self._print(f"epoch {facts['epoch']}: {', '.join(figures)}")
         elif event == "checkpoint" and facts["kind"] == "best":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from psygnal import Signal
 
+from earbench_app.counting import study_size
 from earbench_app.notifications import Level, Notice
 from earbench_codecs.clip_files import read_clip
 from earbench_codecs.errors import CodecError
@@ -253,9 +254,7 @@ def _known(folder: Path) -> KnownStudy:
         study = load_study(folder)
     except StudyError:
         return KnownStudy(folder, folder.name, "not found")
-    n_items = sum(not item.training for item in study.items)
-    kind = TEST_TITLES[study.test_type]
-    return KnownStudy(folder, study.name, f"{kind} · {n_items} items × {len(study.conditions)} conditions")
+    return KnownStudy(folder, study.name, f"{TEST_TITLES[study.test_type]} · {study_size(study)}")
 
 
 def _details(folder: Path) -> StudyDetails:

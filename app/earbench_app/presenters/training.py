@@ -10,6 +10,7 @@ from psygnal import Signal
 from earbench_app.jobs.job import JobError
 from earbench_app.notifications import Level, Notice
 from earbench_app.presenters.training_board import TensorBoards
+from earbench_app.presenters.training_new import free_name
 from earbench_app.presenters.training_numbers import write_numbers
 from earbench_app.presenters.training_rows import actions_for, can_cancel, can_pause, can_resume
 from earbench_app.presenters.training_watch import Wish
@@ -186,7 +187,9 @@ class TrainingPresenter:
 
     def _duplicate(self, job_id: str) -> None:
         if job_id in self._jobs:
-            self._form.duplicate(self._jobs[job_id].request)
+            request = self._jobs[job_id].request
+            names = {job.request.name for job in self._jobs.values()}
+            self._form.duplicate(request, free_name(request.name, names))
             self._view.show_form(True)
 
     def _open_folder(self, job_id: str) -> None:

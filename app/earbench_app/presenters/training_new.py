@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from earbench_codecs.files import write_atomically
 from earbench_codecs.training.recipe import parse_recipe, read_recipe, recipe_name, recipe_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from earbench_app.jobs.job import TrainRequest
     from earbench_app.presenters.training_run_fields import Plan
@@ -78,15 +79,16 @@ class TrainingFormPresenter:
             return
         self._fill(recipe_name(path), recipe)
 
-    def duplicate(self, request: TrainRequest) -> None:
-        """Fill the form with what was once asked for."""
+    def duplicate(self, request: TrainRequest, name: str) -> None:
+        """Fill the form with what was once asked for, under another name."""
         self._prepare()
+        self._trials.forget()
         try:
             recipe = parse_recipe(request.recipe_toml, request.name)
         except CodecError as error:
             self._view.show_notice(Notice(str(error), Level.ERROR))
             return
-        self._values = recipe_values(recipe) | run_values(request)
+        self._values = recipe_values(recipe) | run_values(replace(request, name=name))
         same = (name for name, bundled in self._recipes.items() if bundled == recipe)
         self._view.show_recipe(next(same, request.name), recipe.title, recipe.note)
         self._refresh()
@@ -219,6 +221,13 @@ class TrainingFormPresenter:
         if self._plan is not None and self._plan.requests:
             self._trials.cancel()
             self.submitted.emit(self._plan.requests)
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return a name that no run has yet: the same with a number behind."""
+    numbered = re.fullmatch(r"(.+)-\d+", name)
+    stem = numbered[1] if numbered and numbered[1] in taken else name
+    return next(one for n in count(2) if (one := f"{stem}-{n}") not in taken)
 
 
 def takes(paths: Sequence[Path]) -> list[Path]:

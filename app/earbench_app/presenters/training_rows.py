@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from earbench_app.counting import counted
 from earbench_app.jobs.history import remaining_s
 from earbench_app.jobs.job import ACTIVE, State
 from earbench_app.notifications import Level
@@ -132,6 +133,11 @@ def duration_text(seconds: float) -> str:
     return text.removeprefix("0:").removeprefix("0") if seconds < 3600 else text
 
 
+def _length_text(seconds: float) -> str:
+    """Return 5.0 h or 1.2 min."""
+    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"
+
+
 @lru_cache(512)
 def recipe_of(toml: str) -> Recipe | None:
     """Return a job's recipe; None where this version cannot read it."""
@@ -206,11 +212,9 @@ def _facts(job: Job, history: History) -> list[tuple[str, str]]:
     corpus = started.get("corpus") or {}
     facts = [("Recipe", recipe.title if recipe else ""), ("Data", str(job.request.data))]
     if corpus:
-        hours = corpus["training_s"] / 3600
-        facts.append(("Trains on", f"{hours:.2f} h in {corpus['training_files']:,} files"))
-        facts.append(
-            ("Held out", f"{corpus['validation_s'] / 60:.1f} min in {corpus['validation_files']:,} files")
-        )
+        for name, part in (("Trains on", "training"), ("Held out", "validation")):
+            files = counted(corpus[f"{part}_files"], "file")
+            facts.append((name, f"{_length_text(corpus[f'{part}_s'])} in {files}"))
         skipped = corpus.get("skipped") or []
         facts += [("Left out", f"{path}: {reason}") for path, reason in skipped[:20]]
     if parameters := started.get("n_parameters"):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from psygnal import Signal
 
+from earbench_app.counting import counted
 from earbench_app.jobs.estimate import estimate
 from earbench_app.jobs.job import JobError
 from earbench_app.jobs.scan import scan
@@ -101,6 +102,12 @@ class Trials:
             self._end_trial()
             self.estimated.emit("", False, Level.INFO)
 
+    def forget(self) -> None:
+        """Another run is asked for: no estimate is of it."""
+        self._end_trial()
+        self._found = None
+        self.estimated.emit("", False, Level.INFO)
+
     def _end_trial(self) -> None:
         if self._trial is not None:
             self._trial.cancel()
@@ -161,9 +168,9 @@ class Trials:
 
 def scan_text(found: Scan) -> str:
     """Return what a folder holds, in one line."""
-    files = f"{found.n_chosen:,} files"
+    files = counted(found.n_found, "file")
     if found.n_chosen != found.n_found:
-        files = f"{found.n_chosen:,} of {found.n_found:,} files"
+        files = f"{found.n_chosen:,} of {files}"
     if not found.is_done:
         return f"Reading {found.n_read:,} of {files}…"
     hours, minutes = divmod(round(found.duration_s / 60), 60)
@@ -212,7 +219,9 @@ def _speakers(n_speakers: int, n_untold: int) -> str:
     if not n_untold:
         return named
     some = (
-        f"{named}, and {n_untold:,} files whose names tell none" if n_speakers else "names tell no speakers"
+        f"{named}, and {counted(n_untold, 'file')} whose names tell none"
+        if n_speakers
+        else "names tell no speakers"
     )
     return f"{some}: each file is taken for one"
 

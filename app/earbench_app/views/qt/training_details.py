@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from earbench_app.counting import counted
 from earbench_app.views.qt.elided_label import ElidedLabel
 from earbench_app.views.qt.theme import GRID_PX
 from earbench_app.views.qt.training_curves import CurvesView
@@ -69,7 +70,7 @@ class RunPanel(QWidget):
         self.curves.grid.show_nothing(details.no_curves)
         self.log.show_lines(details.log)
         n_errors = self.log.n_errors
-        title = f"Log ({n_errors} !)" if n_errors else "Log"
+        title = f"Log ({counted(n_errors, 'error')})" if n_errors else "Log"
         if title != self.tabs.tabText(_LOG):  # else the tabs would be laid out anew at each step
             self.tabs.setTabText(_LOG, title)
         if other or before is None or before.facts != details.facts:

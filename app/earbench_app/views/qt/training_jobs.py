@@ -294,6 +294,7 @@ def _tip(row: JobRow, column: int) -> str:
         step = f"step {row.step:,} of {row.n_steps:,}" if row.n_steps else "not begun"
         return f"{step}\n{row.message}".strip()
     if column == RATE and row.kbps is not None and row.target_kbps is not None:
-        return f"{row.kbps:.2f} kbps, target {row.target_kbps:g} ± {row.tolerance_kbps:g} kbps"
+        beyond = "\n! beyond the tolerance" if row.in_band is False else ""
+        return f"{row.kbps:.2f} kbps, target {row.target_kbps:g} ± {row.tolerance_kbps:g} kbps{beyond}"
     message = f"{row.name}\n{row.message}" if row.message else row.name
     return row.notes if column == len(COLUMNS) - 2 and row.notes else message
