@@ -358,7 +358,7 @@ class AuditionPage(QWidget):
         self.halves.setStretchFactor(0, 5)
         self.halves.setStretchFactor(1, 2)
         self.halves.setChildrenCollapsible(False)
-        self.halves.setSizes([57 * GRID_PX, 37 * GRID_PX])
+        self.halves.setSizes([50 * GRID_PX, 44 * GRID_PX])  # six versions are seen at 1280 × 800
         return self.halves
 
     def _buttons(self) -> QHBoxLayout:

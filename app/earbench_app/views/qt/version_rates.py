@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from earbench_app.views.protocols import VersionRow
 
-ROW_PX = 28
-_CONTROL_PX = 24
+ROW_PX = 24
+_CONTROL_PX = 22
 
 
 class RateRows:
@@ -58,7 +58,7 @@ class RateRows:
         else:
             control = control or self._new_control(place, row.id)
             control.show_rate(row.rate, row.title, row.part)
-        height = ROW_PX + _CONTROL_PX + GRID_PX // 2 if row.rate else ROW_PX
+        height = ROW_PX + _CONTROL_PX if row.rate else ROW_PX
         if self._table.rowHeight(place) != height:
             self._table.setRowHeight(place, height)
 
