@@ -191,7 +191,6 @@ def _row(job: Job, history: History) -> dict[str, Any]:
     return {
         "id": job.id,
         "name": request.name,
-        "kind": job.kind,
         "state": job.state.value,
         "message": job.message,
         "executor": request.executor,

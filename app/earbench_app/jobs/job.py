@@ -156,7 +156,6 @@ class Job:
     tags : tuple of str
     sweep : str
         The same for all jobs of one sweep; empty for others.
-    kind : {"train", "evaluate"}
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -177,7 +176,6 @@ class Job:
     notes: str = ""
     tags: tuple[str, ...] = ()
     sweep: str = ""
-    kind: Literal["train", "evaluate"] = "train"
 
     @property
     def events(self) -> Path:

@@ -163,6 +163,9 @@ class JobStore:
             request = _requests.validate_json((folder / REQUEST).read_bytes())
             self._requests[job_id] = request
         state = json.loads((folder / STATE).read_bytes())
+        if not isinstance(state, dict):
+            raise ValueError(f"{STATE} holds no object")
+        state.pop("kind", None)  # which older versions wrote, always the same
         return _jobs.validate_python(state | {"id": job_id, "folder": folder, "request": request})
 
     def _damaged(self, job_id: str, error: Exception) -> Job:

@@ -212,6 +212,7 @@ def test_one_that_was_started_but_not_noted_is_not_started_twice(boards, board):
         ("state.json", b'{"state": "running", "mess'),
         ("state.json", b'{"state": "melting"}'),
         ("state.json", b'{"unknown": 1}'),
+        ("state.json", b"[]"),
         ("request.json", b"\xff\x00"),
         ("state.json", None),
         ("request.json", None),
@@ -229,6 +230,13 @@ def test_a_damaged_job_is_shown_beside_the_others(boards, board, name, content):
     assert "damaged" in shown.message
     other.delete(damaged.id)
     assert [job.id for job in other.jobs()] == [sound.id]
+
+
+def test_a_job_of_an_older_version_is_read(boards, board):
+    job = boards.settle(board, board.submit(boards.request("finish")).id, State.DONE)
+    path = job.folder / "state.json"
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | {"kind": "train"}))
+    assert boards.new().job(job.id) == job
 
 
 def test_what_is_no_job_is_left_alone(boards, board):
