@@ -34,8 +34,8 @@ LEVELS_PER_OCTAVE = 2048
 LARGEST_LEVEL = 0xFFFF
 LARGEST_OFFSET = 7 * OFFSETS_PER_OCTAVE
 """Of a unit beyond a file's level, up or down; with a segment's level in the middle, offsets fit a byte."""
-OFFSETS_PER_COARSER = 12
-"""Gain that steps a notch coarser stand for: about as many bits less."""
+OFFSETS_PER_COARSER = 20
+"""Gain that steps a notch coarser stand for: about as many bits less, so that no rate is left out between."""
 _LEVELS_PER_OFFSET = LEVELS_PER_OCTAVE // OFFSETS_PER_OCTAVE
 _LEVEL = struct.Struct("<H")
 STUFFED = struct.Struct("<BH")
@@ -99,7 +99,7 @@ class Plan:
         """Return one that has coarser steps where its gain would be below that of the level `lowest`."""
         offsets = np.array(self.offsets)
         below = (self.level - lowest) / _LEVELS_PER_OFFSET - offsets
-        notches = np.clip(below // OFFSETS_PER_COARSER, 0, coarsest).astype(np.int64)
+        notches = np.clip(np.ceil(below / OFFSETS_PER_COARSER), 0, coarsest).astype(np.int64)
         plan = self.moved(self.level, offsets + OFFSETS_PER_COARSER * notches)
         return replace(plan, coarser=tuple(notches.tolist()))
 

@@ -67,7 +67,7 @@ def test_a_notch_makes_steps_a_quarter_octave_coarser_and_nothing_else(coder):
 def test_rates_go_on_falling_where_the_lowest_gain_ends(segments, signal_of):
     signal = signal_of(32_000, 16_000)
     own = segments()
-    bits = [own.bits([signal], 0.5 * NOTCH**n) for n in range(12)]
+    bits = [own.bits([signal], 0.51 * NOTCH**n) for n in range(12)]
     assert (np.diff(bits) < 0).all()
     assert bits[-1] < 0.75 * bits[0]  # little, as its networks are not trained
 
@@ -78,7 +78,7 @@ def test_codes_say_what_a_gain_below_the_lowest_becomes(segments, signal_of, not
     (codes,) = {
         tuple(np.unique(notches_of(one)))
         for one in segments().codes(
-            [coded.data for coded in segments().encode(signal, 0.49 * NOTCH**notch)], len(signal)
+            [coded.data for coded in segments().encode(signal, 0.51 * NOTCH**notch)], len(signal)
         )
     }
     assert codes == (min(notch, 15),)
@@ -114,7 +114,7 @@ def test_what_gain_and_notches_stand_for_is_what_was_asked():
 
     assert octaves(found) == pytest.approx(octaves(plan), abs=1e-9)
     lowest = -found.level / 2048 + np.array(found.offsets) / OFFSETS_PER_OCTAVE
-    assert (lowest > -29_000 / 2048 - OFFSETS_PER_COARSER / OFFSETS_PER_OCTAVE - 1e-9).all()
+    assert (lowest >= -29_000 / 2048).all()
 
 
 def test_coarser_examples_teach_no_steps():
