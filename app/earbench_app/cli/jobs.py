@@ -225,7 +225,8 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     best = f"{_title(row['metric'])} {row['best']:.4g}" if row["best"] is not None else ""
     left = str(timedelta(seconds=round(row["eta_s"]))) if row["eta_s"] is not None else ""
     place = row["device"] if row["executor"] == "local" else f"{row['executor']} {row['device']}".strip()
-    return (row["id"], row["name"], row["state"], share, kbps, best, left, place)
+    state = "stopped" if row["state"] == "done" and row["message"] else row["state"]  # as the window says
+    return (row["id"], row["name"], state, share, kbps, best, left, place)
 
 
 def _title(metric: str) -> str:

@@ -288,4 +288,6 @@ def _text(run: Path, report: dict[str, Any]) -> str:
             "no checkpoint yet: it is made when a run whose last stage was validated finishes or reaches a "
             "limit; go on with --resume"
         )
+        if steps := sorted((run / "checkpoints").glob("*.safetensors")):
+            lines.append(f"the codec of its latest validated step: {steps[-1]}")
     return "\n".join(lines)

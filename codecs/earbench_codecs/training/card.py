@@ -224,9 +224,10 @@ def _limits(info: CheckpointInfo) -> list[str]:
     """Return what the figures bear out, and what nobody has measured."""
     sources = info.corpus.get("sources")
     named = f" ({sources})" if sources else ""
+    channels = "two channels are coded together" if info.knob else "each channel is coded by itself"
     lines = [
         f"For sound like its training data{named}, at {info.sample_rate_hz / 1000:g} kHz; other rates are "
-        "resampled, and each channel is coded by itself. Other material was not measured.",
+        f"resampled, and {channels}. Other material was not measured.",
         "No listening test is behind these figures.",
     ]
     comparison = info.comparison
