@@ -52,7 +52,7 @@ _SLOPES = 0.2, 4.0
 _ROUGH = 0.05
 """So near, as a share of a rate, the next gain is expected to meet it."""
 _NEAR = 0.004
-_MOST_ESTIMATES, _MOST_WRITTEN = 8, 4
+_MOST_ESTIMATES, _MOST_WRITTEN = 8, 12
 _SAMPLED = 4, 16
 """Every fourth segment is looked at first; sixteen are enough."""
 _NMR_TRIALS = 8

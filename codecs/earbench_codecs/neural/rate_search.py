@@ -109,14 +109,24 @@ class GainSearch:
         most_trials : int
         """
         self._secants.forget()
+        low, high = -math.inf, math.inf  # where the rate was too low, and too high
         for _ in range(most_trials):
             octaves = self._octaves
             rate = math.log2(max(measured_kbps(2**octaves), 1e-9))
             (step,) = self._secants.steps(np.array([octaves]), np.array([rate]), np.array([self._wanted]))
-            self._octaves = float(np.clip(octaves + step, self._lowest, self._highest))
+            low, high = (octaves, high) if rate < self._wanted else (low, octaves)
+            self._octaves = _within(float(np.clip(octaves + step, self._lowest, self._highest)), low, high)
             if (met := abs(2 ** (rate - self._wanted) - 1) < close) or self._octaves == octaves:
                 break
         return met
+
+
+def _within(octaves: float, low: float, high: float) -> float:
+    """Return where to look next: in the middle, where a slope leads beyond what was tried.
+
+    A coder with notches takes fewer bits at some higher gains, so slopes may lead astray.
+    """
+    return octaves if low < octaves < high or math.isinf(high - low) else (low + high) / 2
 
 
 def usual_gain(kbps: float, table: Table) -> float:

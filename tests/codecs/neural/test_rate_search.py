@@ -48,6 +48,20 @@ def test_a_rate_that_cannot_be_had_ends_with_the_most_there_is():
     assert max(tried) <= 8 * 2**6
 
 
+@pytest.mark.parametrize("wanted", [6.0, 11.0, 19.0, 31.0, 47.0])
+def test_a_rate_is_met_where_it_falls_between_notches(wanted):
+    """Each octave of gain begins some percent below where the one before ended."""
+    tried = []
+
+    def measured(gain):
+        notch, within = divmod(math.log2(gain), 1)
+        tried.append(16 * 2 ** (0.35 * notch + 0.42 * within))
+        return tried[-1]
+
+    assert GainSearch(wanted, TABLE).approach(measured, 0.004, 12)
+    assert tried[-1] == pytest.approx(wanted, rel=0.0041)
+
+
 def test_silence_ends_at_the_highest_gain():
     tried = []
     assert not GainSearch(16.0, TABLE).approach(lambda gain: tried.append(gain) or 0.0, 0.003, 8)
