@@ -201,6 +201,7 @@ assert run(["decode", home + "/a.ebc", home + "/a.wav", "--checkpoint", checkpoi
 """
 
 
+@pytest.mark.slow
 def test_the_network_of_the_readme_trains_and_codes(folder, home):
     """As it stands there, but with a shorter schedule."""
     text = README.read_text()

@@ -57,6 +57,7 @@ def test_the_sdist_holds_the_sources_and_the_tests(dist: Path) -> None:
     assert not [tail for tail in tails if ".venv" in tail]
 
 
+@pytest.mark.slow
 def test_the_wheel_runs_in_an_environment_without_the_source_tree(dist: Path, tmp_path: Path) -> None:
     """Third-party packages come from this environment; earbench itself only from the wheel."""
     bin_dir = _bare_venv(tmp_path / "venv")

@@ -114,7 +114,14 @@ def test_intelligibility_of_identical_speech_is_1(name, worker) -> None:
     assert one(name, speech(), speech(), worker).value == pytest.approx(1, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", [name for name in METRICS if not name.startswith("visqol")])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name == "nmr_disturbed_share" else ())
+        for name in METRICS
+        if not name.startswith("visqol")
+    ],
+)
 def test_more_noise_is_never_better(name, worker) -> None:
     values = [one(name, speech(), noisy(speech(), level), worker).value for level in (0.001, 0.01, 0.1)]
     better_first = sorted(values, reverse=METRICS[name].higher_is_better)

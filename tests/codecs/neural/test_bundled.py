@@ -14,6 +14,8 @@ from earbench_codecs.neural.codec import ARCHITECTURES, NeuralCodec
 
 ASSETS = Path(earbench_assets.__file__).parent
 BUNDLED = sorted((ASSETS / "checkpoints").glob(f"*{SUFFIX}"))
+_ALIKE = {"resglu-small-48", "resglu-small-56", "mdct-hyper-48k"}
+"""Others of their kind are coded in every run of the tests."""
 each_bundled = pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
 
 
@@ -53,7 +55,13 @@ def test_a_card_has_what_was_measured_beside_other_codecs(path):
         assert figure in info.card
 
 
-@each_bundled
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=pytest.mark.slow if path.stem in _ALIKE else (), id=path.stem)
+        for path in BUNDLED
+    ],
+)
 def test_it_codes_a_clip_about_as_its_card_says(path):
     info = read_info(path)
     codec = NeuralCodec.from_file(path)

@@ -144,7 +144,13 @@ print(hashlib.sha256(codec.decode(encoded).samples.tobytes()).hexdigest())
 """
 
 
-@pytest.mark.parametrize(("architecture", "threads", "together"), [("pam-nac", 1, 2), ("koishekenov", 2, 3)])
+@pytest.mark.parametrize(
+    ("architecture", "threads", "together"),
+    [
+        pytest.param("pam-nac", 1, 2, marks=pytest.mark.slow),
+        ("koishekenov", 2, 3),
+    ],
+)
 def test_another_process_reads_the_codes_that_were_written(
     small_checkpoint, signal_of, tmp_path, architecture, threads, together
 ):

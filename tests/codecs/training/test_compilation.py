@@ -50,6 +50,7 @@ def notices(run):
     return [e["message"] for e in map(json.loads, lines) if e["event"] == "notice"]
 
 
+@pytest.mark.slow
 def test_a_compiled_run_leaves_the_same_tensors_by_the_same_names(
     job_of, compiling, backend, uncompiled, tmp_path
 ):

@@ -87,7 +87,9 @@ def test_the_best_is_of_the_last_stage_and_its_figures_are_those_of_an_event(who
     assert best["kbps"] == event["kbps"]
 
 
-@pytest.mark.parametrize("stop_at", [7, 20, 33])
+@pytest.mark.parametrize(
+    "stop_at", [pytest.param(7, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.slow), 33]
+)
 def test_a_run_that_goes_on_is_the_run_that_never_stopped(whole, job_of, tmp_path, stop_at):
     assert train(job_of(tmp_path), Limits(max_steps=stop_at)) == "step limit"
     torch.rand(3)  # whatever happens in between
