@@ -86,10 +86,11 @@ def average_rate(coder: SegmentCoder, signal: Samples, kbps: float, table: Table
         coded = list(coder.written(signal, whole.at(gain)))
         found = whole.kbps(8 * sum(len(one.data) for one in coded))
         tried.append((abs(found - search.kbps), coded))
+        tried[:] = [min(tried, key=lambda one: one[0])]  # bytes of an hour are not kept many times
         return found
 
     search.approach(written_kbps, _NEAR, _MOST_WRITTEN)
-    return min(tried, key=lambda one: one[0])[1]
+    return tried[0][1]
 
 
 @dataclass(frozen=True)
