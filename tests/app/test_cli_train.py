@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -176,6 +178,24 @@ def test_a_failure_is_one_line_that_says_what_to_do(capsys, folder, tmp_path, ch
     code, out, err = trained(capsys, folder, tmp_path / "run", *change)
     assert (code, out) == (1, "")
     assert says in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+
+def test_ctrl_c_says_at_once_that_it_stops_and_a_second_one_ends_it(capfd, folder, tmp_path, monkeypatch):
+    from earbench_codecs.training import run as training_run
+
+    said = []
+
+    def validates(*_):
+        signal.raise_signal(signal.SIGINT)
+        said.append(capfd.readouterr().err)
+        time.sleep(0.35)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(training_run, "train", validates)
+    code, _, err = trained(capfd, folder, tmp_path / "run")
+    assert "Stopping: " in said[0]
+    assert code == 130
     assert "Traceback" not in err
 
 

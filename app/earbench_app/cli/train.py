@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from earbench_codecs.training.loop import Limits
     from earbench_codecs.training.run import Job
 
+_STOPPING = (
+    "Stopping: a checkpoint is written, and --resume goes on from it; Ctrl-C again to end at once, "
+    "from the last checkpoint\n"
+)
+_ECHO_S = 0.3
+"""`timeout` and the like signal a process and then its group."""
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -76,7 +83,8 @@ def train(
 ) -> None:
     """Train a neural coder; ends with a checkpoint that `encode --checkpoint` takes.
 
-    Ctrl-C or SIGTERM ends it in good order: the last checkpoint is written, --resume goes on from it.
+    Ctrl-C or SIGTERM ends it in good order: the last checkpoint is written, --resume goes on from it. A
+    second Ctrl-C ends it at once.
     On a cluster it goes on: Ctrl-C only stops following it.
     """
     options = slurm_options(cluster, partition, account, time, gpus)
@@ -203,9 +211,15 @@ def _train_here(job: Job, limits: Limits, display: _Display) -> int:
     from earbench_codecs.training.run import train as train_job
     from earbench_codecs.training.signals import StopSignals
 
-    with StopSignals() as stop:
+    with StopSignals(_say_stopping, _ECHO_S) as stop:
         train_job(job, replace(limits, asked_to_stop=stop), display)
     return stop.number
+
+
+def _say_stopping() -> None:
+    """Say so whatever the program is doing: a signal may come in the middle of writing to sys.stderr."""
+    over_the_bar = "\r\x1b[2K" if sys.stderr.isatty() else ""
+    os.write(2, f"{over_the_bar}{_STOPPING}".encode())
 
 
 def _train_together(recipe: str, job: Job, limits: Limits, nproc: int, display: _Display) -> int:
@@ -216,7 +230,7 @@ def _train_together(recipe: str, job: Job, limits: Limits, nproc: int, display: 
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={nproc}"]
     command += ["-m", "--", "earbench_codecs.training", recipe, *_arguments(job, limits)]
     with (
-        StopSignals() as stop,
+        StopSignals(_say_stopping) as stop,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as processes,
     ):
         for event in _events(processes, stop):
@@ -279,7 +293,10 @@ def _events(processes: subprocess.Popen[str], stop: Callable[[], bool]) -> Itera
 
 
 def _text(run: Path, report: dict[str, Any]) -> str:
-    lines = [f"{run}: {report['reason']} at step {report['step']} of {report['n_steps']}"]
+    of = f" of {report['n_steps']}" if report["n_steps"] else ""  # stopped while the corpus was read
+    lines = [f"{run}: {report['reason']} at step {report['step']}{of}"]
+    if report["step"] == 0:
+        return f"{lines[0]}, before its first checkpoint; begin it again"
     if report["checkpoint"]:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in report["measured"].items() if value)
         lines.append(f"{report['checkpoint']}: codec {report['codec']}, {figures}")

@@ -99,6 +99,7 @@ def coding_at_rate(
     table: ValidationTable,
     tables: Iterator[Tensor],
     kbps: float,
+    check: Callable[[], None] = lambda: None,
 ) -> tuple[float, Callable[[NDArray[np.float32]], NDArray[np.float32]]]:
     """Return the rate, by one gain for all excerpts, nearest to `kbps`, and what codes a signal at it.
 
@@ -109,6 +110,8 @@ def coding_at_rate(
     corpus, recordings, table, tables
         As for `context_kbps`.
     kbps : float
+    check : callable
+        Called before each gain that is tried; what it raises ends the search.
     """
     fitted = entropy_tables(coder, tables)
     files = SegmentCoder(coder, fitted.model(fitted.kinds[0]))
@@ -117,6 +120,7 @@ def coding_at_rate(
 
     @cache
     def excess(octaves: float) -> float:
+        check()
         return math.log2(max(files.bits(signals, 2**octaves), 1) / seconds / 1000 / kbps)
 
     ends = sorted(_GAIN_OCTAVES, key=lambda end: abs(excess(end)))

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+class StopAskedError(Exception):
+    """A signal asks the run to stop: what is under way is left, and done when the run goes on."""
+
+
 class TrainingError(CodecError):
     """A run cannot start or go on; `kind` says for want of what, see `events`.
 

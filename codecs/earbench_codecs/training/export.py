@@ -61,6 +61,8 @@ def export(setup: Setup, name: str) -> Exported | None:
     ------
     CheckpointError
         The disk is full.
+    StopAskedError
+        The run is asked to stop; nothing is written.
     """
     if not setup.folder.best.is_file():
         return None
@@ -95,7 +97,8 @@ def measure_files(setup: Setup, tables: EntropyTables, info: CheckpointInfo) -> 
     corpus, validation = setup.corpus, setup.recipe.validation
     codec = NeuralCodec(info, "", lambda: Checkpoint(info, setup.coder, tables, ""))
     held_out = held_out_of(corpus, setup.validation, validation.seconds, validation.excerpts)
-    return compare(codec, held_out, chosen_metrics(validation, corpus.sample_rate_hz), setup.worker)
+    metrics = chosen_metrics(validation, corpus.sample_rate_hz)
+    return compare(codec, held_out, metrics, setup.worker, tell=lambda *_: setup.check())
 
 
 def _knob(setup: Setup, tables: EntropyTables) -> list[tuple[float, float]]:
@@ -109,6 +112,7 @@ def _knob(setup: Setup, tables: EntropyTables) -> list[tuple[float, float]]:
     coder = SegmentCoder(setup.coder, tables.model(tables.kinds[0]))
     knob: list[tuple[float, float]] = []
     for octaves in _KNOB_OCTAVES:
+        setup.check()
         kbps = coder.bits(signals, 2.0**octaves) / seconds / 1000
         if kbps > _LEAST_KNOB * (knob[-1][0] if knob else 0):
             knob.append((round(kbps, 2), 2.0**octaves))

@@ -16,7 +16,7 @@ from earbench_codecs.neural.zoo import config_to_json
 from earbench_codecs.training.average import RunningAverage
 from earbench_codecs.training.coded_rate import coding_at_rate, context_kbps, table_segments
 from earbench_codecs.training.dataset import WindowSampler, prefetched
-from earbench_codecs.training.errors import RunFolderError
+from earbench_codecs.training.errors import RunFolderError, StopAskedError
 from earbench_codecs.training.processes import Processes
 from earbench_codecs.training.rate_control import RateControl
 from earbench_codecs.training.recipe import is_recipe
@@ -33,7 +33,7 @@ from earbench_codecs.training.validation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -72,6 +72,11 @@ class Limits:
     max_minutes: float | None = None
     asked_to_stop: Callable[[], bool] = lambda: False
 
+    def check(self) -> None:
+        """Raise `StopAskedError` once a signal came."""
+        if self.asked_to_stop():
+            raise StopAskedError
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setup:
@@ -94,6 +99,8 @@ class Setup:
         Is told a step, an excerpt's number, and how the excerpt is decoded at that step.
     keep : callable
         Is given this, and what was found, after each validation of the last stage.
+    check : callable
+        Raises `StopAskedError` to end what takes long: a validation, the export.
     report_s, save_s : float
         Seconds between progress events, and between checkpoints inside an epoch.
     """
@@ -110,6 +117,7 @@ class Setup:
     processes: Processes = field(default_factory=Processes)
     show: Show = lambda _step, _number, _decoded: None
     keep: Keep = lambda _setup, _validated: None
+    check: Callable[[], None] = lambda: None
     report_s: float = 2.0
     save_s: float = 600.0
 
@@ -150,6 +158,7 @@ class Trainer:
         self.best: tuple[bool, float] | None = None
         """Whether the best checkpoint is within the rate, and its figure, higher is better."""
         self._stage: StageTable | None = None
+        self._validation_due = False  # after a stop that came while the last epoch was validated
         self._reported_s = self._saved_s = self._began_s = time.monotonic()
         self._reported_step = self._began_step = 0
         self._trained_before_s = 0.0
@@ -157,7 +166,8 @@ class Trainer:
     def run(self, limits: Limits) -> str:
         """Train until the recipe or a limit ends it; return ``finished`` or why it stopped.
 
-        The last checkpoint is written in every case.
+        The last checkpoint is written in every case. A stop does not wait for a validation: a run that
+        goes on begins with it.
 
         Raises
         ------
@@ -172,19 +182,26 @@ class Trainer:
         ends_at = self._began_s + 60 * (limits.max_minutes or math.inf)
         n_steps = min(self._recipe.n_steps, limits.max_steps or self._recipe.n_steps)
         self._reported_step = self._began_step = self.step
-        with closing(prefetched(self._batch, range(self.step, n_steps))) as batches:
+        if self._validation_due:
+            self._enter_stage(self.step - 1)
+            self._end_epoch()
+        if not self._validation_due:
+            self._train(range(self.step, n_steps), limits, ends_at)
+        self._report(final=True)
+        self._save_last()
+        if limits.asked_to_stop() or self._validation_due:
+            return "asked to stop"
+        if self.step == self._recipe.n_steps:
+            return "finished"
+        return "step limit" if self.step == n_steps else "time limit"
+
+    def _train(self, steps: range, limits: Limits, ends_at: float) -> None:
+        with closing(prefetched(self._batch, steps)) as batches:
             for frames in batches:
-                self._enter_stage()
+                self._enter_stage(self.step)
                 wish = limits.asked_to_stop() or time.monotonic() >= ends_at
                 if self._train_on(frames, wish):
                     break
-        self._report(final=True)
-        self._save_last()
-        if self.step == self._recipe.n_steps:
-            return "finished"
-        if limits.asked_to_stop():
-            return "asked to stop"
-        return "step limit" if self.step == n_steps else "time limit"
 
     def resume(self) -> None:
         """Take up the run where its last checkpoint left it.
@@ -212,6 +229,8 @@ class Trainer:
         if self._rate is not None:
             self._rate.load(facts)
         self.step = facts["step"]
+        self._validation_due = facts.get("validation_due", False)  # older runs ended it first
+        self._stepper.quantises = facts.get("quantises", False)
         self._trained_before_s = facts.get("trained_s", math.nan)  # older runs did not count
         self.best = (facts["best"][0], facts["best"][1]) if facts["best"] else None
 
@@ -231,13 +250,13 @@ class Trainer:
         frames = frames_of(self._coder.config, self._windows.batch(step, size, rank, count))
         return frames.pin_memory() if self._setup.device.type == "cuda" else frames
 
-    def _enter_stage(self) -> None:
-        """Begin the stage that the next step belongs to, if it is not the present one."""
-        stage = self._recipe.stage_at(self.step)
+    def _enter_stage(self, step: int) -> None:
+        """Begin the stage that a step, the next or the last one, belongs to, if it is not the present one."""
+        stage = self._recipe.stage_at(step)
         if stage is self._stage:
             return
         self._stage = stage
-        begins = any(steps.start == self.step for steps in self._recipe.stage_steps())
+        begins = any(steps.start == step == self.step for steps in self._recipe.stage_steps())
         if self._rate is not None:
             self._rate.enter_stage(stage.target_kbps, begins=begins)
         if begins:
@@ -256,25 +275,32 @@ class Trainer:
         if self._average is not None:
             self._average.update()
         if self.step % self._recipe.optimiser.steps_per_epoch == 0:
-            self._end_epoch()
+            stop |= self._end_epoch()
         elif time.monotonic() - self._saved_s > self._setup.save_s:
             self._save_last()
         elif time.monotonic() - self._reported_s > self._setup.report_s:
             self._report()
         return stop
 
-    def _end_epoch(self) -> None:
+    def _end_epoch(self) -> bool:
+        """Validate and save; return whether all processes are to stop, as the first was asked meanwhile."""
         self._report()
         self._coder.eval()
-        kbps = math.nan
+        processes, device = self._setup.processes, self._setup.device
+        kbps, due = math.nan, False
         with self._average.in_place() if self._average is not None else nullcontext():
-            if self._setup.processes.is_first:
-                kbps = self._validate()
-        kbps = self._setup.processes.from_first(kbps, self._setup.device)
+            if processes.is_first:
+                try:
+                    kbps = self._validate()
+                except StopAskedError:
+                    due = True
+        kbps = processes.from_first(kbps, device)
+        self._validation_due = bool(processes.from_first(due, device))
         if self._rate is not None and math.isfinite(kbps):
             self._rate.update(kbps)
         self._save_last()
         self._reported_s = time.monotonic()  # the next report's speed is that of training alone
+        return self._validation_due
 
     def _validate(self) -> float:
         """Measure, tell, keep the coder if it is the best so far; return its rate, NaN without one."""
@@ -288,6 +314,7 @@ class Trainer:
             setup.worker,
             partial(setup.show, self.step),
             code,
+            setup.check,
         )
         setup.emit(
             "validation",
@@ -318,13 +345,22 @@ class Trainer:
         if (coder.entropy_model() is None and measure == "static") or not as_files:
             frames = self._frames(_RATE + self.step, n_windows).to(setup.device)
             return measured_kbps(coder, frames), "static", None
-        segments = table_segments(coder, setup.corpus, setup.training, self._recipe.data.seed)
+        segments = self._interruptible(
+            table_segments(coder, setup.corpus, setup.training, self._recipe.data.seed)
+        )
         held_out = setup.validation or setup.training
         asked = self._recipe.validation
         if coder.takes_any_rate and asked.kbps is not None:
-            kbps, code = coding_at_rate(coder, setup.corpus, held_out, asked, segments, asked.kbps)
+            kbps, code = coding_at_rate(
+                coder, setup.corpus, held_out, asked, segments, asked.kbps, setup.check
+            )
             return kbps, "context", code
         return context_kbps(coder, setup.corpus, held_out, asked, segments), "context", None
+
+    def _interruptible(self, segments: Iterator[Tensor]) -> Iterator[Tensor]:
+        for segment in segments:
+            self._setup.check()
+            yield segment
 
     def _keep_if_best(self, kbps: float, metrics: dict[str, float | None]) -> bool:
         """Keep the best figure within the rate; until one is within, the lowest rate; tell whether it is."""
@@ -392,6 +428,8 @@ class Trainer:
             "step": self.step,
             "trained_s": self.trained_s,
             "best": self.best,
+            "quantises": self._stepper.quantises,
+            "validation_due": self._validation_due,
             "average_updates": 0,
         }
         if self._rate is not None:

@@ -14,13 +14,19 @@ from earbench_codecs.metrics.worker import Worker
 from earbench_codecs.neural.zoo import SIZES, build_from_json, config_to_json
 from earbench_codecs.training.corpus import open_corpus
 from earbench_codecs.training.dataset import split
-from earbench_codecs.training.errors import RecipeError, RunFolderError, TrainingError, full_memory_told
+from earbench_codecs.training.errors import (
+    RecipeError,
+    RunFolderError,
+    StopAskedError,
+    TrainingError,
+    full_memory_told,
+)
 from earbench_codecs.training.events import EventLog, no_events
 from earbench_codecs.training.export import export
 from earbench_codecs.training.listenable import ListenableCodecs
 from earbench_codecs.training.loop import Limits, Setup, Trainer
 from earbench_codecs.training.processes import joined_processes
-from earbench_codecs.training.run_folder import RunFolder
+from earbench_codecs.training.run_folder import RunFolder, load_snapshot
 from earbench_codecs.training.tensorboard import N_EXCERPTS, TensorBoard
 from earbench_codecs.training.validation import chosen_recordings, excerpts
 
@@ -32,6 +38,9 @@ if TYPE_CHECKING:
     from earbench_codecs.training.events import Emit
     from earbench_codecs.training.processes import Processes
     from earbench_codecs.training.recipe import Recipe
+
+
+_ASKED = "asked to stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,9 @@ def train(job: Job, limits: Limits, emit: Emit | None = None, stream: IO[str] | 
             try:
                 with full_memory_told():
                     return _train(job, limits, folder, device, processes, tell, board)
+            except StopAskedError:
+                tell("stopped", step=_saved_step(folder), reason=_ASKED)
+                return _ASKED
             except CodecError as error:
                 with suppress(RunFolderError):  # that it cannot be written is what is raised already
                     tell("failed", message=str(error), kind=getattr(error, "kind", "other"))
@@ -132,13 +144,17 @@ def _train(
     tell: Emit,
     board: TensorBoard,
 ) -> str:
+    def decoding(done: int, total: int) -> None:
+        limits.check()
+        tell("decoding", done=done, total=total)
+
     coder = build_coder(job.recipe, job.name).to(device)
     corpus = open_corpus(
         job.data,
         job.recipe.data,
         coder.config.sample_rate_hz,
         job.cache,
-        lambda done, total: tell("decoding", done=done, total=total),
+        decoding,
     )
     training, validation = split(corpus.recordings, job.recipe.data)
     with Worker() as worker:
@@ -155,6 +171,7 @@ def _train(
             processes,
             board.example,
             ListenableCodecs(job.name),
+            limits.check,
         )
         trainer = Trainer(setup)
         if job.resume:
@@ -165,10 +182,16 @@ def _train(
             _open_board(board, setup, trainer.step)
         tell("started", **_facts(job.recipe, setup, trainer.step))
         reason = trainer.run(limits)
-        if processes.is_first and not limits.asked_to_stop():
+        limits.check()
+        if processes.is_first:
             _export(setup, job.name, tell)
         tell("finished" if reason == "finished" else "stopped", step=trainer.step, reason=reason)
     return reason
+
+
+def _saved_step(folder: RunFolder) -> int:
+    """Return the step that a run would go on from."""
+    return int(load_snapshot(folder.last).facts["step"]) if folder.last.is_file() else 0
 
 
 def _open_board(board: TensorBoard, setup: Setup, step: int) -> None:

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType, TracebackType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -18,10 +19,18 @@ class StopSignals:
     """Notes SIGINT and SIGTERM while it is entered; one that comes seconds later acts as it would without.
 
     Call it to ask whether one came; `number` is that signal's, or 0.
+
+    Parameters
+    ----------
+    told : callable
+        Called at once when the first comes, between any two instructions of the program.
+    echo_s : float
+        What comes sooner after it is its echo.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[], None] = lambda: None, echo_s: float = _ECHO_S) -> None:
         self.number = 0
+        self._told, self._echo_s = told, echo_s
         self._first_s = 0.0
         self._before = {number: signal.getsignal(number) for number in _SIGNALS}
 
@@ -43,7 +52,8 @@ class StopSignals:
         del frame
         if not self.number:
             self.number, self._first_s = number, time.monotonic()
-        elif time.monotonic() - self._first_s > _ECHO_S:
+            self._told()
+        elif time.monotonic() - self._first_s > self._echo_s:
             self._restore()
             signal.raise_signal(number)
 

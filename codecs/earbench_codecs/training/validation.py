@@ -128,6 +128,7 @@ def validate(
     worker: Worker,
     show: Callable[[int, NDArray[np.float32]], None] = lambda _number, _decoded: None,
     code: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> dict[str, float | None]:
     """Return the mean of each metric over excerpts of recordings; None where it applies to none of them.
 
@@ -145,6 +146,8 @@ def validate(
         Is told each excerpt's number and how it was decoded, [T].
     code : callable, optional
         Codes and decodes a signal [T]; without it, the coder does as it is.
+    check : callable
+        Called before each figure; what it raises ends the validation.
     """
     names = chosen_metrics(table, corpus.sample_rate_hz)
     found: dict[str, list[float]] = {name: [] for name in names}
@@ -153,7 +156,9 @@ def validate(
         decoded = code(signal) if code else coded(coder, signal, divisor(coder.config, recording))
         show(number, decoded)
         original, test = (AudioClip.mono(x, corpus.sample_rate_hz) for x in (signal, decoded))
-        for name, figure in measure(original, test, names, worker=worker).items():
+        for name, figure in measure(
+            original, test, names, worker=worker, on_metric=lambda _: check()
+        ).items():
             if figure.value is not None:
                 found[name].append(figure.value)
     return {name: sum(values) / len(values) if values else None for name, values in found.items()}

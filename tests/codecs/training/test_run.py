@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from earbench_codecs.training import run_folder
+from earbench_codecs.training import export, run_folder
 from earbench_codecs.training.average import RunningAverage
 from earbench_codecs.training.errors import (
     CorpusError,
@@ -98,6 +99,65 @@ def test_a_run_that_goes_on_is_the_run_that_never_stopped(whole, job_of, tmp_pat
     after = [event for event in events_of(whole, "validation") if event["step"] > stop_at]
     again = [event for event in events_of(tmp_path, "validation") if event["step"] > stop_at]
     assert [e | {"time": 0} for e in again] == [e | {"time": 0} for e in after]
+
+
+def stopped_after(kind, step):
+    """Limits, and what tells them: a signal comes as soon as an event of a kind and step was told."""
+    seen = []
+
+    def take(event, **data):
+        seen.append(event == kind and data.get("step") == step)
+
+    return Limits(asked_to_stop=lambda: any(seen)), take
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(10, marks=pytest.mark.slow),
+        pytest.param(20, marks=pytest.mark.slow),
+        30,
+        pytest.param(40, marks=pytest.mark.slow),
+    ],
+)
+def test_a_stop_leaves_the_validation_under_way_to_the_run_that_goes_on(whole, job_of, tmp_path, step):
+    limits, take = stopped_after("progress", step)
+    assert train(job_of(tmp_path), limits, take) == "asked to stop"
+    assert events_of(tmp_path)[-1]["step"] == step
+    assert step not in [event["step"] for event in events_of(tmp_path, "validation")]
+    assert train(job_of(tmp_path, resume=True), Limits()) == "finished"
+    assert_same(tensors_of(tmp_path), tensors_of(whole))
+    of_whole, again = events_of(whole, "validation"), events_of(tmp_path, "validation")
+    assert [e | {"time": 0} for e in again] == [e | {"time": 0} for e in of_whole]
+    assert RunFolder(tmp_path).checkpoint.is_file()
+
+
+def test_a_stop_while_files_are_measured_leaves_that_to_the_run_that_goes_on(
+    whole, job_of, tmp_path, monkeypatch
+):
+    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "checkpoint.safetensors").unlink()
+    asked = []
+    monkeypatch.setattr(
+        export, "compare", lambda *_, tell, **__: (asked.append(True), tell("measuring", 1, 2))
+    )
+    job = job_of(tmp_path, resume=True)
+    assert train(job, Limits(asked_to_stop=lambda: bool(asked))) == "asked to stop"
+    assert (events_of(tmp_path)[-1]["event"], events_of(tmp_path)[-1]["step"]) == ("stopped", 40)
+    assert not RunFolder(tmp_path).checkpoint.is_file()
+    monkeypatch.undo()
+    assert train(job, Limits()) == "finished"
+    assert RunFolder(tmp_path).checkpoint.is_file()
+
+
+def test_a_stop_ends_the_reading_of_a_corpus(job_of, tmp_path):
+    asked = []
+    job = job_of(tmp_path / "run", cache=tmp_path / "cache")
+    limits = Limits(asked_to_stop=lambda: bool(asked))
+    assert train(job, limits, lambda event, **_: asked.append(event)) == "asked to stop"
+    assert asked == ["decoding", "stopped"]
+    assert not list((tmp_path / "cache").glob("*.i16*"))
+    assert train(job, Limits(max_steps=1)) == "step limit"
 
 
 def test_time_ends_a_run(job_of, tmp_path, tiny_toml):

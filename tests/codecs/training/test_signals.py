@@ -6,7 +6,6 @@ import signal
 
 import pytest
 
-from earbench_codecs.training import signals
 from earbench_codecs.training.signals import StopSignals
 
 
@@ -21,9 +20,10 @@ def test_the_echo_of_a_signal_does_not_end_a_run_that_writes_its_checkpoint():
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_later_one_ends_it(monkeypatch):
-    monkeypatch.setattr(signals, "_ECHO_S", -1.0)
-    with StopSignals():
+def test_a_later_one_ends_it():
+    told = []
+    with StopSignals(lambda: told.append("stopping"), echo_s=-1.0):
         signal.raise_signal(signal.SIGINT)
+        assert told == ["stopping"]  # before anything else is done
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
