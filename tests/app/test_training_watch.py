@@ -90,8 +90,11 @@ def test_a_run_that_has_not_begun_says_what_it_does() -> None:
     history = History()
     row = job_row(job_of(), history)
     assert (row.message, row.step, row.n_steps, row.eta_s) == ("starting", 0, N_STEPS, None)
-    history.add({"event": "decoding", "time": BEGAN_S, "done": 3, "total": 9})
-    assert job_row(job_of(), history).message == "decoding: 3 of 9 files"
+    assert job_row(job_of(started_s=BEGAN_S), history).message == "starting: its program is loaded"
+    for doing in ("reading", "decoding"):
+        history.add({"event": doing, "time": BEGAN_S, "done": 3, "total": 9})
+        row = job_row(job_of(), history)
+        assert (row.doing, row.message) == (f"{doing} 33 %", f"{doing} 33 %: 3 of 9 files")
     assert job_row(job_of(State.QUEUED), History()).message == ""
 
 
@@ -100,7 +103,10 @@ def test_a_run_that_is_resumed_says_what_it_does_before_its_next_step() -> None:
     job = job_of(started_s=history.told_s + 60)  # anew
     row = job_row(job, history)
     assert (row.doing, row.eta_s) == ("starting", None)
-    assert row.message == "starting: it takes up its last checkpoint"
+    assert row.message == "starting: its program is loaded"
+    history.add({"event": "decoding", "time": history.told_s + 70, "done": 4, "total": 9})
+    row = job_row(job, history)
+    assert (row.message, row.eta_s) == ("decoding 44 %: 4 of 9 files", None)
     history.add(history.started | {"time": history.told_s + 80, "step": 230})
     row = job_row(job, history)
     assert (row.doing, row.message, row.eta_s) == ("warming up", "warming up: its first steps", None)

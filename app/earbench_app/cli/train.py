@@ -139,8 +139,8 @@ class _Display:
 
         facts: dict[str, Any] = dict(data)
         self._last[event] = facts
-        if event == "decoding":
-            self._show("decoding the corpus", facts["done"], facts["total"])
+        if event in ("reading", "decoding"):
+            self._show(f"{event} the corpus", facts["done"], facts["total"])
         elif event == "started":
             for path, reason in facts["corpus"]["skipped"]:
                 self._print(f"left out: {path}: {reason}")

@@ -218,8 +218,8 @@ class History:
     started, progress, validation, best, exported, ending : dict
         The last event of each kind, empty before it comes; `best` is the validation of the best
         checkpoint, `ending` that which finished, stopped or failed a run that has not gone on since.
-    decoding : pair of int, optional
-        Files decoded, of how many, while that goes on.
+    opening : tuple of (str, int, int), optional
+        What is done with the corpus before the start, "reading" or "decoding": files done, of how many.
     notices : deque of str
     checkpoints : deque of CheckpointSeen
         The latest, oldest first.
@@ -234,7 +234,7 @@ class History:
     best: Event = field(default_factory=dict)
     exported: Event = field(default_factory=dict)
     ending: Event = field(default_factory=dict)
-    decoding: tuple[int, int] | None = None
+    opening: tuple[str, int, int] | None = None
     notices: deque[str] = field(default_factory=lambda: deque(maxlen=100))
     checkpoints: deque[CheckpointSeen] = field(default_factory=lambda: deque(maxlen=500))
     n_events: int = 0
@@ -271,13 +271,13 @@ class History:
             last_s = max(self.progress.get("time", 0), self.validation.get("time", 0), self._began_s)
             self._before_s += last_s - self._began_s
         self._began_s = event["time"]
-        self.started, self.ending, self.decoding = event, {}, None
+        self.started, self.ending, self.opening = event, {}, None
         self._reported_step = event.get("step") or 0
         for series in self.series.values():
             series.drop_after(event.get("step", 0))
 
-    def _take_decoding(self, event: Event) -> None:
-        self.decoding = (int(event.get("done", 0)), int(event.get("total", 0)))
+    def _take_opening(self, event: Event) -> None:
+        self.opening = (event["event"], int(event.get("done", 0)), int(event.get("total", 0)))
         self.ending = {}
 
     def _take_progress(self, event: Event) -> None:
@@ -321,7 +321,7 @@ class History:
         self.notices.append(str(event.get("message", "")))
 
     def _take_ending(self, event: Event) -> None:
-        self.ending, self.decoding = event, None
+        self.ending, self.opening = event, None
 
     def _add_points(self, event: Event, values: dict[str, Any], weight: float = 1.0) -> None:
         step = event.get("step")
@@ -338,7 +338,8 @@ class History:
 
 _TAKERS = {
     "started": History._take_started,
-    "decoding": History._take_decoding,
+    "reading": History._take_opening,
+    "decoding": History._take_opening,
     "progress": History._take_progress,
     "validation": History._take_validation,
     "checkpoint": History._take_checkpoint,

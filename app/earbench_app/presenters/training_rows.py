@@ -27,7 +27,7 @@ N_LOG_LINES = 500
 _ERROR = re.compile(
     r"^earbench: |error|exception|traceback|killed|failed|out of memory|not finite|diverged", re.IGNORECASE
 )
-_STARTING, _WARMING_UP = "starting", "warming up"
+_STARTING, _WARMING_UP, _VALIDATING, _FINISHING = "starting", "warming up", "validating", "finishing"
 _WARNING = re.compile(r"warn", re.IGNORECASE)
 
 
@@ -46,7 +46,7 @@ def job_row(job: Job, history: History, color: int | None = None) -> JobRow:
         job.device or job.request.device,
         _step(history),
         _n_steps(job, history, recipe),
-        None if doing in (_STARTING, _WARMING_UP) else remaining_s(job, history),
+        remaining_s(job, history) if doing in ("", _VALIDATING, _FINISHING) else None,
         kbps,
         progress.get("target_kbps") or (rate.target_kbps if rate else None),
         rate.tolerance_kbps if rate else None,
@@ -163,18 +163,20 @@ def _doing(job: Job, history: History, recipe: Recipe | None) -> tuple[str, str]
     progress, validation = history.progress, history.validation
     if job.state is not State.RUNNING:
         return "", ""
-    if history.decoding is not None:
-        done, total = history.decoding
-        return "decoding", f"{done} of {total} files"
-    if not history.started or history.told_s < (job.started_s or 0.0):
-        return _STARTING, "it takes up its last checkpoint" if history.started else ""
+    if history.told_s < (job.started_s or 0.0):
+        return _STARTING, "its program is loaded"
+    if history.opening is not None:
+        doing, done, total = history.opening
+        return f"{doing} {100 * done // max(1, total)} %", f"{done:,} of {total:,} files"
+    if not history.started:
+        return _STARTING, ""
     if progress.get("time", 0.0) < history.started["time"]:
         return _WARMING_UP, "its first steps"
     if progress.get("final"):
-        return "finishing", "it measures its codec"
+        return _FINISHING, "it measures its codec"
     ends_epoch = recipe is not None and progress["step"] % recipe.optimiser.steps_per_epoch == 0
     if ends_epoch and validation.get("time", 0.0) < progress["time"]:
-        return "validating", "what it holds out"
+        return _VALIDATING, "what it holds out"
     return "", ""
 
 

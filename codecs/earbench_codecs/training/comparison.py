@@ -121,8 +121,13 @@ def open_split(
         raise CorpusError(
             f"{info.name}: its recipe does not say how the corpus was split; train it with this version"
         ) from error
-    report = partial(tell, "decoding the corpus")
-    corpus = open_corpus(folder, data, info.sample_rate_hz, cache_folder, report)
+    corpus = open_corpus(
+        folder,
+        data,
+        info.sample_rate_hz,
+        cache_folder,
+        lambda doing, done, total: tell(f"{doing} the corpus", done, total),
+    )
     if corpus.sha256 != info.corpus.get("sha256"):
         raise CorpusError(
             f"{folder}: is not the audio that {info.name} was trained on (SHA-256 {corpus.sha256[:16]}…, not "

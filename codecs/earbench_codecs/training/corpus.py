@@ -12,6 +12,7 @@ import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earbench_codecs.training.recipe import DataTable
+
+    Report = Callable[[str, int, int], None]
 
 INDEX_NAME = "index.json"
 _FULL_SCALE = 32767
@@ -99,7 +102,7 @@ def open_corpus(
     data: DataTable,
     sample_rate_hz: int,
     cache: Path,
-    report: Callable[[int, int], None] = lambda _done, _total: None,
+    report: Report = lambda _doing, _done, _total: None,
     n_workers: int | None = None,
 ) -> Corpus:
     """Index a folder, decode what the cache does not hold, and map its samples.
@@ -115,7 +118,8 @@ def open_corpus(
     cache : Path
         Folder for samples and index; made where missing. Made again for files that changed.
     report : callable
-        Told how many files of how many are decoded.
+        Told what is done, "reading" (for the files' hashes) or "decoding", and for how many files of how
+        many.
     n_workers : int, optional
         Threads that decode; by default one for each core.
 
@@ -127,10 +131,10 @@ def open_corpus(
     chosen = chosen_files(folder, data)
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        hashed = _hashed(folder, chosen, cache / INDEX_NAME)
+        hashed = _hashed(folder, chosen, cache / INDEX_NAME, partial(report, "reading"))
         stem = cache / f"{_corpus_hash(hashed.items())[:24]}-{sample_rate_hz}"
         if not stem.with_suffix(".json").is_file():
-            _decode(folder, hashed, sample_rate_hz, stem, report, n_workers)
+            _decode(folder, hashed, sample_rate_hz, stem, partial(report, "decoding"), n_workers)
         return _mapped(folder, stem, sample_rate_hz)
     except FileNotFoundError as error:
         raise _gone(error.filename) from error
@@ -171,13 +175,17 @@ def _corpus_hash(files: Iterable[tuple[str, str]]) -> str:
     return hashlib.sha256(json.dumps(sorted(files)).encode()).hexdigest()
 
 
-def _hashed(folder: Path, paths: list[str], index: Path) -> dict[str, str]:
+def _hashed(
+    folder: Path, paths: list[str], index: Path, report: Callable[[int, int], None]
+) -> dict[str, str]:
     """Return SHA-256 of each file; those whose size and time have not changed come from the index."""
     known = json.loads(index.read_text()) if index.is_file() else {}
     stamps = {path: _stamp(folder / path) for path in paths}
-    fresh = {
-        path: known[stamp] if stamp in known else _file_hash(folder / path) for path, stamp in stamps.items()
-    }
+    fresh = {}
+    for done, (path, stamp) in enumerate(stamps.items(), 1):
+        fresh[path] = known[stamp] if stamp in known else _file_hash(folder / path)
+        if stamp not in known:
+            report(done, len(paths))
     entries = known | {stamps[path]: digest for path, digest in fresh.items()}
     if entries != known:
         write_atomically(index, [json.dumps(entries).encode()])

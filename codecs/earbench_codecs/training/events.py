@@ -2,7 +2,8 @@
 
 Every event has `event`, `time` (seconds since 1970) and what its kind adds:
 
-- `decoding`: files `done` of `total`;
+- `reading`, then `decoding`: files `done` of `total`, a few times a second; files that are known already are
+  read no more, a corpus that was decoded before is not decoded again;
 - `started`: `title`, `size`, `n_parameters`, `device`, `n_processes`, `step`, `n_steps`, and the `corpus`
   with its hash, durations in seconds and the files skipped, each with a reason;
 - `progress`: `step`, `n_steps`, `epoch`, `stage`, `loss`, `terms` by name (unweighted means since the last

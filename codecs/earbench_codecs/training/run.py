@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 
 _ASKED = "asked to stop"
+_TELL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +147,13 @@ def _train(
     tell: Emit,
     board: TensorBoard,
 ) -> str:
-    def decoding(done: int, total: int) -> None:
-        limits.check()
-        tell("decoding", done=done, total=total)
-
     coder = build_coder(job.recipe, job.name).to(device)
     corpus = open_corpus(
         job.data,
         job.recipe.data,
         coder.config.sample_rate_hz,
         job.cache,
-        decoding,
+        _OpeningTold(tell, limits),
     )
     training, validation = split(corpus.recordings, job.recipe.data)
     with Worker() as worker:
@@ -192,6 +191,21 @@ def _train(
 def _saved_step(folder: RunFolder) -> int:
     """Return the step that a run would go on from."""
     return int(load_snapshot(folder.last).facts["step"]) if folder.last.is_file() else 0
+
+
+class _OpeningTold:
+    """Tells how far the corpus is read, not of each file where they are many; ends that at a signal."""
+
+    def __init__(self, tell: Emit, limits: Limits) -> None:
+        self._tell, self._limits = tell, limits
+        self._told_s = -math.inf
+
+    def __call__(self, doing: str, done: int, total: int) -> None:
+        self._limits.check()
+        now_s = time.monotonic()
+        if done == total or now_s - self._told_s > _TELL_S:
+            self._told_s = now_s
+            self._tell(doing, done=done, total=total)
 
 
 def _open_board(board: TensorBoard, setup: Setup, step: int) -> None:

@@ -231,4 +231,4 @@ def test_what_the_events_of_a_run_come_to(tmp_path):
         "loss", "kbps", "terms/mse", "validation/kbps", "metrics/sdr_db", "metrics/pesq_wb",
     }  # fmt: skip
     np.testing.assert_array_equal(history.series["metrics/pesq_wb"].points()[2], [2.5, np.nan])
-    assert history.decoding is None
+    assert history.opening is None

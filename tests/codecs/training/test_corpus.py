@@ -112,5 +112,8 @@ def test_a_full_disk_is_told(corpus_folder, tmp_path, monkeypatch):
 
 def test_progress_is_reported(corpus_folder, tmp_path):
     seen = []
-    open_corpus(corpus_folder, DataTable(), 8000, tmp_path, lambda done, total: seen.append((done, total)))
-    assert seen == [(i, 12) for i in range(1, 13)]
+    open_corpus(corpus_folder, DataTable(), 8000, tmp_path, lambda *told: seen.append(told))
+    assert seen == [(doing, i, 12) for doing in ("reading", "decoding") for i in range(1, 13)]
+    del seen[:]
+    open_corpus(corpus_folder, DataTable(), 16000, tmp_path, lambda *told: seen.append(told))
+    assert {doing for doing, *_ in seen} == {"decoding"}  # the files are known

@@ -155,7 +155,7 @@ def test_a_stop_ends_the_reading_of_a_corpus(job_of, tmp_path):
     job = job_of(tmp_path / "run", cache=tmp_path / "cache")
     limits = Limits(asked_to_stop=lambda: bool(asked))
     assert train(job, limits, lambda event, **_: asked.append(event)) == "asked to stop"
-    assert asked == ["decoding", "stopped"]
+    assert asked == ["reading", "stopped"]
     assert not list((tmp_path / "cache").glob("*.i16*"))
     assert train(job, Limits(max_steps=1)) == "step limit"
 
