@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -17,6 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from earbench_codecs.errors import did_you_mean
 from earbench_codecs.training.errors import RecipeError
@@ -31,7 +32,7 @@ from earbench_codecs.training.recipe_tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pydantic_core import ErrorDetails
 
@@ -237,22 +238,55 @@ class Recipe(Table):
         """Return the stage a step belongs to."""
         return next(s for s, steps in zip(self.stages, self.stage_steps(), strict=True) if step in steps)
 
-    @model_validator(mode="after")
-    def _terms_are_there(self) -> Recipe:
-        known = {*self.objective.terms, *self.objective.coder}
-        for i, stage in enumerate(self.stages):
-            if unknown := set(stage.terms) - known:
-                raise ValueError(f"stages.{i}.terms: {', '.join(sorted(unknown))} not in [objective]")
-        return self
+    @model_validator(mode="wrap")
+    @classmethod
+    def _tables_fit(cls, given: Any, check: Callable[[Any], Recipe]) -> Recipe:
+        """Check what one table says of another also where one of them is at fault: all is said at once."""
+        faults = [
+            InitErrorDetails(
+                type=PydanticCustomError("fit", "{message}", {"message": text}), loc=loc, input={}
+            )
+            for loc, text in _misfits(given)
+        ]
+        recipe = None
+        try:
+            recipe = check(given)
+        except ValidationError as error:
+            faults = [_again(detail) for detail in error.errors()] + faults
+        if recipe is None or faults:
+            raise ValidationError.from_exception_data(cls.__name__, faults)
+        return recipe
 
-    @model_validator(mode="after")
-    def _rate_has_a_handle(self) -> Recipe:
-        if self.rate is not None and self.objective.entropy is None:
-            raise ValueError("[rate] moves the entropy term, which [objective] lacks; add it or drop [rate]")
-        for i, stage in enumerate(self.stages):
-            if stage.target_kbps is not None and self.rate is None:
-                raise ValueError(f"stages.{i}.target_kbps: there is no [rate] that would hold it; add one")
-        return self
+
+def _misfits(recipe: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield what one table of a recipe, as it was given, asks of another that lacks it, and where."""
+    objective, rate = _tables(recipe, "objective"), _tables(recipe).get("rate")
+    terms = {name for name, term in objective.items() if name != "coder" and isinstance(term, dict)}
+    if rate is not None and "entropy" not in terms:
+        yield ("rate",), "moves the entropy term, which [objective] lacks; add it or drop [rate]"
+    stages = _tables(recipe).get("stages")
+    for i, stage in enumerate(stages if isinstance(stages, list) else ()):
+        asked = _tables(stage).get("terms")
+        unknown = (
+            set(map(str, asked if isinstance(asked, list) else ())) - terms - set(_tables(objective, "coder"))
+        )
+        if unknown:
+            yield ("stages", i, "terms"), f"{', '.join(sorted(unknown))} not in [objective]"
+        if rate is None and _tables(stage).get("target_kbps") is not None:
+            yield ("stages", i, "target_kbps"), "there is no [rate] that would hold it; add one"
+
+
+def _tables(data: Any, *names: str) -> dict[str, Any]:
+    """Return a table, or one within it; an empty one where there is none."""
+    for name in names:
+        data = data.get(name) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
+
+
+def _again(detail: ErrorDetails) -> InitErrorDetails:
+    return InitErrorDetails(
+        type=detail["type"], loc=detail["loc"], input=detail["input"], ctx=detail.get("ctx", {})
+    )
 
 
 def read_recipe(name_or_file: str | Path) -> Recipe:
@@ -305,7 +339,7 @@ def parse_recipe(text: str, source: str | Path) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(source, f"it is not valid TOML: {error}") from error
     except ValidationError as error:
-        raise RecipeError(source, "; ".join(map(_complaint, error.errors()))) from error
+        raise RecipeError(source, _complaints(error.errors())) from error
 
 
 def is_recipe(stored: JsonValue, recipe: Recipe) -> bool:
@@ -335,6 +369,11 @@ def _bundled() -> Mapping[str, str]:
         for entry in entries
         if entry.name.endswith(".toml")
     }
+
+
+def _complaints(errors: Sequence[ErrorDetails]) -> str:
+    found = [_complaint(error) for error in errors]
+    return found[0] if len(found) == 1 else " ".join(f"({i}) {text}" for i, text in enumerate(found, 1))
 
 
 def _complaint(error: ErrorDetails) -> str:

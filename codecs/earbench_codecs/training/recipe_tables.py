@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from earbench_codecs.metrics.measurement import MetricError
+from earbench_codecs.metrics.registry import metrics_named
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -131,6 +134,14 @@ class StageTable(Table):
     prepare_windows: Count = 1000
 
 
+def _known_metrics(names: list[str]) -> list[str]:
+    try:
+        metrics_named(names)
+    except MetricError as error:
+        raise ValueError(str(error)) from error
+    return names
+
+
 class ValidationTable(Table):
     """`[validation]`: what is measured of held-out recordings at the end of each epoch.
 
@@ -152,7 +163,7 @@ class ValidationTable(Table):
         trains: the best and the latest; 0 for none.
     """
 
-    metrics: list[str] = []
+    metrics: Annotated[list[str], AfterValidator(_known_metrics)] = []
     excerpts: Count = 8
     seconds: Positive = 6.0
     kbps: Positive | None = None

@@ -131,10 +131,9 @@ def build_coder(recipe: Recipe, source: str = "recipe") -> Coder:
         coder = build_from_json(architecture, config_to_json(config) | model.options)
     except SettingError as error:
         raise RecipeError(source, f"model.options: {error}") from error
-    for i, stage in enumerate(recipe.stages):
-        if stage.stage not in coder.stages:
-            known = ", ".join(coder.stages)
-            raise RecipeError(source, f"stages.{i}.stage: {architecture} has {known}, not {stage.stage!r}")
+    asked = [(f"stages.{i}.stage", stage.stage) for i, stage in enumerate(recipe.stages)]
+    if wrong := [f"{path} = {name!r}" for path, name in asked if name not in coder.stages]:
+        raise RecipeError(source, f"{', '.join(wrong)}: {architecture} has {', '.join(coder.stages)}")
     return coder
 
 

@@ -84,6 +84,24 @@ def test_a_wrong_key_is_named_with_the_file(old, new, says):
     assert [word for word in says if word not in str(error.value)] == []
 
 
+def test_all_faults_of_a_file_are_named_at_once():
+    text = GOOD.replace("entropy = { weight = 1 }", "").replace(
+        "epochs = 145", "epochs = 0\nterms = ['mell']"
+    )
+    with pytest.raises(RecipeError) as error:
+        parse_recipe(text.replace("[model]", '[validation]\nmetrics = ["pesk"]\n[model]', 1), "bad.toml")
+    places = [
+        "(1) validation.metrics: no metric named pesk",
+        "(2) stages.1.epochs: ",
+        "(3) rate: moves the entropy",
+    ]
+    assert [
+        place
+        for place in [*places, "(4) stages.1.terms: mell not in [objective]"]
+        if place not in str(error.value)
+    ] == []
+
+
 def test_an_objective_needs_a_distortion():
     text = (
         GOOD.replace("rmse = { weight = 60 }", "")
