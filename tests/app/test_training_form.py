@@ -87,6 +87,13 @@ def test_a_recipe_goes_through_the_form_unchanged(name: str) -> None:
     assert parse_recipe(recipe_toml(recipe), name) == recipe
 
 
+def test_what_tables_ask_of_each_other_is_said_beside_what_is_wrong_within_one() -> None:
+    values = recipe_values(read_recipe("pam-nac-small"))
+    lacking = {path: text for path, text in values.items() if not path.startswith("objective.entropy")}
+    problems = check(lacking | {"optimiser.batch": "0", "stages.0.terms": "entropy"}).problems
+    assert set(problems) == {"optimiser.batch", "rate", "stages.0.terms"}
+
+
 @pytest.mark.parametrize(
     ("path", "text", "where", "word"),
     [
@@ -98,7 +105,8 @@ def test_a_recipe_goes_through_the_form_unchanged(name: str) -> None:
         ("data.include", "(", "data.include", "regular expression"),
         ("data.split_by", "speaker", "data", "speaker_pattern"),
         ("stages.0.epochs", "0", "stages.0.epochs", "greater than or equal to 1"),
-        ("stages.0.terms", "no_such_term", "", "no_such_term"),
+        ("stages.0.terms", "no_such_term", "stages.0.terms", "no_such_term"),
+        ("validation.metrics", "pesk", "validation.metrics", "pesk"),
         ("model.options", "step 3", "model.options", "name = 1"),
         ("objective.mel.banks", "8, x", "objective.mel.banks", "whole numbers"),
     ],

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from earbench_app.counting import counted
 from earbench_app.notifications import Level
 from earbench_app.presenters.training_run_fields import CLUSTER, RUN_FIELDS, SLURM_FIELDS, SWEEP_FIELDS
 from earbench_app.presenters.training_values import field_at
@@ -113,7 +114,7 @@ class TrainingForm(QWidget):
             fold.show_state(state.values, state.problems)
         self._show_rows(state)
         n_problems = len(state.problems)
-        wrong = "" if not n_problems else f"{n_problems} to mend" if n_problems > 1 else "1 field to mend"
+        wrong = f"{counted(n_problems, 'field')} to mend" if n_problems else ""
         self._summary.setText(state.problems.get("") or wrong or state.summary)
         self.start.setText(f"Start {state.n_jobs} runs" if state.n_jobs > 1 else "Start")
         self.start.setEnabled(state.n_jobs > 0)
