@@ -243,6 +243,7 @@ class View:
             "show_recipe",
             "show_state",
             "show_choices",
+            "show_note",
             "show_scan",
             "show_estimate",
             "show_notice",
@@ -280,6 +281,13 @@ def test_it_opens_with_a_recipe_that_trains_in_minutes(form: TrainingFormPresent
     assert [choice.name for choice in offered] == recipe_names()
 
 
+def test_that_no_gpu_was_found_is_said_at_the_device(form: TrainingFormPresenter, view: View) -> None:
+    form.offer_devices(["cpu"])
+    view.show_note.assert_called_with("run.device", "No GPU found: runs go to the processor")  # type: ignore[attr-defined]
+    form.offer_devices(["cpu", "cuda:0"])
+    view.show_note.assert_called_with("run.device", "")  # type: ignore[attr-defined]
+
+
 def test_typing_is_checked_at_once_and_starts_what_it_says(
     form: TrainingFormPresenter, view: View, tmp_path: Path
 ) -> None:
@@ -289,6 +297,10 @@ def test_typing_is_checked_at_once_and_starts_what_it_says(
     view.value_changed.emit("run.data", str(tmp_path))
     assert view.state.n_jobs == 1
     assert view.state.summary == "4,000 steps in 16 epochs"
+    view.value_changed.emit("run.max_minutes", "5")
+    assert view.state.summary == (
+        "4,000 steps in 16 epochs, or 5 min, the start and what is measured at the end left out"
+    )
     view.value_changed.emit("rate.target_kbps", "2x")
     assert "number" in view.state.problems["rate.target_kbps"]
     view.start_requested.emit()

@@ -77,12 +77,26 @@ FOUND = Estimate("cpu", 0.1, 400.0, 20.0, 20.0, 400.0, 500.0, 2048.0, None, 60, 
         (None, ""),
         (7.5, ""),
         (3.0, "The time box is too short: it stops the run at about step 1,524 of 4,000 (38 %)."),
-        (0.1, "The time box is too short: it stops the run at about step 0 of 4,000 (0 %)."),
+        (0.1, "The time box is too short: it is over before the first stage is prepared."),
     ],
 )
 def test_a_time_box_is_compared_with_the_estimate(minutes: float | None, text: str) -> None:
     """440 s: 20 to prepare, then 420 of steps and validation, 160 of which fit into 3 minutes."""
     assert box_text(FOUND, minutes) == text
+
+
+def test_what_is_said_of_an_estimate_is_forgotten_with_the_form_unless_there_is_one(monkeypatch):
+    """The form opened with a word on an estimate that nobody had made."""
+    monkeypatch.setattr(training_trials, "estimate", lambda _: Endless())
+    told = []
+    trials = Trials(Desk().posted.put)
+    trials.estimated.connect(lambda *args: told.append(args))
+    asked = TrainRequest("x", "", Path("/data"))
+    trials.estimate([asked])
+    trials.renew([replace(asked, device="cpu")])
+    assert told[-1] == ("The settings have changed: trying them was ended.", False, Level.INFO)
+    trials.cancel()
+    assert told[-1] == ("", False, Level.INFO)
 
 
 def test_another_time_box_needs_no_other_estimate(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from earbench_app.cli.run_options import MaxMinutes
+
 if TYPE_CHECKING:
     from earbench_app.jobs.board import JobBoard
     from earbench_app.jobs.history import History
@@ -53,7 +55,7 @@ def submit(
     data: Annotated[Path, typer.Option(help="A folder of audio, searched with all below it.")],
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, or one GPU, as cuda:1.")] = "auto",
     nproc: Annotated[int, typer.Option(min=1, help="Processes, each with a GPU of its own.")] = 1,
-    max_minutes: Annotated[float | None, typer.Option(min=0, help="Stop after so long.")] = None,
+    max_minutes: MaxMinutes = None,
     max_steps: Annotated[int | None, typer.Option(min=1, help="Stop at this step of the run.")] = None,
     as_json: Json = False,
 ) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from earbench_app.cli.cluster import Account, Cluster, Gpus, Minutes, Partition, slurm_options
+from earbench_app.cli.run_options import MaxMinutes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,7 +66,7 @@ def train(
         Path, typer.Option("--run", "--out", help="The folder for checkpoints and events; made if missing.")
     ],
     device: Annotated[str, typer.Option(help="auto, cpu, or as torch names it.")] = "auto",
-    max_minutes: Annotated[float | None, typer.Option(min=0, help="Stop after so long.")] = None,
+    max_minutes: MaxMinutes = None,
     max_steps: Annotated[int | None, typer.Option(min=1, help="Stop at this step of the run.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")

@@ -97,6 +97,8 @@ class TrainingFormPresenter:
     def offer_devices(self, devices: Sequence[str]) -> None:
         """Offer these beside "auto"."""
         self._view.show_choices("run.device", ("auto", *devices))
+        has_gpu = any(device != "cpu" for device in devices)
+        self._view.show_note("run.device", "" if has_gpu else "No GPU found: runs go to the processor")
 
     def take_dropped(self, paths: Sequence[Path]) -> bool:
         """Fill the form with a recipe's file or a folder of audio; return whether one of them is that."""
@@ -188,10 +190,14 @@ class TrainingFormPresenter:
                 self._values,
                 self._plan.problems,
                 _sections(self._values),
-                _summary(check(recipe_part(self._values)).recipe, n_jobs),
+                _summary(check(recipe_part(self._values)).recipe, n_jobs, self._minutes()),
                 n_jobs,
             )
         )
+
+    def _minutes(self) -> float | None:
+        requests = self._plan.requests if self._plan is not None else ()
+        return requests[0].max_minutes if requests else None
 
     def _scan(self) -> None:
         folder = self._values.get("run.data", "").strip()
@@ -247,11 +253,13 @@ class _Count:
         return f"{self.number:,} {self.what}{'' if self.number == 1 else 's'}"
 
 
-def _summary(recipe: Recipe | None, n_jobs: int) -> str:
+def _summary(recipe: Recipe | None, n_jobs: int, minutes: float | None) -> str:
     if recipe is None:
         return ""
     epochs = sum(stage.epochs for stage in recipe.stages)
     text = f"{_Count(recipe.n_steps, 'step')} in {_Count(epochs, 'epoch')}"
+    if minutes is not None:
+        text += f", or {minutes:g} min, the start and what is measured at the end left out"
     return f"{n_jobs} runs, each of {text}" if n_jobs > 1 else text
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _N_NAMED = 20
 _STALE = "The estimate was for other settings."
+_ENDED = "The settings have changed: trying them was ended."
 
 
 class Trials:
@@ -88,9 +89,10 @@ class Trials:
             self._requests = requests
             self._show_estimate()
             return
+        text = _STALE if self._trial is None else _ENDED
         self._end_trial()
         self._found = None
-        self.estimated.emit(_STALE, False, Level.INFO)
+        self.estimated.emit(text, False, Level.INFO)
 
     def cancel(self) -> None:
         """End what is under way, and say nothing of it any more."""
@@ -98,9 +100,8 @@ class Trials:
             self._scan.cancel()
             self._scan = None
             self.scanned.emit("", Level.INFO, "")
-        if self._trial is not None:
-            self._end_trial()
-            self.estimated.emit("", False, Level.INFO)
+        if self._found is None:
+            self.forget()
 
     def forget(self) -> None:
         """Another run is asked for: no estimate is of it."""
@@ -205,6 +206,8 @@ def box_text(found: Estimate, max_minutes: float | None) -> str:
     steps_s = found.total_s - found.preparation_s
     share = max(0.0, 60 * max_minutes - found.preparation_s) / steps_s
     n_steps = round(found.training_s / found.step_s)
+    if not share:
+        return "The time box is too short: it is over before the first stage is prepared."
     place = f"about step {round(share * n_steps):,} of {n_steps:,} ({100 * share:.0f} %)"
     return f"The time box is too short: it stops the run at {place}."
 

@@ -390,6 +390,9 @@ class TrainingFormView(Protocol):
     def show_choices(self, path: str, choices: Sequence[str]) -> None:
         """Offer values for a field."""
 
+    def show_note(self, path: str, text: str) -> None:
+        """Say something beside a field of the run, where nothing is wrong with it."""
+
     def show_scan(self, text: str, level: Level, details: str) -> None:
         """Say what is in the data folder; `details` names what cannot be read."""
 

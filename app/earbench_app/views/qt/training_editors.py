@@ -65,6 +65,7 @@ class Editor(QWidget):
         control.setAccessibleDescription(field.help)
         control.setToolTip(_tip(field))
         leave_wheel(control)
+        self._note = self._message = ""
         self._problem = ElidedLabel("error", Qt.TextElideMode.ElideRight)
         row = QHBoxLayout()
         row.setSpacing(GRID_PX)
@@ -94,14 +95,24 @@ class Editor(QWidget):
     @property
     def problem(self) -> str:
         """The message shown beside or below; empty where there is none."""
-        return self._problem.text()
+        return self._message
 
     def show_problem(self, message: str) -> None:
         """Say what is wrong; empty where nothing is."""
-        if message != self._problem.text():
-            self._problem.setText(message)
-            description = f"{message}. {self.field.help}" if message else self.field.help
-            self.control.setAccessibleDescription(description)
+        if message != self._message:
+            self._message = message
+            self._say()
+
+    def show_note(self, text: str) -> None:
+        """Say something where nothing is wrong."""
+        if text != self._note:
+            self._note = text
+            self._say()
+
+    def _say(self) -> None:
+        said = self._message or self._note
+        self._problem.show_text(said, "error" if self._message else "muted")
+        self.control.setAccessibleDescription(f"{said}. {self.field.help}" if said else self.field.help)
 
 
 class LineEditor(Editor):

@@ -128,6 +128,10 @@ class TrainingForm(QWidget):
         for fold in self._sections.values():
             fold.offer(path, choices)
 
+    def show_note(self, path: str, text: str) -> None:
+        """Say something beside a field of the run."""
+        self._editors[path].show_note(text)
+
     def show_scan(self, text: str, level: Level, details: str) -> None:
         """Say what is in the data folder."""
         _say(self._scan, text, level)
