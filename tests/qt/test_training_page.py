@@ -218,6 +218,21 @@ def test_rows_change_in_place_and_the_selection_stays(listed: TrainingPage) -> N
     assert told == []
 
 
+def test_no_column_has_to_be_scrolled_to_and_more_room_shows_more(listed: TrainingPage, qtbot: QtBot) -> None:
+    def seen() -> list[str]:
+        table = listed.jobs.table
+        assert table.horizontalScrollBar().maximum() == 0
+        return [column.title for n, column in enumerate(COLUMNS) if not table.isColumnHidden(n)]
+
+    assert seen() == ["run", "state", "progress", "left", "kbps", "best"]
+    listed.resize(2600, 800)
+    listed.splitter.setSizes([1300, 1300])
+    qtbot.waitUntil(lambda: len(seen()) == len(COLUMNS))
+    listed.splitter.setSizes([740, 1860])
+    qtbot.waitUntil(lambda: seen()[-1] == "made")
+    assert seen()[-2] == "best"
+
+
 def test_only_what_looks_otherwise_is_painted_anew(listed: TrainingPage) -> None:
     told: list[tuple[int, int, int]] = []
     listed.jobs.model.dataChanged.connect(

@@ -68,6 +68,8 @@ class Column:
         Of a row; the second is what rows are sorted by.
     right : bool
         Aligned to the right, as figures are.
+    rank : int
+        Of those that are seen only where there is room: the first comes first; 0 is always seen.
     """
 
     def __init__(
@@ -79,9 +81,10 @@ class Column:
         *,
         tip: str = "",
         right: bool = False,
+        rank: int = 0,
     ) -> None:
         self.title, self.width, self.text, self.tip, self.right = title, width, text, tip, right
-        self.key = key or text
+        self.key, self.rank = key or text, rank
 
 
 def _eta(row: JobRow) -> str:
@@ -111,9 +114,9 @@ def _made(row: JobRow) -> str:
 
 
 COLUMNS = (
-    Column("run", 23, lambda row: row.name, lambda row: row.name.casefold()),
+    Column("run", 18, lambda row: row.name, lambda row: row.name.casefold()),
     Column("state", 12, lambda row: row.state_text, lambda row: (_STATE_ORDER[row.state], row.state_text)),
-    Column("progress", 9, _progress, lambda row: row.fraction, tip="Steps done of the recipe's"),
+    Column("progress", 11, _progress, lambda row: row.fraction, tip="Steps done of the recipe's"),
     Column("left", 8, _eta, lambda row: row.eta_s or 0.0, tip="Time to go", right=True),
     Column(
         "kbps",
@@ -130,10 +133,10 @@ COLUMNS = (
         lambda row: row.best.value if row.best else float("-inf"),
         tip="Best validation figure within the rate",
     ),
-    Column("device", 9, lambda row: row.device),
-    Column("tags", 12, lambda row: ", ".join(row.tags)),
-    Column("notes", 20, lambda row: " ".join(row.notes.split())),
-    Column("made", 11, _made, lambda row: row.created_s, right=True),
+    Column("device", 9, lambda row: row.device, rank=2),
+    Column("tags", 12, lambda row: ", ".join(row.tags), rank=3),
+    Column("notes", 20, lambda row: " ".join(row.notes.split()), rank=4),
+    Column("made", 11, _made, lambda row: row.created_s, right=True, rank=1),
 )
 NAME, STATE, PROGRESS, RATE, MADE = 0, 1, 2, 4, len(COLUMNS) - 1
 

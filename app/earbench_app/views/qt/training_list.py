@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
-from PySide6.QtCore import QItemSelectionModel, QPoint, QSize, Qt
+from PySide6.QtCore import QAbstractItemModel, QItemSelectionModel, QPoint, QSize, Qt
 from PySide6.QtGui import QAction, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QFrame,
     QHBoxLayout,
+    QHeaderView,
     QLabel,
     QLineEdit,
     QMenu,
@@ -29,6 +30,7 @@ from earbench_app.views.qt.training_jobs import (
     FILTERS,
     ID_ROLE,
     MADE,
+    NAME,
     JobDelegate,
     JobFilter,
     JobModel,
@@ -36,6 +38,8 @@ from earbench_app.views.qt.training_jobs import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from PySide6.QtGui import QResizeEvent
 
     from earbench_app.views.training_protocols import Actions, JobRow
 
@@ -64,7 +68,7 @@ class JobList(QWidget):
         self.setObjectName("job_list")
         self.model = JobModel()
         self.filtered = JobFilter(self.model)
-        self.table = QTableView()
+        self.table = JobTable()
         self.search, self.states = QLineEdit(), QComboBox()
         self.new = QPushButton("New run…")
         self.gpus, self._hint = QLabel(), QLabel("No run is like that.")
@@ -172,10 +176,6 @@ class JobList(QWidget):
         table.setIconSize(QSize(14, 14))
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(4 * GRID_PX)
-        table.horizontalHeader().setSectionsMovable(True)
-        table.horizontalHeader().setHighlightSections(False)
-        for number, column in enumerate(COLUMNS):
-            table.setColumnWidth(number, column.width * GRID_PX)
 
     def _lay_out(self) -> None:
         self.search.setPlaceholderText("Find by name, state, tag, note…")
@@ -224,6 +224,30 @@ class JobList(QWidget):
                 row.addStretch(1)
             row.addWidget(button)
         return row
+
+
+class JobTable(QTableView):
+    """As many columns as there is room for, so that none has to be scrolled to; names have what is left."""
+
+    def setModel(self, model: QAbstractItemModel | None) -> None:
+        """Show a model, its columns as wide as they want to be."""
+        super().setModel(model)
+        header = self.horizontalHeader()
+        header.setSectionsMovable(True)
+        header.setHighlightSections(False)
+        header.setMinimumSectionSize(6 * GRID_PX)
+        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
+        for number, column in enumerate(COLUMNS):
+            self.setColumnWidth(number, column.width * GRID_PX)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show what there is room for now."""
+        room = self.viewport().width()
+        for number, column in sorted(enumerate(COLUMNS), key=lambda one: one[1].rank):
+            has_width = number != NAME and not self.isColumnHidden(number)
+            room -= self.columnWidth(number) if has_width else column.width * GRID_PX
+            self.setColumnHidden(number, column.rank > 0 and room < 0)
+        super().resizeEvent(event)
 
 
 class ConfirmBar(QFrame):
