@@ -240,8 +240,12 @@ QAbstractItemView {{
   background: {surface}; color: {text}; border: none; outline: 0;
   selection-background-color: {selected}; selection-color: {text};
 }}
+QComboBox {{ combobox-popup: 0; }}
+QComboBox QAbstractItemView {{ border: 1px solid {line}; padding: 2px; }}
 QTableView::item, QListView::item, QTreeView::item {{ padding: 4px 5px; border: none; }}
-QTreeView::item:selected {{ background: {selected}; color: {text}; }}
+QTreeView::item:selected, QComboBox QAbstractItemView::item:selected {{
+  background: {selected}; color: {text};
+}}
 QHeaderView {{ background: {surface}; border: none; }}
 QHeaderView::section {{
   background: {surface}; color: {muted}; border: none; border-bottom: 1px solid {line}; padding: 6px 8px;
