@@ -283,7 +283,7 @@ def test_it_opens_with_a_recipe_that_trains_in_minutes(form: TrainingFormPresent
 
 def test_that_no_gpu_was_found_is_said_at_the_device(form: TrainingFormPresenter, view: View) -> None:
     form.offer_devices(["cpu"])
-    view.show_note.assert_called_with("run.device", "No GPU found: runs go to the processor")  # type: ignore[attr-defined]
+    view.show_note.assert_called_with("run.device", "No GPU found: runs use the CPU")  # type: ignore[attr-defined]
     form.offer_devices(["cpu", "cuda:0"])
     view.show_note.assert_called_with("run.device", "")  # type: ignore[attr-defined]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QApplication, QComboBox
+from PySide6.QtWidgets import QApplication, QComboBox, QFileDialog
 
 from earbench_app.notifications import Level, Notice
 from earbench_app.presenters.training_fields import recipe_sections
@@ -93,3 +95,15 @@ def test_scrolling_over_boxes_chooses_nothing(qtbot: QtBot) -> None:
         QApplication.sendEvent(box, event)
         assert box.currentIndex() == before
     assert chosen == []
+
+
+def test_a_recipe_is_offered_the_name_of_its_run(form: TrainingForm, tmp_path: Path) -> None:
+    asked: list[Path] = []
+    form.save_requested.connect(asked.append)
+    form.show_state(replace(state({}), values={"run.name": "speech/12"}))
+    form.save.click()
+    dialog = form.findChild(QFileDialog)
+    assert Path(dialog.selectedFiles()[0]).name == "speech12.toml"
+    dialog.fileSelected.emit(str(tmp_path / "chosen.toml"))
+    dialog.close()
+    assert asked == [tmp_path / "chosen.toml"]

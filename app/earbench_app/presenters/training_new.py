@@ -98,7 +98,7 @@ class TrainingFormPresenter:
         """Offer these beside "auto"."""
         self._view.show_choices("run.device", ("auto", *devices))
         has_gpu = any(device != "cpu" for device in devices)
-        self._view.show_note("run.device", "" if has_gpu else "No GPU found: runs go to the processor")
+        self._view.show_note("run.device", "" if has_gpu else "No GPU found: runs use the CPU")
 
     def take_dropped(self, paths: Sequence[Path]) -> bool:
         """Fill the form with a recipe's file or a folder of audio; return whether one of them is that."""

@@ -83,6 +83,7 @@ class TrainingForm(QWidget):
         self.start, self.close_form = QPushButton("Start"), QPushButton("Close")
         self.add_stage = QPushButton("Add a stage")
         self._n_stages = 0
+        self._name = ""
         self._dress()
         self._lay_out()
         self._connect()
@@ -106,6 +107,7 @@ class TrainingForm(QWidget):
 
     def show_state(self, state: FormState) -> None:
         """Show texts and problems."""
+        self._name = state.values.get("run.name", "").strip()
         self._fit_sections(state.sections)
         for path, editor in self._editors.items():
             editor.show_text(state.values.get(path, ""))
@@ -204,6 +206,8 @@ class TrainingForm(QWidget):
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setNameFilter("Recipes (*.toml)")
         dialog.setDefaultSuffix("toml")
+        name = "".join(letter for letter in self._name if letter not in "/\\")
+        dialog.selectFile(f"{name or 'recipe'}.toml")  # typed, its completions would take the first click
         dialog.fileSelected.connect(lambda name: self.save_requested.emit(Path(name)))
         dialog.open()
 
