@@ -292,9 +292,12 @@ class SegmentCoder:
         if self._steered is None:
             frames = self._coder.decode(codes)
         else:
-            tables = None if segment.tables is None else self._rows(segment.tables)
-            coefficients = self._steered.dequantised(codes, tables)
-            steering = self._steering(segment.plan, segment.codes.shape[-3] // self._coder.code_rows)
+            n_frames = segment.codes.shape[-3] // self._coder.code_rows
+            # The model knows the frames before within a segment, the coder alone starts anew in each.
+            tables = segment.tables if n_frames == 1 else None
+            told = None if tables is None else self._rows(tables)
+            coefficients = self._steered.dequantised(codes, told)
+            steering = self._steering(segment.plan, n_frames)
             frames = self._steered.transform.inverse(steering.undone(coefficients))
         frames = frames.view(self.syntax.n_channels, -1, self._framing.length)
         samples: Samples = (self._framing.overlap_add(frames) * _level(segment.plan.level)).cpu().numpy()

@@ -130,3 +130,19 @@ def test_coarser_examples_teach_no_steps():
 def test_more_notches_than_a_latent_can_say_are_refused():
     with pytest.raises(SettingError, match="0 to 15 notches"):
         MdctHyper(replace(CONFIG, coarsest=16))
+
+
+def test_segments_of_several_frames_decode_to_what_was_coded_too(signal_of):
+    """What is expected there depends on the frames before, which a coder alone does not see."""
+    torch.manual_seed(5)
+    framing = Framing(4096, 64, "half-sine", "both")
+    coder = MdctHyper(replace(CONFIG, framing=framing, fill=1.0)).eval().requires_grad_(False)
+    for network in coder.prior.networks:
+        network.last.weight.normal_(0, 0.1)
+    signal = signal_of(16_000, 16_000)
+    frames = framing.split(torch.from_numpy(signal * 30)).unsqueeze(1)
+    own = SegmentCoder(coder, entropy_tables(coder, [frames]).model("network"))
+    assert own.n_frames > 1
+    plans = own.plans(signal, 1.0)
+    data = [coded.data for coded in own.encode(signal, plans=plans)]
+    assert np.array_equal(own.decode(data, len(signal)), own.approximated(signal, plans))
