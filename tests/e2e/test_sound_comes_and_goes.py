@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -17,6 +16,7 @@ from processes import audio_process, audio_processes, children, is_alive
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
+from waiting import wait_until
 
 from earbench_app.audition.workspace import State
 from earbench_app.bootstrap import Workbench
@@ -26,7 +26,7 @@ from earbench_codecs.base import Setting
 from earbench_codecs.clip_files import write_wav
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from null_sink import NullSink
@@ -121,10 +121,3 @@ def test_no_process_outlives_the_program(null_sink: NullSink, tmp_path: Path, en
         program.send_signal(ending)
     assert program.returncode == (0 if ending == signal.SIGTERM else -signal.SIGKILL)
     wait_until(lambda: not any(map(is_alive, processes)))
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 20) -> None:
-    give_up_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < give_up_s, "it did not happen in time"
-        time.sleep(0.02)

@@ -16,6 +16,7 @@ import pytest
 import scipy.signal
 import watched_workbench
 from desktop import Program
+from tiny_recipe import tiny_recipe
 
 from earbench_app.jobs.board import JobBoard
 from earbench_app.jobs.job import ACTIVE, State
@@ -34,33 +35,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.audio, pytest.mark.
 LONG_S = 240
 LISTEN_S = 1.5
 BOX_MIN = 3  # of training from each start on: as long on a fast machine as on a slow one
-RECIPE = """
-title = "A test"
-[model]
-size = "kankanahalli"
-options = { sample_rate_hz = 8000, channels = 4, kernel = 5, dilations = [1], n_bins = 8 }
-[data]
-validation_share = 0.2
-[objective]
-mse = { weight = 10 }
-entropy = { weight = 0.01 }
-[optimiser]
-learning_rate = 3e-3
-batch = 4
-steps_per_epoch = 20
-[rate]
-target_kbps = 6
-windows = 200
-[validation]
-metrics = ["sdr_db"]
-excerpts = 2
-seconds = 0.5
-listenable = 1000
-[[stages]]
-stage = "quantized"
-epochs = 100_000
-prepare_windows = 50
-"""
+RECIPE = tiny_recipe(unquantized=0, quantized=100_000, batch=4, steps_per_epoch=20, listenable=1000)
 
 
 class Workbench(Program):

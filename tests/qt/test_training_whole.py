@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit
+from tiny_recipe import tiny_recipe
 
 from earbench_app.jobs.job import State
 from earbench_app.settings import SettingsFile, jobs_dir
@@ -27,36 +28,7 @@ if TYPE_CHECKING:
     from earbench_app.views.qt.training_page import TrainingPage
 
 LIMIT_MS = 300_000
-TINY = """
-title = "A test"
-[model]
-size = "kankanahalli"
-options = { sample_rate_hz = 8000, channels = 4, kernel = 5, dilations = [1], n_bins = 8 }
-[data]
-validation_share = 0.2
-[objective]
-mse = { weight = 10 }
-entropy = { weight = 0.01 }
-[optimiser]
-learning_rate = 3e-3
-batch = 16
-steps_per_epoch = 10
-[rate]
-target_kbps = 6
-windows = 200
-[validation]
-metrics = ["sdr_db"]
-excerpts = 2
-seconds = 0.5
-[[stages]]
-stage = "unquantized"
-epochs = 1
-prepare_windows = 50
-[[stages]]
-stage = "quantized"
-epochs = 3
-prepare_windows = 50
-"""
+TINY = tiny_recipe()
 
 
 @pytest.fixture

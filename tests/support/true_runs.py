@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tiny_recipe import tiny_recipe
 
 from earbench_app.jobs.history import read_history
 from earbench_codecs.clip import AudioClip
@@ -17,39 +18,8 @@ if TYPE_CHECKING:
 
     from earbench_app.jobs.job import Job
 
-RECIPE = """
-title = "A test"
-[model]
-size = "kankanahalli"
-options = {{ sample_rate_hz = 8000, channels = 4, kernel = 5, dilations = [1], n_bins = 8 }}
-[data]
-validation_share = 0.2
-[objective]
-mse = {{ weight = 10 }}
-entropy = {{ weight = 0.01 }}
-coder = {{ quantization = 0.1 }}
-[optimiser]
-learning_rate = 3e-3
-batch = {batch}
-steps_per_epoch = 5
-[rate]
-target_kbps = 6
-windows = 50
-[validation]
-metrics = ["sdr_db"]
-excerpts = 1
-seconds = 0.5
-[[stages]]
-stage = "unquantized"
-epochs = 1
-prepare_windows = 50
-[[stages]]
-stage = "quantized"
-epochs = {epochs}
-prepare_windows = 50
-"""
-FOREVER = RECIPE.format(batch=8, epochs=100_000)
-SHORT = RECIPE.format(batch=8, epochs=2)
+FOREVER = tiny_recipe(quantized=100_000, batch=8, steps_per_epoch=5, windows=50)
+SHORT = tiny_recipe(quantized=2, batch=8, steps_per_epoch=5, windows=50)
 
 
 def write_corpus(folder: Path) -> None:

@@ -10,7 +10,8 @@ import sys
 
 import pytest
 from job_boards import wait_until
-from true_runs import FOREVER, RECIPE, SHORT, checkpoint_step, child_of, fill, has_saved, write_corpus
+from tiny_recipe import tiny_recipe
+from true_runs import FOREVER, SHORT, checkpoint_step, child_of, fill, has_saved, write_corpus
 
 from earbench_app.jobs.board import JobBoard
 from earbench_app.jobs.command import command
@@ -102,7 +103,9 @@ def test_out_of_memory(tmp_path, data):
              "(6 << 30,) * 2)\nos.execv(sys.argv[1], sys.argv[1:])"]  # fmt: skip
     executor = LocalExecutor(make_command=lambda job, device: [*limit, *command(job, device)])
     board = JobBoard(tmp_path / "jobs", {"local": executor})
-    job = board.submit(TrainRequest("large", RECIPE.format(batch=8_000_000, epochs=1), data))
+    job = board.submit(
+        TrainRequest("large", tiny_recipe(quantized=1, batch=8_000_000, steps_per_epoch=5, windows=50), data)
+    )
     failed = until(board, job, State.FAILED)
     assert "memory ran out" in failed.message
     assert "lower optimiser.batch" in failed.message

@@ -11,36 +11,19 @@ import pytest
 from coded_stimuli import N_POSITIONS, coded_stimulus, decode
 from load import saturated
 from takes import check_take
+from waiting import wait_until
 
-from earbench_app.playback.engine import EnginePlayer
-from earbench_app.playback.player import DeviceState
 from earbench_codecs.clip import AudioClip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from null_sink import NullSink, Recording
 
     from earbench_app.playback.control import Block
+    from earbench_app.playback.engine import EnginePlayer
 
 pytestmark = [pytest.mark.audio, pytest.mark.usefixtures("null_sink")]
 RATE_HZ, N_FADE = 48_000, 240
 WHOLE_S = (0, N_POSITIONS / RATE_HZ)
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 15) -> None:
-    give_up_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < give_up_s, "it did not happen in time"
-        time.sleep(0.01)
-
-
-@pytest.fixture
-def player(null_sink: NullSink) -> Iterator[EnginePlayer]:
-    player = EnginePlayer()
-    wait_until(lambda: player.status().device is DeviceState.READY)
-    yield player
-    player.close()
 
 
 def test_1000_switches_among_12_stimuli_move_no_sample(null_sink: NullSink, player: EnginePlayer) -> None:

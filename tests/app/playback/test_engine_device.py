@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from coded_stimuli import coded_stimulus, decode
 from processes import audio_process, audio_processes, is_alive
+from waiting import wait_until
 
 from earbench_app.playback.engine import EnginePlayer
 from earbench_app.playback.player import DeviceState
 from earbench_codecs.clip import AudioClip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from null_sink import NullSink
@@ -33,13 +34,6 @@ import ctypes.util
 find = ctypes.util.find_library
 ctypes.util.find_library = lambda name: None if "portaudio" in name else find(name)
 """
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 20) -> None:
-    give_up_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < give_up_s, "it did not happen in time"
-        time.sleep(0.01)
 
 
 @pytest.fixture

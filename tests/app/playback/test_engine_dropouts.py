@@ -15,12 +15,13 @@ from load import saturated
 from privileges import unprivileged_player
 from processes import audio_process, halt
 from takes import check_take
+from waiting import wait_until
 
 from earbench_app.playback.engine import EnginePlayer
 from earbench_app.playback.player import LATENCIES_S, DeviceState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from null_sink import NullSink, Recording
 
@@ -29,13 +30,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.audio, pytest.mark.usefixtures("null_sink")]
 RATE_HZ = 48_000
 ROUNDING_S = 0.015  # sound servers round a latency to blocks of theirs
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 15) -> None:
-    give_up_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < give_up_s, "it did not happen in time"
-        time.sleep(0.01)
 
 
 @pytest.fixture

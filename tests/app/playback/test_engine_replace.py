@@ -9,33 +9,16 @@ import numpy as np
 import pytest
 from coded_stimuli import N_POSITIONS, coded_stimulus, decode
 from takes import check_take
-
-from earbench_app.playback.engine import EnginePlayer
-from earbench_app.playback.player import DeviceState
+from waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from null_sink import NullSink, Recording
+
+    from earbench_app.playback.engine import EnginePlayer
 
 pytestmark = [pytest.mark.audio, pytest.mark.slow, pytest.mark.usefixtures("null_sink")]
 RATE_HZ, N_FADE = 48_000, 240
 SEQUENCE = [0, 3, 1, 2, 3, 0]
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 15) -> None:
-    give_up_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < give_up_s, "it did not happen in time"
-        time.sleep(0.01)
-
-
-@pytest.fixture
-def player(null_sink: NullSink) -> Iterator[EnginePlayer]:
-    player = EnginePlayer()
-    wait_until(lambda: player.status().device is DeviceState.READY)
-    yield player
-    player.close()
 
 
 def test_the_old_samples_sound_until_the_new_ones_are_faded_to(
