@@ -56,6 +56,9 @@ _MOST_ESTIMATES, _MOST_WRITTEN = 8, 12
 _SAMPLED = 4, 16
 """Every fourth segment is looked at first; sixteen are enough."""
 _NMR_TRIALS = 8
+_DB_PER_OCTAVE = 5.0, 0.7, 9.0
+"""By which an octave of gain lowers the ratio, at first, at least and at most; least where notches do."""
+_NEAR_DB = 4.0
 _CLOSE_DB = 0.1
 _MOST_LIFT_DB = 3.0
 
@@ -148,10 +151,11 @@ def constant_quality(coder: SegmentCoder, signal: Samples, nmr_db: float, gain: 
     gain : float
         Where the search begins.
     """
+    ends_s = np.concatenate(list(coder.unit_ends_s(signal.shape[-1])))
+    gain = _gain_near(coder, signal, nmr_db, gain, ends_s)
     plans = with_best_channels(coder, signal, coder.plans(signal, gain))
     level, sizes = coder.level_number(signal, gain), [len(plan.offsets) for plan in plans]
-    ends_s = np.concatenate(list(coder.unit_ends_s(signal.shape[-1])))
-    search, lift_db = Secants(5.0, 1.0, 9.0), 0.0
+    search, lift_db = Secants(*_DB_PER_OCTAVE), 0.0
     offsets = np.zeros(len(ends_s), np.int64)
     for trial in range(_NMR_TRIALS):
         tried = _moved(plans, level, offsets, sizes)
@@ -163,6 +167,18 @@ def constant_quality(coder: SegmentCoder, signal: Samples, nmr_db: float, gain: 
             break
         offsets = search.better(offsets, -units_db, np.full(len(offsets), -aim_db))
     return tried
+
+
+def _gain_near(coder: SegmentCoder, signal: Samples, nmr_db: float, gain: float, ends_s: Bits) -> float:
+    """Return a gain at which the whole has about that ratio: those of units reach so far around it."""
+    search, octaves = Secants(*_DB_PER_OCTAVE), np.zeros(1)
+    for _ in range(_NMR_TRIALS):
+        plans = coder.plans(signal, gain * float(2 ** octaves[0]))
+        _, total_db = _nmr(signal, coder.approximated(signal, plans), ends_s, coder.sample_rate_hz)
+        if abs(total_db - nmr_db) < _NEAR_DB:
+            break
+        octaves = octaves + search.steps(octaves, np.array([-total_db]), np.array([-nmr_db]))
+    return gain * float(2 ** octaves[0])
 
 
 def constant_rate(coder: SegmentCoder, signal: Samples, kbps: float, table: Table) -> Iterator[Coded]:

@@ -246,6 +246,19 @@ def test_quality_is_constant_where_that_is_asked_for(trained, speech, nmr_db):
     assert np.std(constant_db) < np.std(average_db) / 1.5
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("nmr_db", [-6, 4])
+def test_a_quality_is_met_far_from_the_usual_gain(nmr_db):
+    """At 4 dB steps are many notches coarser than the coder's own."""
+    assets = Path(str(files("earbench_assets")))
+    music = NeuralCodec.from_file(assets / "checkpoints/mdct-hyper-44k.safetensors")
+    clip = read_clip(assets / "clips/harpsichord_bach.flac").excerpt(1, 4)
+    clip = AudioClip.mono(resampled(clip, 44_100).samples[0], 44_100)
+    decoded = music.decode(music.encode(clip, Setting.of(nmr_db=nmr_db)))
+    found = noise_to_mask(clip.samples[0], decoded.samples[0], Model1Settings(44_100))
+    assert found.total_db == pytest.approx(nmr_db, abs=0.3)
+
+
 def test_a_bitrate_and_a_quality_exclude_each_other(codec, signal_of):
     clip = AudioClip.mono(signal_of(8000, RATE_HZ), RATE_HZ)
     with pytest.raises(SettingError, match="not both"):
