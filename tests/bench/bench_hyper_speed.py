@@ -1,9 +1,8 @@
 # ruff: noqa: T201
 """Real-time factors of `mdct-hyper`, mono, with one thread and two, and the memory an hour takes.
 
-Of the checkpoint of each sampling rate; without one, of its size as it is built, with networks that say
-something at random: they take as long, and the gain is the one that makes 64 kbit/s. Encoding is timed at a
-fixed gain and with the search for an average rate. Rounds of all cases are interleaved, so that whatever
+Of the checkpoint of each sampling rate. Encoding is timed at a fixed gain, the one that makes 64 kbit/s, and
+with the search for an average rate. Rounds of all cases are interleaved, so that whatever
 else the machine does touches all of them; wall and processor time are medians.
 """
 
@@ -23,11 +22,8 @@ import torch
 from earbench_codecs.base import Setting
 from earbench_codecs.clip import AudioClip
 from earbench_codecs.clip_files import read_clip
-from earbench_codecs.neural.checkpoint import Checkpoint, entropy_tables
-from earbench_codecs.neural.checkpoint_info import CheckpointInfo, checkpoint_files, read_info
+from earbench_codecs.neural.checkpoint_info import checkpoint_files, read_info
 from earbench_codecs.neural.codec import NeuralCodec
-from earbench_codecs.neural.segments import SegmentCoder
-from earbench_codecs.neural.zoo import SIZES, build_from_json, config_to_json
 from earbench_codecs.resampling import resampled
 
 if TYPE_CHECKING:
@@ -35,10 +31,7 @@ if TYPE_CHECKING:
 
 DURATION_S = 16
 ROUNDS = 5
-GAINS = (0.01, 0.1, 1.0, 10.0, 100.0)
 FIXED_KBPS = 64.0
-WIDTHS = {"width": 48, "hyper_width": 96}
-"""As the recipe for 16 kHz has them; the widest there are."""
 
 pytestmark = pytest.mark.bench
 
@@ -54,35 +47,9 @@ def excerpts(rate_hz: int) -> AudioClip:
     return AudioClip.mono(np.concatenate(parts), rate_hz)
 
 
-def untrained(size: str) -> NeuralCodec:
-    """Return a codec of random parameters."""
-    torch.manual_seed(1)
-    architecture, config = SIZES[size]
-    coder = build_from_json(architecture, config_to_json(config) | WIDTHS).eval().requires_grad_(False)
-    for network in (coder.prior.latent_network, *coder.prior.networks):
-        torch.nn.init.normal_(network.last.weight, 0, 0.1)
-    signal = excerpts(config.sample_rate_hz).samples[0]
-    frames = config.framing.split(torch.from_numpy(signal / signal.std())).unsqueeze(1)
-    tables = entropy_tables(coder, frames.split(1))
-    rates = [SegmentCoder(coder, tables.model("network")).bits([signal], gain) for gain in GAINS]
-    info = CheckpointInfo(
-        name=f"{size}-untrained",
-        title=size,
-        architecture=architecture,
-        config=config_to_json(coder.config),
-        sample_rate_hz=config.sample_rate_hz,
-        n_parameters=sum(p.numel() for p in coder.parameters()),
-        kbps=64,
-        context_model=False,
-        knob=[(bits / DURATION_S / 1000, gain) for bits, gain in zip(rates, GAINS, strict=True)],
-    )
-    return NeuralCodec(info, "", lambda: Checkpoint(info, coder, tables, ""))
-
-
 def codecs() -> list[NeuralCodec]:
     trained = {read_info(path).name: path for path in checkpoint_files()}
-    names = [f"mdct-hyper-{rate}" for rate in ("16k", "44k", "48k")]
-    return [NeuralCodec.from_file(trained[n]) if n in trained else untrained(n) for n in names]
+    return [NeuralCodec.from_file(trained[f"mdct-hyper-{rate}"]) for rate in ("16k", "44k", "48k")]
 
 
 def at_gain_of(codec: NeuralCodec, clip: AudioClip, kbps: float) -> tuple[Callable[[], object], list[bytes]]:
