@@ -190,6 +190,12 @@ def assert_is_piece_of(recorded: np.ndarray, samples: np.ndarray, other: np.ndar
     assert np.corrcoef(recorded, other[at : at + recorded.size])[0, 1] < 0.99
 
 
+def as_loud_as_played(samples: np.ndarray) -> np.ndarray:
+    """A barely trained coder is loud: more than 3 dB over full scale, it is played at full scale."""
+    peak = np.abs(samples).max()
+    return samples / peak if peak > 10 ** (3 / 20) else samples
+
+
 def n_events(folder: Path) -> int:
     return len((folder / "events.jsonl").read_text().splitlines())
 
@@ -232,7 +238,7 @@ def test_a_run_is_begun_heard_left_found_cancelled_and_finished(
     assert 0 < cancelled_at < window.run()["n_steps"]
     recorded, original = recorder.recording.samples, read_clip(clips[1])
     codec = NeuralCodec.from_file(checkpoint)
-    decoded = codec.decode(codec.encode(original)).samples[0]
+    decoded = as_loud_as_played(codec.decode(codec.encode(original)).samples[0])
     np.testing.assert_array_equal(recorded[:, 0], recorded[:, 1])
     assert_is_piece_of(recorded[:, 0], decoded, original.samples[0])
     window.desktop.key("r")
