@@ -239,7 +239,7 @@ class TrainingPage(QWidget):
         self.splitter.addWidget(right)
         self.splitter.setStretchFactor(1, 1)
         self.splitter.setChildrenCollapsible(False)
-        self.splitter.setSizes([76 * GRID_PX, 84 * GRID_PX])
+        self.splitter.setSizes([78 * GRID_PX, 82 * GRID_PX])
         empty = EmptyState("No runs yet", _TEACH, (("New run…", lambda: self.new_requested.emit()),))
         self._whole.addWidget(empty)
         self._whole.addWidget(self.splitter)
