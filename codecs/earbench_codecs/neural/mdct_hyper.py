@@ -18,6 +18,7 @@ from torch import nn
 
 from earbench_codecs.errors import SettingError
 from earbench_codecs.neural.coder import Alphabet, CoderConfig, CoderOutput, TransformCoder
+from earbench_codecs.neural.holes import HoleNetwork
 from earbench_codecs.neural.hyper_model import HyperModel, fit_tables
 from earbench_codecs.neural.hyper_prior import (
     LIMIT,
@@ -71,15 +72,18 @@ class MdctHyperConfig(CoderConfig):
         Of a block; 16.
     nodes, features, width, hyper_width : int
         See `HyperPrior`.
+    hole_width : int
+        Hidden units of the `HoleNetwork`.
     look_ahead : bool
         Latents are chosen by two blocks to come as well. Without it, nothing is waited for but the transform:
         the delay is two blocks.
     exponent : float
         Of the term ``weighted``: noise counts in proportion to the signal's power to minus this; 0 makes
         white noise, 1 noise at a constant distance below the signal.
-    terms : tuple of {"masked", "pesq"}
+    terms : tuple of {"masked", "holes", "pesq"}
         What a recipe may train with besides. ``masked``: noise counts in proportion to the inverse of the
         masking threshold within a block, see `_tolerated`.
+        ``holes``: what tells how loud zeros were, see `HoleNetwork`; it is there only with this term.
         ``pesq``: the distance that PESQ sees between what is coded and what is decoded, times what it costs,
         so that the same share of the bits buys as much at any rate; at 16 kHz.
     coarsest : int
@@ -92,9 +96,11 @@ class MdctHyperConfig(CoderConfig):
     dead_zone : float
         Coefficients are coded as 0 up to half a step and this.
     fill : float
-        Coefficients coded as 0 come back as noise with this share of the amplitude that is expected of them.
-        Not trained: noise never makes an error smaller, only the ear and what imitates it prefer it to a
-        hole.
+        Coefficients coded as 0 come back as noise with this share of the amplitude that is told, or else
+        expected, of them. Not trained: noise never makes an error smaller, only the ear and what imitates
+        it prefer it to a hole.
+    fill_from_hz : float
+        Below it, holes remain.
     """
 
     transform: int = 256
@@ -103,14 +109,16 @@ class MdctHyperConfig(CoderConfig):
     features: int = 8
     width: int = 32
     hyper_width: int = 64
+    hole_width: int = 96
     look_ahead: bool = True
     exponent: float = 0.4
-    terms: tuple[Literal["masked", "pesq"], ...] = ()
+    terms: tuple[Literal["masked", "holes", "pesq"], ...] = ()
     coarsest: int = 0
     lowest_gain: float = 0.15
     highest_gain: float = 12.0
     dead_zone: float = 0.15
     fill: float = 0.4
+    fill_from_hz: float = 0.0
 
 
 class MdctHyper(TransformCoder):
@@ -156,9 +164,14 @@ class MdctHyper(TransformCoder):
         self.pesq = PesqDistance(1 / config.crest) if "pesq" in config.terms else None
         self.mask = MaskOfBlocks(size, config.sample_rate_hz) if "masked" in config.terms else None
         shares = interpolation(size, config.nodes)
-        noise = np.random.default_rng(0).uniform(-1, 1, _N_NOISE)
-        for name, array in (("means", (shares / shares.sum(1, keepdims=True)).T), ("noise", noise)):
+        filled = config.fill * (np.arange(size) >= config.fill_from_hz * 2 * size / config.sample_rate_hz)
+        for name, array in (
+            ("means", (shares / shares.sum(1, keepdims=True)).T),
+            ("noise", np.random.default_rng(0).uniform(-1, 1, _N_NOISE)),
+            ("filled", filled * math.sqrt(3)),
+        ):
             self.register_buffer(name, torch.from_numpy(array).float(), persistent=False)
+        self.holes = self._hole_network(torch.from_numpy(shares).float()) if "holes" in config.terms else None
 
     @property
     def code_shape(self) -> tuple[int, int]:
@@ -191,7 +204,8 @@ class MdctHyper(TransformCoder):
         values = coefficients / step
         codes = self._codes(values).detach()
         places = self.prior.all_places(latents.detach(), codes, steps.detach(), features)
-        back = codes + self._filling(codes, places.scales)
+        sizes = self._sizes_of_holes(latents.detach(), codes, step.detach(), places.scales.detach())
+        back = codes + self._filling(codes, sizes)
         if self.training:
             soft = soft + torch.rand_like(soft) - 0.5
             coded = values + torch.rand_like(values) - 0.5
@@ -206,6 +220,8 @@ class MdctHyper(TransformCoder):
         terms = {"weighted": (noise * around**-self._hyper.exponent).mean()}
         if self.mask is not None:
             terms["masked"] = (own * noise / _tolerated(self.mask(self._played(frames)), gain)).mean()
+        if self.holes is not None:
+            terms["holes"] = self.holes.loss(values.detach(), codes, sizes)
         if self.pesq is not None:
             distance = self.pesq(frames.squeeze(1), decoded.squeeze(1))
             terms["pesq"] = (distance * bits.detach()).mean() / self.n_codes
@@ -223,11 +239,13 @@ class MdctHyper(TransformCoder):
         """Return the coefficients of codes; tables say what is expected of them."""
         latents, numbers = self._parts(codes)
         steps, features = self.prior.steps(latents, earlier(latents, 1))
-        if tables is None:
-            scales = self.prior.all_places(latents, numbers, steps, features).scales
-        else:
+        scales = None
+        if tables is not None:
             scales = scales_of(self._parts(tables)[1])
-        return (numbers + self._filling(numbers, scales)) * _step(steps)
+        elif self.holes is None:
+            scales = self.prior.all_places(latents, numbers, steps, features).scales
+        sizes = self._sizes_of_holes(latents, numbers, _step(steps), scales)
+        return (numbers + self._filling(numbers, sizes)) * _step(steps)
 
     def stepped(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Return the coefficients of codes without noise in place of holes, and their steps."""
@@ -271,13 +289,29 @@ class MdctHyper(TransformCoder):
         sizes = (values.abs() + 0.5 - self._hyper.dead_zone).floor().clamp(0, _LARGEST_CODE)
         return torch.sign(values) * sizes
 
-    def _filling(self, codes: Tensor, scales: Tensor) -> Tensor:
+    def _hole_network(self, shares: Tensor) -> HoleNetwork:
+        config = self._hyper
+        means = self.get_buffer("means")
+        return HoleNetwork(means, shares, config.latents, config.hole_width, self._largest_hole)
+
+    @property
+    def _largest_hole(self) -> float:
+        return 0.5 + self._hyper.dead_zone
+
+    def _sizes_of_holes(self, latents: Tensor, codes: Tensor, step: Tensor, scales: Tensor | None) -> Tensor:
+        """Return the root mean square, in steps, of what was coded as 0 [B, R, M]."""
+        if self.holes is not None:
+            told: Tensor = self.holes(latents, codes, step)
+            return told
+        assert scales is not None
+        return spread_of_zeros(scales, self._largest_hole)
+
+    def _filling(self, codes: Tensor, sizes: Tensor) -> Tensor:
         """Return noise where codes [B, R, M] are 0; which noise, the others decide."""
         bins = torch.arange(codes.shape[-1], device=codes.device)
         first = (codes.long() * (2 * bins + 1)).sum(-1, keepdim=True)
         noise: Tensor = self.get_buffer("noise")[(first + bins) % _N_NOISE]
-        expected = spread_of_zeros(scales.detach(), 0.5 + self._hyper.dead_zone)
-        return noise * expected * (self._hyper.fill * math.sqrt(3) * (codes == 0))
+        return noise * sizes * (self.get_buffer("filled") * (codes == 0))
 
 
 def _learned_where(own: Tensor, x: Tensor) -> Tensor:

@@ -144,11 +144,12 @@ def _music(sample_rate_hz: int) -> MdctHyperConfig:
         crest=0.2,
         transform=1024,
         nodes=56,
-        terms=("masked",),
+        terms=("masked", "holes"),
         coarsest=15,
         lowest_gain=0.2,
         highest_gain=300.0,
-        fill=0.0,
+        fill=0.7,
+        fill_from_hz=4000.0,
     )
 
 
