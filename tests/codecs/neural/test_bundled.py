@@ -46,7 +46,9 @@ def test_a_card_has_what_was_measured_beside_other_codecs(path):
     info = read_info(path)
     assert path.stem == info.name
     assert info.comparison is not None
-    assert info.kbps == pytest.approx(info.measured["kbps"], abs=0.051)
+    # A coder for any rate has the one it was asked for, met within a percent; others have the one measured.
+    off = 0.01 * info.kbps if info.knob else 0.051
+    assert info.kbps == pytest.approx(info.measured["kbps"], abs=off)
     assert info.measured["kbps"] == pytest.approx(info.measured["entropy_kbps"], rel=0.02)
     assert {codec.codec for codec in info.comparison.codecs} >= {"mp3", "opus"}
     assert info.trained_s > 0
