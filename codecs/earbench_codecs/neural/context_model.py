@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earbench_codecs.neural.entropy_coding import FREQUENCY_BITS, bits_by_passes, frequencies
+from earbench_codecs.neural.entropy_coding import (
+    FREQUENCY_BITS,
+    bits_by_passes,
+    frequencies,
+    table_costs,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -105,6 +110,7 @@ class ContextModel:
         self._around = _Around(table)
         self._contexts = contexts
         self.tables = contexts.frequencies.reshape(-1, table.shape[-1]).astype(np.float64)
+        self.costs = table_costs(self.tables)
         self._streams = np.arange(len(table))[:, np.newaxis]
 
     def passes(self, symbols: Integers, *, known: bool = False) -> Iterator[tuple[Place, Integers]]:

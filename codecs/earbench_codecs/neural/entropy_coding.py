@@ -49,6 +49,10 @@ class EntropyModel(Protocol):
         """Frequencies [R, K]."""
 
     @property
+    def costs(self) -> Tables:
+        """What each symbol of a table costs, in bits, [R, K]."""
+
+    @property
     def is_own(self) -> bool:
         """Whether it is a coder's own: which table a code took tells the decoder more than the code."""
 
@@ -91,6 +95,7 @@ class StaticModel:
 
     def __init__(self, table: Integers) -> None:
         self.tables = table.astype(np.float64)
+        self.costs = table_costs(self.tables)
 
     def passes(self, symbols: Integers, *, known: bool = False) -> Iterator[tuple[Place, Integers]]:
         """Yield one stream after the other."""
@@ -105,10 +110,8 @@ class StaticModel:
 
 def bits_by_passes(model: EntropyModel, symbols: Integers) -> float:
     """Return what symbols [N, F, S, P] cost by the frequencies a model gives pass by pass."""
-    costs = table_costs(model.tables)
-    return float(
-        sum(costs[numbers, symbols[place]].sum() for place, numbers in model.passes(symbols, known=True))
-    )
+    passes = model.passes(symbols, known=True)
+    return float(sum(model.costs[numbers, symbols[place]].sum() for place, numbers in passes))
 
 
 def table_costs(tables: Tables) -> Tables:
@@ -140,13 +143,13 @@ def encode_segments(codes: Integers, alphabet: Alphabet, model: EntropyModel) ->
     """Write codes [N, F, S, P] of N segments; each is what `encode_codes` makes of it alone."""
     symbols = _symbols(codes, alphabet)
     encoders = [constriction.stream.queue.RangeEncoder() for _ in codes]
-    bits, costs = np.zeros(len(codes)), table_costs(model.tables)
+    bits = np.zeros(len(codes))
     for place, numbers in model.passes(symbols, known=True):
         now = symbols[place]
         each = _each(model.tables, numbers, len(now))
         for encoder, values, own in zip(encoders, now.astype(np.int32), each, strict=True):
             encoder.encode(values.ravel(), *own)
-        bits += costs[numbers, now].reshape(len(now), -1).sum(-1)
+        bits += model.costs[numbers, now].reshape(len(now), -1).sum(-1)
     if alphabet.escape:
         escaped = symbols == alphabet.n_symbols - 1
         bits += [
@@ -175,9 +178,9 @@ def row_bits(codes: Integers, alphabet: Alphabet, model: EntropyModel) -> Tables
     symbols = _symbols(codes, alphabet)
     n, rows = codes.shape[:2]
     number = np.broadcast_to(np.arange(n * rows).reshape(n, rows, 1, 1), codes.shape)
-    bits, costs = np.zeros(n * rows), table_costs(model.tables)
+    bits = np.zeros(n * rows)
     for place, numbers in model.passes(symbols, known=True):
-        own = costs[numbers, symbols[place]]
+        own = model.costs[numbers, symbols[place]]
         bits += np.bincount(number[place].ravel(), own.ravel(), n * rows)
     if alphabet.escape:
         escaped = symbols == alphabet.n_symbols - 1

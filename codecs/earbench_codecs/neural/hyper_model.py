@@ -48,7 +48,7 @@ class HyperModel:
     def __init__(self, prior: HyperPrior) -> None:
         self._prior = prior.frozen()
         self.tables = _tables(prior).astype(np.float64)
-        self._costs = table_costs(self.tables)
+        self.costs = table_costs(self.tables)
 
     def passes(self, symbols: Integers, *, known: bool = False) -> Iterator[tuple[Place, Integers]]:
         """Yield block by block: latents, then four passes of coefficients."""
@@ -56,7 +56,7 @@ class HyperModel:
 
     def bits(self, symbols: Integers) -> float:
         """Return what symbols [N, F, S, 16] cost."""
-        return float(self._costs[self._numbers(symbols), symbols].sum())
+        return float(self.costs[self._numbers(symbols), symbols].sum())
 
     def _known_passes(self, symbols: Integers) -> Iterator[tuple[Place, Integers]]:
         """Work numbers out at once, as nothing is left to find out."""

@@ -30,6 +30,11 @@ class JointModel:
         return self._model.tables
 
     @property
+    def costs(self) -> Tables:
+        """Those of the model of one channel."""
+        return self._model.costs
+
+    @property
     def is_own(self) -> bool:
         """As the model of one channel."""
         return self._model.is_own
