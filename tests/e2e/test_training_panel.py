@@ -232,7 +232,7 @@ def test_a_run_is_begun_heard_left_found_cancelled_and_finished(
     assert window.run()["id"] == job.id
     await_a_moving_curve(window)
     window.press_named("runs")
-    window.desktop.key("x")
+    window.desktop.key("x", "Left", "space")  # it asks, the keyboard at the answer that changes nothing
     window.await_state(State.CANCELLED)
     cancelled_at = window.run()["step"]
     assert 0 < cancelled_at < window.run()["n_steps"]

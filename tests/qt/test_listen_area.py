@@ -60,6 +60,16 @@ def test_the_name_to_publish_under_is_that_of_the_run(area: ListenArea) -> None:
     assert area.publish_bar.name.text() == "speech-24"
 
 
+def test_a_name_that_is_refused_leaves_the_keyboard_where_another_is_typed(area: ListenArea) -> None:
+    click(area, 1)
+    area.publish.click()
+    bar = area.publish_bar
+    bar.yes.setFocus()
+    QTest.keyClick(bar.yes, Qt.Key.Key_Space)
+    area.show_published("The name is taken")
+    assert bar.name.hasFocus()
+
+
 def test_what_is_published_is_named_and_stays_in_sight(area: ListenArea) -> None:
     rows = tuple(replace(ROWS[0], path=f"/run/{step}", title=f"step {step}") for step in range(9))
     area.resize(700, 220)

@@ -158,7 +158,6 @@ def test_several_are_selected_to_be_compared(listed: TrainingPage) -> None:
     [
         (Qt.Key.Key_P, "pause_requested", ("j3",)),
         (Qt.Key.Key_R, "resume_requested", ("j3",)),
-        (Qt.Key.Key_X, "cancel_requested", ("j3",)),
         (Qt.Key.Key_B, "tensorboard_requested", ("j3",)),
         (Qt.Key.Key_D, "duplicate_requested", "j3"),
         (Qt.Key.Key_O, "folder_requested", "j3"),
@@ -169,6 +168,42 @@ def test_keys_act_on_what_is_selected(listed: TrainingPage, key: Qt.Key, signal:
     getattr(listed, signal).connect(told.append)
     QTest.keyClick(listed.jobs.table, key)
     assert told == [given]
+
+
+def test_letters_that_missed_a_text_field_stop_and_begin_no_run(listed: TrainingPage) -> None:
+    given: list[object] = []
+    for signal in (listed.pause_requested, listed.resume_requested, listed.cancel_requested):
+        signal.connect(given.append)
+    click(listed.jobs.table.viewport(), cell(listed, "beta"))
+    panel = [one for one in listed.run.findChildren(QAbstractButton) if one.isEnabled() and one.isVisible()]
+    for button in (listed.jobs.new, panel[0]):
+        button.setFocus()
+        assert button.hasFocus()
+        QTest.keyClicks(button, "prx")
+    assert (given, listed.jobs.confirm.text) == ([], "")
+    listed.jobs.table.setFocus()
+    QTest.keyClicks(listed.jobs.table, "pr")
+    assert given == [("j2",), ("j2",)]
+
+
+def test_cancelling_asks_first_and_names_those_that_are_not_over(listed: TrainingPage) -> None:
+    cancelled: list[tuple[str, ...]] = []
+    listed.cancel_requested.connect(cancelled.append)
+    paused = JobRow("j4", "delta", State.PAUSED, created_s=400)
+    listed.show_jobs([*ROWS, paused])
+    table, bar = listed.jobs.table, listed.jobs.confirm
+    listed.choose(("j2",))
+    QTest.keyClick(table, Qt.Key.Key_X)
+    assert bar.text.startswith("Cancel beta?")
+    assert bar.no.hasFocus()
+    QTest.keyClicks(bar.no, "x ")
+    assert (bar.text, cancelled) == ("", [])
+    table.selectAll()
+    listed.jobs.actions_by_name["cancel"].trigger()
+    assert bar.text.startswith("Cancel 2 runs?")
+    QTest.keyClick(bar.no, Qt.Key.Key_Left)
+    QTest.keyClick(bar.yes, Qt.Key.Key_Space)
+    assert [set(ids) for ids in cancelled] == [{"j2", "j4"}]
 
 
 def test_letters_typed_at_a_drop_down_list_find_an_entry_and_stop_no_run(listed: TrainingPage) -> None:

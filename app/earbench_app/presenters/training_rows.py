@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from earbench_codecs.training.recipe import Recipe
 
 N_LOG_LINES = 500
+CANCELLABLE = frozenset({State.QUEUED, State.RUNNING, State.PAUSING, State.PAUSED})
+"""The states of a run that is not over yet."""
 _ERROR = re.compile(
     r"^earbench: |error|exception|traceback|killed|failed|out of memory|not finite|diverged", re.IGNORECASE
 )
@@ -99,7 +101,7 @@ def can_pause(job: Job) -> bool:
 
 def can_cancel(job: Job) -> bool:
     """Return whether a job is not over yet."""
-    return can_pause(job) or job.state in (State.PAUSING, State.PAUSED)
+    return job.state in CANCELLABLE
 
 
 def can_resume(job: Job) -> bool:

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from earbench_app.presenters.training_rows import CANCELLABLE
 from earbench_app.views.qt.icons import icon
 from earbench_app.views.qt.theme import GRID_PX
 from earbench_app.views.qt.training_jobs import (
@@ -37,7 +38,7 @@ from earbench_app.views.qt.training_jobs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from PySide6.QtGui import QResizeEvent
 
@@ -47,12 +48,14 @@ _ACTIONS = (
     # name, label, icon, key, what it does
     ("pause", "Pause", "pause", "P", "write a checkpoint and stop; resume goes on from it"),
     ("resume", "Resume", "play", "R", "go on from the last checkpoint"),
-    ("cancel", "Cancel", "stop", "X", "stop; a checkpoint is written all the same, and it can be resumed"),
+    ("cancel", "Cancel…", "stop", "X", "stop, with a checkpoint to resume from; you are asked first"),
     ("duplicate", "Duplicate", "copy", "D", "a new run with the same settings, to be changed first"),
     ("open_folder", "Open folder", "open", "O", "its checkpoints, events and log"),
     ("tensorboard", "Open in TensorBoard", "chart", "B", "in the browser"),
     ("delete", "Delete…", "trash", "Del", "its folder with all checkpoints; you are asked first"),
 )
+_OF_LIST = frozenset({"pause", "resume", "cancel"})
+"""Their keys are the list's alone: a letter that missed its text field must stop no run."""
 
 
 class JobList(QWidget):
@@ -118,12 +121,20 @@ class JobList(QWidget):
 
     def _act(self, name: str) -> None:
         chosen = self.chosen_ids()
-        if name == "delete" and chosen:
-            names = [row.name for row in self.model.rows if row.id in chosen]
-            what = names[0] if len(names) == 1 else f"{len(names)} runs"
-            self.confirm.ask(f"Delete {what} with all checkpoints? This cannot be undone.", chosen)
+        rows = [row for row in self.model.rows if row.id in chosen]
+        if name == "delete" and rows:
+            question = f"Delete {_named(rows)} with all checkpoints? This cannot be undone."
+            self.confirm.ask(question, ("Delete", "Keep"), lambda: self.delete_confirmed.emit(chosen))
+        elif name == "cancel":
+            self._ask_to_cancel([row for row in rows if row.state in CANCELLABLE])
         elif chosen:
             self.acted.emit(name, chosen)
+
+    def _ask_to_cancel(self, rows: Sequence[JobRow]) -> None:
+        ids = tuple(row.id for row in rows)
+        if ids:
+            question = f"Cancel {_named(rows)}? A checkpoint is written, and Resume goes on from it."
+            self.confirm.ask(question, ("Cancel run", "Go on"), lambda: self.acted.emit("cancel", ids))
 
     def _filter(self) -> None:
         self.filtered.show_only(self.search.text(), FILTERS[self.states.currentData()])
@@ -142,11 +153,19 @@ class JobList(QWidget):
         for name, label, picture, key, what in _ACTIONS:
             action = QAction(icon(picture), label, self)
             action.setShortcut(QKeySequence(key))
-            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            self._bind(name, action)
             action.setToolTip(f"{label.removesuffix('…')}: {what} ({key})")
             action.setEnabled(False)
             action.triggered.connect(lambda _=False, name=name: self._act(name))
             self.actions_by_name[name] = action
+
+    def _bind(self, name: str, action: QAction) -> None:
+        context = Qt.ShortcutContext
+        if name in _OF_LIST:
+            action.setShortcutContext(context.WidgetShortcut)
+            self.table.addAction(action)
+        else:
+            action.setShortcutContext(context.WidgetWithChildrenShortcut)
             self.addAction(action)
 
     def _connect(self) -> None:
@@ -155,7 +174,6 @@ class JobList(QWidget):
         self.search.textChanged.connect(lambda _: self._filter())
         self.states.activated.connect(lambda _: self._filter())
         self.new.clicked.connect(lambda: self.new_requested.emit())
-        self.confirm.confirmed.connect(lambda ids: self.delete_confirmed.emit(ids))
         self.confirm.left.connect(lambda: self.table.setFocus())
 
     def _set_up_table(self) -> None:
@@ -251,21 +269,20 @@ class JobTable(QTableView):
 
 
 class ConfirmBar(QFrame):
-    """Asks in place before something is done that cannot be undone."""
+    """Asks in place before something is done that is hard to take back."""
 
-    confirmed = Signal(tuple)
     left = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("confirm_bar")
-        self._ids: tuple[str, ...] = ()
+        self._do: Callable[[], object] = lambda: None
         self._text = QLabel()
         self._text.setWordWrap(True)
         self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setProperty("class", "warning")
-        self.yes, self.no = QPushButton("Delete"), QPushButton("Keep")
-        self.no.setToolTip("Keep them (Esc)")
+        self.yes, self.no = QPushButton("Yes"), QPushButton("No")
+        self.no.setToolTip("Change nothing (Esc)")
         self.yes.clicked.connect(self._confirm)
         self.no.clicked.connect(self._leave)
         escape = QShortcut(QKeySequence("Esc"), self)
@@ -282,17 +299,23 @@ class ConfirmBar(QFrame):
         """What is asked; empty when nothing is."""
         return "" if self.isHidden() else self._text.text()
 
-    def ask(self, text: str, ids: tuple[str, ...]) -> None:
-        """Ask; the keyboard is at the answer that changes nothing."""
-        self._ids = ids
+    def ask(self, text: str, answers: tuple[str, str], do: Callable[[], object]) -> None:
+        """Ask, and do it after the first answer; the keyboard is at the one that changes nothing."""
+        self._do = do
         self._text.setText(text)
+        for button, answer in zip((self.yes, self.no), answers, strict=True):
+            button.setText(answer)
         self.show()
         self.no.setFocus()
 
     def _confirm(self) -> None:
         self._leave()
-        self.confirmed.emit(self._ids)
+        self._do()
 
     def _leave(self) -> None:
         self.hide()
         self.left.emit()
+
+
+def _named(rows: Sequence[JobRow]) -> str:
+    return rows[0].name if len(rows) == 1 else f"{len(rows)} runs"

@@ -214,7 +214,7 @@ class TrainingPage(QWidget):
             self._bind(widget, "Y", curves.log_y.toggle)
             self._bind(widget, "Shift+Y", curves.log_x.toggle)
         self._bind(self, "Ctrl+N", lambda: self.new_requested.emit())
-        self.run.addActions(list(self.jobs.actions_by_name.values()))
+        self.run.addActions(self.jobs.actions())
 
     def _bind(self, widget: QWidget, key: str, action: Callable[[], object]) -> None:
         shortcut = QShortcut(QKeySequence(key), widget)

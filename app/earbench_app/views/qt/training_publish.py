@@ -65,5 +65,6 @@ class PublishBar(QWidget):
 
     def _ask(self) -> None:
         if self.yes.isEnabled():
+            self.name.setFocus()  # a button that is disabled hands the keyboard on to the next one
             self.yes.setEnabled(False)  # until it is answered
             self.asked.emit(self._path, self.name.text().strip())
