@@ -363,6 +363,40 @@ def test_a_past_run_fills_the_form(form: TrainingFormPresenter, view: View, valu
     assert asked == [(replace(request, name="another"),)]
 
 
+def test_a_new_run_is_not_called_as_one_that_is_there(
+    form: TrainingFormPresenter, view: View, tmp_path: Path
+) -> None:
+    proposed = view.state.values["run.name"]
+    form.submitted.connect(lambda asked: form.take_names([*(one.name for one in asked), "speech"]))
+    view.value_changed.emit("run.data", str(tmp_path))
+    view.start_requested.emit()
+    form.open()
+    assert view.state.values["run.name"] == f"{proposed}-2"
+    view.start_requested.emit()
+    view.recipe_chosen.emit("kankanahalli-small-24")
+    view.value_changed.emit("run.name", "speech")
+    assert view.state.n_jobs == 0
+    assert view.state.problems["run.name"].startswith("There is a run named speech already")
+    view.value_changed.emit("run.name", "speech-24")
+    assert (view.state.n_jobs, view.state.problems) == (1, {})
+
+
+def test_runs_of_a_sweep_are_not_called_as_those_of_another(
+    form: TrainingFormPresenter, view: View, tmp_path: Path
+) -> None:
+    axis = {"sweep.0.path": "rate.target_kbps", "sweep.0.values": "16, 24"}
+    for path, text in {"run.name": "a", "run.data": str(tmp_path), **axis}.items():
+        view.value_changed.emit(path, text)
+    form.take_names(["a-kbps24"])
+    asked = Mock()
+    form.submitted.connect(asked)
+    view.start_requested.emit()
+    asked.assert_not_called()
+    assert "a-kbps24" in view.state.problems["run.name"]
+    form.open()
+    assert (view.state.values["run.name"], view.state.n_jobs) == ("a-2", 2)
+
+
 def test_a_copy_has_a_name_of_its_own() -> None:
     assert free_name("small-24", {"small-24"}) == "small-24-2"
     assert free_name("small-24", {"small-24", "small-24-2"}) == "small-24-3"

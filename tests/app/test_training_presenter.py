@@ -82,6 +82,7 @@ class FakeForm:
     def __init__(self) -> None:
         self.open, self.leave, self.duplicate = Mock(), Mock(), Mock()
         self.offer_devices, self.take_dropped = Mock(), Mock(return_value=True)
+        self.take_names = Mock()
 
 
 class FakeWatch:
@@ -244,6 +245,7 @@ def test_a_past_run_fills_the_form(view: View, form: FakeForm, watch: FakeWatch,
     job = add_job(board)
     watch.tell()
     view.duplicate_requested.emit(job.id)
+    form.take_names.assert_called_with({job.request.name})
     form.duplicate.assert_called_once_with(job.request, f"{job.request.name}-2")
     view.show_form.assert_called_with(True)  # type: ignore[attr-defined]
     form.left.emit()

@@ -110,6 +110,7 @@ class TrainingPresenter:
     def show(self, snapshot: Snapshot) -> None:
         """Show what the watch saw."""
         self._jobs = {job.id: job for job in snapshot.jobs}
+        self._form.take_names({job.request.name for job in snapshot.jobs})
         self._view.show_jobs(snapshot.rows)
         self._view.show_actions(actions_for(self._chosen_jobs()))
         self._view.show_gpus("   ".join(map(gpu_text, snapshot.gpus)))

@@ -50,6 +50,7 @@ class TrainingFormPresenter:
         self._values: dict[str, str] = {}
         self._plan: Plan | None = None
         self._recipes: dict[str, Recipe] = {}
+        self._taken: frozenset[str] = frozenset()  # names of runs
         view.recipe_chosen.connect(self._choose_recipe)
         view.recipe_file_given.connect(self.open_file)
         view.loss_chosen.connect(self._choose_loss)
@@ -94,6 +95,10 @@ class TrainingFormPresenter:
         self._refresh()
         self._scan()
 
+    def take_names(self, names: Collection[str]) -> None:
+        """Ask for no run that is called as one that is there."""
+        self._taken = frozenset(names)
+
     def offer_devices(self, devices: Sequence[str]) -> None:
         """Offer these beside "auto"."""
         self._view.show_choices("run.device", ("auto", *devices))
@@ -125,6 +130,7 @@ class TrainingFormPresenter:
         if not self._values:
             small = [name for name in self._recipes if "small" in name]
             self._choose_recipe((small or list(self._recipes))[0])
+        self._change("run.name", self._free(self._values["run.name"]))
         self._view.show_notice(None)
 
     def _offer(self) -> None:
@@ -137,7 +143,7 @@ class TrainingFormPresenter:
 
     def _fill(self, name: str, recipe: Recipe) -> None:
         kept = {path: text for path, text in self._values.items() if path.startswith(("run.", "slurm."))}
-        self._values = {**kept, "run.name": name, **recipe_values(recipe)}
+        self._values = {**kept, "run.name": self._free(name), **recipe_values(recipe)}
         self._view.show_recipe(name, recipe.title, recipe.note)
         self._view.show_notice(None)
         self._refresh()
@@ -180,7 +186,7 @@ class TrainingFormPresenter:
         self._refresh()
 
     def _refresh(self) -> None:
-        self._plan = plan(self._values)
+        self._plan = plan(self._values, self._taken)
         n_jobs = len(self._plan.requests)
         self._trials.renew(self._plan.requests)
         self._view.show_choices("sweep.0.path", ("", *sweepable(self._values)))
@@ -194,6 +200,12 @@ class TrainingFormPresenter:
                 n_jobs,
             )
         )
+
+    def _free(self, name: str) -> str:
+        """Return a name, with a number behind where it, or that of a run of the sweep, is taken."""
+        requests = plan(self._values | {"run.name": name}).requests
+        is_taken = not self._taken.isdisjoint([name, *(one.name for one in requests)])
+        return free_name(name, self._taken) if is_taken else name
 
     def _minutes(self) -> float | None:
         requests = self._plan.requests if self._plan is not None else ()
@@ -224,6 +236,7 @@ class TrainingFormPresenter:
             self._view.show_notice(Notice(f"Saved {path}"))
 
     def _start(self) -> None:
+        self._refresh()  # a run may have got the name since it was typed
         if self._plan is not None and self._plan.requests:
             self._trials.cancel()
             self.submitted.emit(self._plan.requests)

@@ -12,7 +12,7 @@ from earbench_app.presenters.training_fields import FormField, Kind
 from earbench_app.presenters.training_values import TextError, check, field_at, parsed, recipe_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from earbench_app.presenters.training_values import Values
 
@@ -107,8 +107,8 @@ class Plan:
     problems: dict[str, str]
 
 
-def plan(values: Values) -> Plan:
-    """Return the runs that a form's texts ask for, one for each value of a sweep."""
+def plan(values: Values, taken: Collection[str] = ()) -> Plan:
+    """Return the runs that a form's texts ask for, one for each value of a sweep; none has a name taken."""
     problems = dict(_run_problems(values))
     checked = check(recipe_part(values))
     problems |= checked.problems
@@ -124,6 +124,8 @@ def plan(values: Values) -> Plan:
             first, message = next(iter(one.problems.items()))
             return Plan((), {"sweep.0.values": f"{point}: {first}: {message}"})
         requests.append(_request(values, recipe_toml(one.recipe), settings))
+    if same := next((one.name for one in requests if one.name in taken), None):
+        return Plan((), {"run.name": f"There is a run named {same} already; choose another name"})
     return Plan(tuple(requests), {})
 
 
