@@ -255,6 +255,43 @@ def test_one_that_has_gone_says_so_until_its_line_is_taken(bench: Bench) -> None
     assert [row.state for row in bench.view.state.rows] == ["the run keeps it no longer", ""]
 
 
+def test_the_mark_moves_when_the_sound_does(bench: Bench, pair: tuple[str, str]) -> None:
+    first, _ = pair
+    bench.view.checkpoint_chosen.emit(first)
+    assert (bench.view.state.heard, bench.view.state.waiting) == (None, first)
+    bench.describe()
+    assert (bench.view.state.heard, bench.view.state.waiting) == (None, first)  # it is not decoded yet
+    assert bench.audition.playback.heard.version_id is None
+
+
+def test_one_that_could_not_be_read_is_not_waited_for(bench: Bench, pair: tuple[str, str]) -> None:
+    first, _ = pair
+    bench.view.checkpoint_chosen.emit(first)
+    bench.quick.fail(bench.quick.waiting("describe_codec")[0], "it cannot be read")
+    assert (bench.view.state.heard, bench.view.state.waiting) == (None, "")
+
+
+def test_one_that_could_not_be_decoded_is_not_waited_for(bench: Bench, pair: tuple[str, str]) -> None:
+    first, _ = pair
+    bench.view.checkpoint_chosen.emit(first)
+    bench.describe()
+    (made,) = bench.encoders.waiting()
+    bench.encoders.fail(made, "it has gone")
+    assert (bench.view.state.heard, bench.view.state.waiting) == (None, "")
+
+
+def test_what_its_run_deleted_is_neither_heard_nor_tested(bench: Bench, pair: tuple[str, str]) -> None:
+    first, second = pair
+    bench.presenter.show_runs(((job(), (seen("speech", 200),)),))
+    bench.view.checkpoint_chosen.emit(first)
+    assert bench.view.state.waiting == ""
+    assert bench.view.notice is not None
+    assert "keeps it no longer" in bench.view.notice.text
+    bench.view.test_requested.emit((first, second))
+    assert bench.view.notice.text.startswith("No blind test of speech step 100")
+    assert not bench.quick.waiting("keep_codec")
+
+
 def test_it_is_said_that_not_all_steps_are_kept(bench: Bench) -> None:
     assert bench.view.state.kept == ""
     show(bench, speech=(100, 200))

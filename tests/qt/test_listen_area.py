@@ -54,10 +54,23 @@ def test_a_selected_line_stays_selected_while_others_change(area: ListenArea) ->
     assert area.table.topLevelItemCount() == 1 + len(ROWS)
 
 
-def test_the_name_to_publish_under_is_that_of_the_run(area: ListenArea) -> None:
+def test_the_triangle_is_where_the_sound_is_and_dots_where_it_will_be(area: ListenArea) -> None:
+    def marks() -> list[str]:
+        return [area.table.topLevelItem(i).text(0)[:1] for i in range(3)]  # type: ignore[union-attr]
+
+    area.show_state(replace(STATE, heard=None, waiting="/run/200"))
+    assert marks() == ["▶", "1", "…"]
+    area.show_state(replace(STATE, heard="/run/200"))
+    assert marks() == ["S", "1", "▶"]
+
+
+def test_the_name_to_publish_under_is_that_of_the_run_or_one_that_is_free(area: ListenArea) -> None:
     click(area, 1)
     area.publish.click()
     assert area.publish_bar.name.text() == "speech-24"
+    area.publish_bar.take_names(["mp3", "speech-24", "speech-24-2"])
+    area.publish.click()
+    assert area.publish_bar.name.text() == "speech-24-3"
 
 
 def test_a_name_that_is_refused_leaves_the_keyboard_where_another_is_typed(area: ListenArea) -> None:

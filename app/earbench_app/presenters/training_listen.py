@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from earbench_app.presenters.checkpoints import CheckpointShelf
     from earbench_app.presenters.training_slots import Runs, Slot
     from earbench_app.views.listen_protocols import ListenView
+    from earbench_app.views.protocols import VersionRow
     from earbench_codecs.base import CodecInfo
 
 N_VERSIONS = 4
@@ -39,6 +40,7 @@ _N_KEYS = 10
 _BESIDE = ("mp3", "opus")
 _GONE = "the run keeps it no longer"
 _NOTHING_YET = "Nothing to hear yet: the first codec comes with the first validation of the last stage."
+_COMING = (State.WAITING, State.ENCODING)
 _STATES = {
     State.WAITING: "waiting",
     State.ENCODING: "decoding…",
@@ -121,7 +123,7 @@ class ListenPresenter:
     def hear(self, path: str) -> None:
         """Hear a checkpoint, as soon as it is decoded."""
         slot = self._slots.find(path)
-        if slot is None:
+        if slot is None or not self._is_there(slot):
             return
         self._wanted = path
         if self._version(path) is None:
@@ -142,6 +144,7 @@ class ListenPresenter:
             clip.id if clip else None,
             tuple(self._row(place, slot) for place, slot in enumerate(lines, 1)),
             heard,
+            self._waiting_path(),
             bool(self._jobs) and self._followed.issuperset(self._jobs),
             "" if lines or not self._jobs else _NOTHING_YET,
             _kept(lines),
@@ -163,9 +166,16 @@ class ListenPresenter:
         self._wanted = None
         self._audition.choose_version(None)
 
+    def _is_there(self, slot: Slot) -> bool:
+        """Return whether a checkpoint can be heard; say so where its run deleted it before it was."""
+        there = slot.kept or self._version(slot.seen.path) is not None
+        if not there:
+            self._view.show_notice(Notice(f"{slot.title}: {_GONE}. Choose another step."))
+        return there
+
     def _switch(self) -> None:
         """From the checkpoint to the original; from there to the one heard last, or the latest."""
-        if self._heard_path():
+        if self._heard_path() or self._waiting_path():
             self._hear_original()
             return
         slot = self._slots.find(self._last_heard or "") or latest(self._slots.lines)
@@ -173,11 +183,26 @@ class ListenPresenter:
             self.hear(slot.seen.path)
 
     def _heard_path(self) -> str | None:
-        playback = self._audition.playback
-        version_id = (playback.wanted or playback.heard).version_id
-        if version_id is None:
-            return None
+        """Return the checkpoint that sounds: what was chosen and is not there yet does not."""
+        version_id = self._audition.playback.heard.version_id
+        return None if version_id is None else self._path_of(version_id)
+
+    def _waiting_path(self) -> str:
+        """Return the checkpoint that was chosen and will sound once it is there."""
+        wanted = self._audition.playback.wanted
+        if self._wanted in self._coming:
+            return self._wanted or ""
+        path = self._path_of(wanted.version_id) if wanted and wanted.version_id is not None else ""
+        version = self._version(path)
+        coming = version is not None and self._made(version).state in _COMING
+        return path if coming else ""
+
+    def _path_of(self, version_id: int) -> str:
         return next((path for path, there in self._versions.items() if there == version_id), "")
+
+    def _made(self, version: Version) -> VersionRow:
+        workspace = self._audition.workspace
+        return self._audition.maker.row(workspace.versions.index(version), version)
 
     def _heard_level(self) -> str:
         heard = self._audition.playback.heard
@@ -239,6 +264,8 @@ class ListenPresenter:
 
     def _not_described(self, slot: Slot, error: WorkError) -> None:
         self._coming.discard(slot.seen.path)
+        if self._wanted == slot.seen.path:
+            self._wanted = None
         self.refresh()
         self._view.show_notice(Notice(str(error), Level.ERROR))
 
@@ -276,7 +303,7 @@ class ListenPresenter:
         if version is None:
             state = "reading…" if seen.path in self._coming else "" if slot.kept else _GONE
             return replace(plain, state=state)
-        row = self._audition.maker.row(self._audition.workspace.versions.index(version), version)
+        row = self._made(version)
         kbps = f"{row.figures.bitrate_kbps:.1f}" if row.figures else ""
         state = row.message or _STATES.get(row.state, "")
         level = self._audition.playback.level(version.id)
@@ -287,6 +314,12 @@ class ListenPresenter:
 
     def _request_test(self, paths: Sequence[str]) -> None:
         clip, slots = self._audition.workspace.current_clip, [self._slots.find(path) for path in paths]
+        gone = [slot.title for slot in slots if slot is not None and not slot.kept]
+        if gone:
+            self._view.show_notice(
+                Notice(f"No blind test of {' and '.join(gone)}: {_GONE}. Choose another step.")
+            )
+            return
         pair = [(slot.seen.path, slot.title) for slot in slots if slot is not None]
         if len(pair) != 2 or clip is None:
             self._view.show_notice(Notice("A blind test needs a clip and two checkpoints: choose both."))

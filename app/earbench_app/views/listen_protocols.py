@@ -60,7 +60,9 @@ class ListenState:
     rows : tuple of CheckpointRow
         Each keeps its line while it is there.
     heard : str, optional
-        Path of the checkpoint that is heard or waited for; None for the original, empty for something else.
+        Path of the checkpoint that sounds, or would on play; None for the original, empty for something else.
+    waiting : str
+        Path of the one that was chosen and is not there yet; what is heard goes on until it is.
     follows : bool
         Whether new checkpoints of these runs are added by themselves.
     note : str
@@ -75,6 +77,7 @@ class ListenState:
     clip: int | None = None
     rows: tuple[CheckpointRow, ...] = ()
     heard: str | None = None
+    waiting: str = ""
     follows: bool = False
     note: str = ""
     kept: str = ""

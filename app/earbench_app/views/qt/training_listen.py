@@ -112,7 +112,8 @@ class ListenArea(QWidget):
         self._note.setVisible(bool(state.note))
         self._aside.show_text(state.level or state.kept, "warning" if state.level else "muted")
         self.table.setVisible(not state.note)
-        if (before.rows, before.heard) != (state.rows, state.heard) or not self.table.topLevelItemCount():
+        shown = [(one.rows, one.heard, one.waiting) for one in (before, state)]
+        if shown[0] != shown[1] or not self.table.topLevelItemCount():
             self._show_rows(state)
         self._enable()
 
@@ -179,8 +180,9 @@ class ListenArea(QWidget):
                 item.setSelected(False)  # another one's line now
                 item.setData(0, _PATH, path)
             heard = state.heard == path
+            mark = "▶ " if heard else "… " if path and state.waiting == path else ""
             for column, text in enumerate(texts):
-                item.setText(column, f"▶ {text}" if heard and not column else text)
+                item.setText(column, text if column else mark + text)
             font = QFont(table.font())
             font.setBold(heard)
             item.setFont(_NAME, font)
