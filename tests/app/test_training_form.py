@@ -166,13 +166,23 @@ def test_a_sweep_is_a_run_for_each_pair_of_values(values: dict[str, str]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("texts", "word"),
-    [("16", "Two values"), ("16, 16", "twice"), ("16, x", "number"), ("16, -3", "greater than 0")],
+    ("texts", "words"),
+    [
+        ("16", "Two values or more, separated by commas"),
+        ("16, 16", "A value is there twice"),
+        ("16, x", "x is not a number"),
+        ("16, -3", "-3: Should be greater than 0"),
+    ],
 )
-def test_a_sweep_that_makes_no_sense_is_refused(values: dict[str, str], texts: str, word: str) -> None:
-    found = plan(values | {"sweep.0.path": "rate.target_kbps", "sweep.0.values": texts})
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_sweep_that_makes_no_sense_is_refused_where_it_stands(
+    values: dict[str, str], axis: int, texts: str, words: str
+) -> None:
+    other = {f"sweep.{1 - axis}.path": "objective.mel.weight", f"sweep.{1 - axis}.values": "0.5, 2"}
+    wrong = {f"sweep.{axis}.path": "rate.target_kbps", f"sweep.{axis}.values": texts}
+    found = plan(values | other | wrong)
     assert found.requests == ()
-    assert word in found.problems["sweep.0.values"]
+    assert found.problems == {f"sweep.{axis}.values": words}
 
 
 @pytest.mark.parametrize(

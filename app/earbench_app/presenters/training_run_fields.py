@@ -121,8 +121,7 @@ def plan(values: Values, taken: Collection[str] = ()) -> Plan:
         settings = dict(zip(axes, point, strict=True))
         one = check({**recipe_part(values), **settings})
         if one.recipe is None:
-            first, message = next(iter(one.problems.items()))
-            return Plan((), {"sweep.0.values": f"{point}: {first}: {message}"})
+            return Plan((), dict([_point_problem(values, settings, one.problems)]))
         requests.append(_request(values, recipe_toml(one.recipe), settings))
     if same := next((one.name for one in requests if one.name in taken), None):
         return Plan((), {"run.name": f"There is a run named {same} already; choose another name"})
@@ -212,8 +211,29 @@ def _axes(values: Values) -> tuple[dict[str, list[str]], dict[str, str]]:
             problems[where] = "Two values or more, separated by commas"
         elif len(set(texts)) < len(texts):
             problems[where] = "A value is there twice"
+        elif wrong := next((text for text in texts if not _is_value(path, text)), ""):
+            problems[where] = f"{wrong} is not a number"
         axes[path] = texts
     return axes, problems
+
+
+def _is_value(path: str, text: str) -> bool:
+    found = field_at(path)
+    try:
+        return found is None or parsed(found.kind, text) is not None
+    except TextError:
+        return False
+
+
+def _point_problem(
+    values: Values, settings: Mapping[str, str], problems: Mapping[str, str]
+) -> tuple[str, str]:
+    """Return the field of a sweep that a value is wrong in, and what is wrong with which."""
+    for number in range(N_AXES):
+        path = _text(values, f"sweep.{number}.path")
+        if path in settings and path in problems:
+            return f"sweep.{number}.values", f"{settings[path]}: {problems[path]}"
+    return "sweep.0.values", f"{' and '.join(settings.values())}: {next(iter(problems.values()))}"
 
 
 def _request(values: Values, toml: str, settings: Mapping[str, str]) -> TrainRequest:
