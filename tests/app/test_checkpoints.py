@@ -33,10 +33,11 @@ from earbench_app.audition.listing import (
     version_title,
 )
 from earbench_app.audition.making import VersionJob, inspect_clip, make_version
+from earbench_app.audition.run_checkpoints import publish_codec
 from earbench_codecs import registry
 from earbench_codecs.base import CodecInfo, Setting
 from earbench_codecs.clip_files import write_wav
-from earbench_codecs.errors import CheckpointError, CodecUnavailableError
+from earbench_codecs.errors import CheckpointError, CodecError, CodecUnavailableError
 from earbench_codecs.setting import checked
 
 
@@ -312,6 +313,11 @@ def test_checkpoints_are_grouped_under_their_network() -> None:
         ("Anchors of BS.1534", ["anchor35"]),
     ]
     assert [section.neural for section in sections(codecs)] == [False, *[True] * 5, False, False]
+
+
+def test_a_name_that_is_taken_is_refused_and_the_refusal_begins_with_it(tmp_path: Path) -> None:
+    with pytest.raises(CodecError, match=r"^A codec named 'opus' is there already"):
+        publish_codec(tmp_path / "step.safetensors", "opus")
 
 
 def test_versions_of_two_checkpoints_with_one_title_are_told_apart() -> None:

@@ -191,7 +191,7 @@ def test_a_checkpoint_is_published_and_taken_back(bench: Workbench, job: Job, qt
     assert bar.name.text() == "speech-24"
     bar.name.setText("opus")
     QTest.keyClick(bar.name, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: "'opus' is there already" in bar.problem.text(), timeout=LONG_MS)
+    qtbot.waitUntil(lambda: bar.problem.text().startswith("A codec named 'opus'"), timeout=LONG_MS)
     bar.name.setText("My coder")
     QTest.keyClick(bar.name, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: "no name for a codec" in bar.problem.text(), timeout=LONG_MS)
@@ -204,6 +204,9 @@ def test_a_checkpoint_is_published_and_taken_back(bench: Workbench, job: Job, qt
     assert "`my-coder`" in info.card
     known = bench.audition.codecs
     qtbot.waitUntil(lambda: "my-coder" in known._infos, timeout=LONG_MS)
+    bar.open(str(copy), "step 300", "My coder")
+    assert bar.name.text() == "my-coder-2"
+    bar.no.click()
     bench.window.notice_bar._action.click()
     qtbot.waitUntil(lambda: "my-coder" not in known._infos, timeout=LONG_MS)
     assert list(own_folder().glob("*.safetensors")) == []

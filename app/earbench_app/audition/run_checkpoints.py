@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from earbench_codecs.errors import CheckpointError
+from earbench_codecs.errors import CodecError
 
 if TYPE_CHECKING:
     from earbench_codecs.base import CodecInfo
@@ -68,8 +68,8 @@ def publish_codec(path: Path, name: str) -> Path:
 
     Raises
     ------
-    CheckpointError
-        The name is taken or is none, the file is no codec, or it cannot be copied.
+    CodecError
+        The name is taken or is none; a `CheckpointError` where the file is no codec or cannot be copied.
     """
     from pydantic import ValidationError
 
@@ -80,12 +80,12 @@ def publish_codec(path: Path, name: str) -> Path:
     registry = default_registry()
     registry.refresh_checkpoints()
     if name in registry.names:
-        raise CheckpointError(path, f"a codec named {name!r} is there already; choose another name")
+        raise CodecError(f"A codec named {name!r} is there already; choose another name")
     info = read_info(path)
     try:
         named = with_card(info, name=name)
     except ValidationError as error:
-        raise CheckpointError(path, f"{name!r} is no name for a codec: {_NAME}") from error
+        raise CodecError(f"{name!r} is no name for a codec: {_NAME}") from error
     with tempfile.TemporaryDirectory(prefix="earbench-publish-") as folder:
         copy = Path(folder) / path.name
         rewrite(path, named, copy)

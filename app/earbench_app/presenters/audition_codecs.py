@@ -44,6 +44,11 @@ class CodecShelf:
         """Whether they have been listed."""
         return bool(self._infos)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of those listed last, whether they load or not."""
+        return tuple(self._infos)
+
     def refresh(self) -> None:
         """Look for codecs, for which processes are started: wait until the window is seen."""
         if self._listing is not None:

@@ -61,6 +61,7 @@ class ListenPlace:
         self.area = area = ListenArea()
         page.run.set_listen_area(area)
         area.told.connect(page.show_notice)
+        self._tell_names(area)
         self.presenter = presenter = ListenPresenter(area, *self._parts)
         presenter.tests.requested.connect(self._make_test)
         page.notice_bar.action_pressed.connect(self._act)
@@ -72,6 +73,12 @@ class ListenPlace:
             _bind(widget, "S", area.switch_requested.emit)
             for number in range(1, 10):
                 _bind(widget, str(number), partial(area.choose_number, number))
+
+    def _tell_names(self, area: ListenArea) -> None:
+        """Let names be proposed that no codec has, now and whenever there are others."""
+        codecs, bar = self._parts[0].codecs, area.publish_bar
+        codecs.listed.connect(lambda _: bar.take_names(codecs.names))
+        bar.take_names(codecs.names)
 
     def test_closed(self, request: TestRequest | None, made: bool) -> None:
         """Take note that the wizard was closed, and whether it made a study."""

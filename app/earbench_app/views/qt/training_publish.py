@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from psygnal import Signal
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+
+from earbench_app.presenters.training_new import free_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class PublishBar(QWidget):
@@ -18,6 +24,7 @@ class PublishBar(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._path = ""
+        self._taken: frozenset[str] = frozenset()
         self.what, self.name, self.problem = QLabel(), QLineEdit(), QLabel()
         self.yes, self.no = QPushButton("Publish"), QPushButton("Not now")
         self.what.setTextFormat(Qt.TextFormat.PlainText)
@@ -44,11 +51,16 @@ class PublishBar(QWidget):
         leave.activated.connect(self.hide)
         self.hide()
 
+    def take_names(self, names: Iterable[str]) -> None:
+        """Propose none of these: codecs are called so."""
+        self._taken = frozenset(names)
+
     def open(self, path: str, title: str, suggested: str) -> None:
         """Ask for the name of a checkpoint, which has a title in the list."""
         self._path = path
         self.what.setText(f"Publish {title} as")
-        self.name.setText(re.sub(r"[^a-z0-9._+-]+", "-", suggested.lower()).strip("-._+"))
+        name = re.sub(r"[^a-z0-9._+-]+", "-", suggested.lower()).strip("-._+")
+        self.name.setText(free_name(name, self._taken) if name in self._taken else name)
         self.problem.hide()
         self.yes.setEnabled(True)
         self.show()
