@@ -405,6 +405,9 @@ def test_runs_of_a_sweep_are_not_called_as_those_of_another(
     assert "a-kbps24" in view.state.problems["run.name"]
     form.open()
     assert (view.state.values["run.name"], view.state.n_jobs) == ("a-2", 2)
+    form.take_names(["a-kbps24", "a-2-kbps16", "a-2-kbps24"])
+    form.open()
+    assert (view.state.values["run.name"], view.state.n_jobs) == ("a-3", 2)
 
 
 def test_a_copy_has_a_name_of_its_own() -> None:

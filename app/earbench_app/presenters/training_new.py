@@ -20,7 +20,7 @@ from earbench_codecs.files import write_atomically
 from earbench_codecs.training.recipe import parse_recipe, read_recipe, recipe_name, recipe_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from earbench_app.jobs.job import TrainRequest
     from earbench_app.presenters.training_run_fields import Plan
@@ -203,9 +203,11 @@ class TrainingFormPresenter:
 
     def _free(self, name: str) -> str:
         """Return a name, with a number behind where it, or that of a run of the sweep, is taken."""
+        return _counted_on(name, self._is_taken) if self._is_taken(name) else name
+
+    def _is_taken(self, name: str) -> bool:
         requests = plan(self._values | {"run.name": name}).requests
-        is_taken = not self._taken.isdisjoint([name, *(one.name for one in requests)])
-        return free_name(name, self._taken) if is_taken else name
+        return not self._taken.isdisjoint([name, *(one.name for one in requests)])
 
     def _minutes(self) -> float | None:
         requests = self._plan.requests if self._plan is not None else ()
@@ -244,9 +246,13 @@ class TrainingFormPresenter:
 
 def free_name(name: str, taken: Collection[str]) -> str:
     """Return a name that no run has yet: the same with a number behind."""
+    return _counted_on(name, lambda one: one in taken)
+
+
+def _counted_on(name: str, is_taken: Callable[[str], bool]) -> str:
     numbered = re.fullmatch(r"(.+)-\d+", name)
-    stem = numbered[1] if numbered and numbered[1] in taken else name
-    return next(one for n in count(2) if (one := f"{stem}-{n}") not in taken)
+    stem = numbered[1] if numbered and is_taken(numbered[1]) else name
+    return next(one for n in count(2) if not is_taken(one := f"{stem}-{n}"))
 
 
 def takes(paths: Sequence[Path]) -> list[Path]:
