@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QAbstractButton
 
 from earbench_codecs.errors import CheckpointError
 
@@ -69,6 +70,7 @@ class ListenPlace:
         training.runs_changed.connect(presenter.show_runs)
         presenter.show_runs(training.runs)
         for widget in (page.jobs, page.run):  # not where the form is filled in
+            _leave_space_to_play(widget)
             _bind(widget, "Space", area.play_toggled.emit)
             _bind(widget, "S", area.switch_requested.emit)
             for number in range(1, 10):
@@ -98,6 +100,13 @@ class ListenPlace:
 
         if action == CANCEL and self.area is not None:
             self.area.test_cancelled.emit()
+
+
+def _leave_space_to_play(widget: QWidget) -> None:
+    """Give its buttons the keyboard by Tab alone: Space presses the one that has it, and a click asks not."""
+    for button in widget.findChildren(QAbstractButton):
+        if button.focusPolicy() & Qt.FocusPolicy.ClickFocus == Qt.FocusPolicy.ClickFocus:
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
 
 def _bind(widget: QWidget, key: str, action: Callable[[], object]) -> None:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from psygnal import Signal, SignalInstance
 from PySide6.QtCore import QEvent, QProcess, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeyEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QComboBox, QLabel, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QComboBox,
+    QLabel,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from earbench_app.presenters.training_new import takes
 from earbench_app.views.qt.empty_state import EmptyState
@@ -36,6 +44,12 @@ _TEACH = (
     " goes on when this window is closed. Watch its curves here, compare it with others, and listen to its"
     " checkpoints. Drop a recipe (TOML) or a folder of audio here to begin."
 )
+
+
+def _wants(widget: QWidget | None, key: QKeyEvent) -> bool:
+    if isinstance(widget, QComboBox):
+        return key.text().isalnum()
+    return isinstance(widget, QAbstractButton) and key.key() == Qt.Key.Key_Space
 
 
 class TrainingPage(QWidget):
@@ -65,10 +79,10 @@ class TrainingPage(QWidget):
         self.setFocusProxy(self.jobs.table)
 
     def event(self, event: QEvent) -> bool:
-        """Leave letters to a drop-down list that has the focus: typed, they find an entry of it."""
+        """Leave keys of the page to what has the keyboard: Space presses a button, letters find an entry."""
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            typed = event.text().isalnum() and event.modifiers() == Qt.KeyboardModifier.NoModifier
-            if typed and isinstance(self.window().focusWidget(), QComboBox):
+            plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
+            if plain and _wants(self.window().focusWidget(), event):
                 event.accept()
                 return True
         return super().event(event)
