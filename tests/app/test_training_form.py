@@ -10,6 +10,7 @@ from unittest.mock import Mock
 import pytest
 from psygnal import Signal
 
+from earbench_app.jobs.scan import Scan
 from earbench_app.notifications import Level
 from earbench_app.presenters.training_fields import Kind, all_sections, described, recipe_sections
 from earbench_app.presenters.training_new import TrainingFormPresenter, free_name
@@ -222,13 +223,16 @@ def test_rates_and_weights_can_be_swept_and_names_cannot(values: dict[str, str])
 
 
 class FakeTrials:
-    """Notes what is asked of it."""
+    """Notes what is asked of it; of each folder it says at once what it is given to say."""
 
     scanned = Signal(str, object, str)
+    read = Signal(object)
     estimated = Signal(str, bool, object)
 
     def __init__(self) -> None:
-        self.scan, self.estimate, self.renew = Mock(), Mock(), Mock()
+        self.found: Scan | str | None = Scan(Path("x"), 9, 9, 9)
+        self.scan = Mock(side_effect=lambda *_: self.found and self.read.emit(self.found))
+        self.estimate, self.renew = Mock(), Mock()
         self.cancel, self.forget = Mock(), Mock()
 
 
@@ -319,6 +323,58 @@ def test_typing_is_checked_at_once_and_starts_what_it_says(
     view.start_requested.emit()
     ((request,),) = asked
     assert tomllib.loads(request.recipe_toml)["rate"]["target_kbps"] == 20
+
+
+def test_a_start_waits_until_the_folder_is_known_to_be_good(
+    form: TrainingFormPresenter, view: View, trials: FakeTrials, tmp_path: Path
+) -> None:
+    """Without, a run on a folder that holds no audio was queued, and failed a minute later."""
+    asked = Mock()
+    form.submitted.connect(asked)
+    trials.found = None
+    view.value_changed.emit("run.data", str(tmp_path))
+    view.start_requested.emit()
+    trials.scan.assert_called_once()
+    asked.assert_not_called()
+    assert view.state.summary.startswith("Reading the folder")
+    trials.read.emit(Scan(tmp_path, 9, 9, 1))  # there must be one to hold out
+    asked.assert_not_called()
+    trials.read.emit(Scan(tmp_path, 9, 9, 2))
+    asked.assert_called_once()
+    trials.cancel.assert_called_once()
+
+
+def test_a_folder_that_cannot_be_trained_on_is_refused_at_its_field(
+    form: TrainingFormPresenter, view: View, trials: FakeTrials, tmp_path: Path
+) -> None:
+    asked = Mock()
+    form.submitted.connect(asked)
+    trials.found = None
+    view.value_changed.emit("run.data", str(tmp_path))
+    view.start_requested.emit()
+    trials.read.emit("there is no audio file in it; choose another folder")
+    assert view.state.problems == {"run.data": "there is no audio file in it; choose another folder"}
+    assert view.state.n_jobs == 0
+    other = tmp_path / "other"
+    other.mkdir()
+    view.value_changed.emit("run.data", str(other))
+    assert (view.state.problems, view.state.n_jobs) == ({}, 1)
+    asked.assert_not_called()
+
+
+def test_what_is_typed_meanwhile_ends_the_wait_for_a_start(
+    form: TrainingFormPresenter, view: View, trials: FakeTrials, tmp_path: Path
+) -> None:
+    asked = Mock()
+    form.submitted.connect(asked)
+    trials.found = None
+    view.value_changed.emit("run.data", str(tmp_path))
+    view.start_requested.emit()
+    view.value_changed.emit("optimiser.batch", "4")
+    trials.read.emit(Scan(tmp_path, 9, 9, 9))
+    asked.assert_not_called()
+    view.start_requested.emit()
+    asked.assert_called_once()
 
 
 def test_another_recipe_keeps_where_and_on_what_it_runs(

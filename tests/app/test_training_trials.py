@@ -17,9 +17,10 @@ from earbench_app.jobs.job import TrainRequest
 from earbench_app.jobs.scan import Scan
 from earbench_app.notifications import Level
 from earbench_app.presenters import training_trials
-from earbench_app.presenters.training_trials import Trials, box_text, estimate_text, scan_text
+from earbench_app.presenters.training_trials import Trials, box_text, estimate_text, folder_fault, scan_text
 from earbench_codecs.clip import AudioClip
 from earbench_codecs.clip_files import write_wav
+from earbench_codecs.training.recipe import DataTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,8 +50,11 @@ def test_a_folder_is_read_beside_the_interface(tmp_path: Path) -> None:
     desk, told = Desk(), []
     trials = Trials(desk.posted.put)
     trials.scanned.connect(lambda *args: told.append(args))
+    read = []
+    trials.read.connect(read.append)
     trials.scan(tmp_path, None)
     desk.until(lambda: any("kHz" in text and not text.startswith("Reading") for text, *_ in told))
+    assert (read[-1].n_read, len(read[-1].unreadable)) == (3, 1)
     text, level, details = told[-1]
     assert text.startswith("3 files  ·  0:02  ·  16 kHz  ·  mono  ·  left out: c.wav (")
     assert level is Level.WARNING
@@ -63,9 +67,12 @@ def test_no_folder_is_said_nothing_of_and_an_empty_one_fails(tmp_path: Path) -> 
     trials.scanned.connect(lambda *args: told.append(args))
     trials.scan(None, None)
     assert told == [("", Level.INFO, "")]
+    read = []
+    trials.read.connect(read.append)
     trials.scan(tmp_path, None)
     desk.until(lambda: told[-1][1] is Level.ERROR)
     assert str(tmp_path) in told[-1][0]
+    assert read == [told[-1][0]]
 
 
 FOUND = Estimate("cpu", 0.1, 400.0, 20.0, 20.0, 400.0, 500.0, 2048.0, None, 60, ("decoding is on top",))
@@ -183,3 +190,32 @@ def test_an_estimate_names_time_memory_and_what_it_leaves_out() -> None:
         "About 7:00 on cpu (6:40 to 8:20), 21:00 for 3 runs one after another, 2.0 GiB of memory."
         " Measured on 60 steps; decoding is on top."
     )
+
+
+BAD = (("a.wav", "no audio"), ("b.wav", "it is silent"))
+
+
+@pytest.mark.parametrize(
+    ("scan", "facts", "fault"),
+    [
+        ("there is no audio file in it", {}, "there is no audio file in it"),
+        (
+            Scan(Path("x"), 2, 2, 2, unreadable=BAD),
+            {},
+            "Nothing in it can be read, as a.wav: no audio. Choose",
+        ),
+        (Scan(Path("x"), 900, 900, 1), {}, None),
+        (Scan(Path("x"), 900, 900, 2), {}, ""),
+        (Scan(Path("x"), 1, 1, 1), {}, "All audio is of one file"),
+        (Scan(Path("x"), 1, 1, 1), {"validation_share": 0}, ""),
+        (Scan(Path("x"), 9, 9, 9, n_speakers=1), {"split_by": "speaker"}, "All audio is of one speaker"),
+        (Scan(Path("x"), 9, 9, 9, n_speakers=1, n_untold=1), {"split_by": "speaker"}, ""),
+        (Scan(Path("x"), 9, 9, 5, n_speakers=1), {"split_by": "speaker"}, None),
+    ],
+)
+def test_a_folder_is_judged_as_soon_as_it_can_be(
+    scan: Scan | str, facts: dict[str, object], fault: str | None
+) -> None:
+    data = DataTable.model_validate(facts | {"speaker_pattern": "x"})
+    found = folder_fault(scan, data)
+    assert found == fault if not fault else found is not None and found.startswith(fault)

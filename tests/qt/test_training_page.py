@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from PySide6.QtWidgets import (
 from training_runs import request
 
 from earbench_app.jobs.job import State
+from earbench_app.jobs.scan import Scan
 from earbench_app.notifications import Level
 from earbench_app.presenters.training_new import TrainingFormPresenter
 from earbench_app.presenters.training_trials import Trials
@@ -41,8 +43,6 @@ from earbench_app.views.training_protocols import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pytestqt.qtbot import QtBot
 
 ALL = Actions(True, True, True, True, True, True)
@@ -452,7 +452,9 @@ def test_an_export_that_fails_is_told(listed: TrainingPage, tmp_path: Path) -> N
 
 @pytest.fixture
 def form(page: TrainingPage) -> TrainingFormPresenter:
-    presenter = TrainingFormPresenter(page.form, Trials(lambda function: None))
+    trials = Trials(lambda function: None)
+    presenter = TrainingFormPresenter(page.form, trials)
+    trials.scanned.connect(lambda *_: trials.read.emit(Scan(Path(), 9, 9, 9)))  # any folder is good
     page.paths_given.connect(presenter.take_dropped)
     presenter.open()
     page.show_form(True)

@@ -12,7 +12,8 @@ from psygnal import Signal
 
 from earbench_app.notifications import Level, Notice
 from earbench_app.presenters.training_fields import FormSection, recipe_sections
-from earbench_app.presenters.training_run_fields import plan, recipe_part, run_values, sweepable
+from earbench_app.presenters.training_run_fields import Plan, plan, recipe_part, run_values, sweepable
+from earbench_app.presenters.training_trials import folder_fault
 from earbench_app.presenters.training_values import check, recipe_toml, recipe_values
 from earbench_app.views.training_protocols import FormState, RecipeChoice
 from earbench_codecs.errors import CodecError
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from earbench_app.jobs.job import TrainRequest
-    from earbench_app.presenters.training_run_fields import Plan
+    from earbench_app.jobs.scan import Scan
     from earbench_app.presenters.training_trials import Trials
     from earbench_app.views.training_protocols import TrainingFormView
-    from earbench_codecs.training.recipe import Recipe
+    from earbench_codecs.training.recipe import DataTable, Recipe
 
+ScanKey = tuple[Path | None, str | None, str | None, str | None]
 _ORDER = ("objective", "rate", "optimiser", "model", "data", "validation", "", "stages")
+_READING = "Reading the folder… It starts as soon as that can be trained on"
 _OF_SCAN = frozenset({"run.data", "data.include", "data.exclude", "data.speaker_pattern"})
 
 
@@ -51,6 +54,9 @@ class TrainingFormPresenter:
         self._plan: Plan | None = None
         self._recipes: dict[str, Recipe] = {}
         self._taken: frozenset[str] = frozenset()  # names of runs
+        self._asked: ScanKey | None = None  # of the scan that was begun last
+        self._found: Scan | str | None = None  # by it, so far
+        self._starting = False  # as soon as the folder is read
         view.recipe_chosen.connect(self._choose_recipe)
         view.recipe_file_given.connect(self.open_file)
         view.loss_chosen.connect(self._choose_loss)
@@ -62,6 +68,7 @@ class TrainingFormPresenter:
         view.start_requested.connect(self._start)
         view.left.connect(self.leave)
         trials.scanned.connect(view.show_scan)
+        trials.read.connect(self._take_scan)
         trials.estimated.connect(view.show_estimate)
 
     def open(self) -> None:
@@ -120,7 +127,8 @@ class TrainingFormPresenter:
 
     def leave(self) -> None:
         """Put the form away; its texts are kept."""
-        self._trials.cancel()
+        self._end_scan()
+        self._starting = False
         self.left.emit()
 
     def _prepare(self) -> None:
@@ -165,6 +173,7 @@ class TrainingFormPresenter:
         self._refresh()
 
     def _change(self, path: str, text: str) -> None:
+        self._starting = False
         self._values[path] = text
         self._refresh()
 
@@ -186,7 +195,7 @@ class TrainingFormPresenter:
         self._refresh()
 
     def _refresh(self) -> None:
-        self._plan = plan(self._values, self._taken)
+        self._plan = self._planned()
         n_jobs = len(self._plan.requests)
         self._trials.renew(self._plan.requests)
         self._view.show_choices("sweep.0.path", ("", *sweepable(self._values)))
@@ -196,10 +205,25 @@ class TrainingFormPresenter:
                 self._values,
                 self._plan.problems,
                 _sections(self._values),
-                _summary(check(recipe_part(self._values)).recipe, n_jobs, self._minutes()),
+                _READING if self._starting else _summary(self._recipe(), n_jobs, self._minutes()),
                 n_jobs,
             )
         )
+
+    def _planned(self) -> Plan:
+        """Return what is asked for; nothing where the folder cannot be trained on, as far as it is known."""
+        found = plan(self._values, self._taken)
+        fault = self._folder_fault()
+        return Plan((), found.problems | {"run.data": fault}) if fault else found
+
+    def _folder_fault(self) -> str | None:
+        recipe, found = self._recipe(), self._found
+        if recipe is None or found is None or self._scan_key(recipe.data) != self._asked:
+            return None
+        return folder_fault(found, recipe.data)
+
+    def _recipe(self) -> Recipe | None:
+        return check(recipe_part(self._values)).recipe
 
     def _free(self, name: str) -> str:
         """Return a name, with a number behind where it, or that of a run of the sweep, is taken."""
@@ -214,16 +238,38 @@ class TrainingFormPresenter:
         return requests[0].max_minutes if requests else None
 
     def _scan(self) -> None:
-        folder = self._values.get("run.data", "").strip()
-        recipe = check(recipe_part(self._values)).recipe
-        self._trials.scan(Path(folder).expanduser() if folder else None, recipe.data if recipe else None)
+        recipe = self._recipe()
+        data = recipe.data if recipe else None
+        self._asked, self._found = self._scan_key(data), None
+        self._trials.scan(self._asked[0], data)
+
+    def _scan_key(self, data: DataTable | None) -> ScanKey:
+        """Return all that a scan depends on."""
+        text = self._values.get("run.data", "").strip()
+        folder = Path(text).expanduser() if text else None
+        return folder, *((data.include, data.exclude, data.speaker_pattern) if data else (None, None, None))
+
+    def _take_scan(self, found: Scan | str) -> None:
+        """Know what is in the folder, and start what waits for that."""
+        before, self._found = self._folder_fault(), found
+        fault = self._folder_fault()
+        if fault == before:
+            return
+        starting, self._starting = self._starting, False
+        self._refresh()
+        if starting:
+            self._start()
+
+    def _end_scan(self) -> None:
+        self._trials.cancel()
+        self._asked = self._found = None
 
     def _estimate(self) -> None:
         if self._plan is not None and self._plan.requests:
             self._trials.estimate(self._plan.requests)
 
     def _save(self, path: Path) -> None:
-        recipe = check(recipe_part(self._values)).recipe
+        recipe = self._recipe()
         if recipe is None:
             self._view.show_notice(
                 Notice("The recipe is not complete yet: see the messages below", Level.WARNING)
@@ -238,9 +284,14 @@ class TrainingFormPresenter:
             self._view.show_notice(Notice(f"Saved {path}"))
 
     def _start(self) -> None:
+        """Start, or wait until it is known that the folder can be trained on."""
+        recipe = self._recipe()
+        if recipe is not None and self._scan_key(recipe.data) != self._asked:
+            self._scan()
+        self._starting = self._planned().requests != () and self._folder_fault() is None
         self._refresh()  # a run may have got the name since it was typed
-        if self._plan is not None and self._plan.requests:
-            self._trials.cancel()
+        if not self._starting and self._plan is not None and self._plan.requests:
+            self._end_scan()
             self.submitted.emit(self._plan.requests)
 
 

@@ -44,11 +44,14 @@ class Trials:
     ----------
     scanned : Signal
         (text, level, what cannot be read: a line a file).
+    read : Signal
+        (Scan) as far as it has got, or (str) why the folder cannot be read.
     estimated : Signal
         (text, whether it is being found out, level).
     """
 
     scanned = Signal(str, object, str)
+    read = Signal(object)
     estimated = Signal(str, bool, object)
 
     def __init__(self, post: Post) -> None:
@@ -144,10 +147,12 @@ class Trials:
         if len(found.unreadable) > _N_NAMED:
             lines.append(f"and {len(found.unreadable) - _N_NAMED} more")
         self.scanned.emit(scan_text(found), level, "\n".join(lines))
+        self.read.emit(found)
 
     def _scan_failed(self, message: str) -> None:
         self._scan = None
         self.scanned.emit(message, Level.ERROR, "")
+        self.read.emit(message)
 
     def _show_trial(self, trial: Trial) -> None:
         if trial.estimate is None:
@@ -184,6 +189,29 @@ def scan_text(found: Scan) -> str:
         more = f", and {len(found.unreadable) - 1:,} more" if len(found.unreadable) > 1 else ""
         parts.append(f"left out: {first} ({reason}){more}")
     return "  ·  ".join(parts)
+
+
+def folder_fault(found: Scan | str, data: DataTable) -> str | None:
+    """Return why a folder cannot be trained on; empty where it can, None while that is not known yet.
+
+    Training holds whole files or speakers out, so it needs two: as soon as these are found, the rest of the
+    scan decides nothing.
+    """
+    if isinstance(found, str):
+        return found
+    n_readable = found.n_read - len(found.unreadable)
+    by_speaker = data.split_by == "speaker" and found.n_speakers is not None
+    n_groups = (found.n_speakers or 0) + found.n_untold if by_speaker else n_readable
+    if n_groups > (1 if data.validation_share else 0):
+        return ""
+    if not found.is_done:
+        return None
+    if not n_readable:
+        path, reason = found.unreadable[0]
+        return f"Nothing in it can be read, as {path}: {reason}. Choose another folder"
+    return (
+        f"All audio is of one {data.split_by}, so none can be held out: add another, or hold out a share of 0"
+    )
 
 
 def estimate_text(found: Estimate, n_runs: int) -> str:
