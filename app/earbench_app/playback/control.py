@@ -91,7 +91,7 @@ class Control:
 
     @property
     def n_underruns(self) -> int:
-        """Times the device ran dry."""
+        """Times the device ran dry of what was playing."""
         return int(self._counters[3])
 
     def send(self, op: Op, *arguments: float) -> int | None:

@@ -73,7 +73,8 @@ class Voice:
         ran_dry = now_s > self._dry_at_s + _LATE_S and buffered_s < block_s
         if (flags.output_underflow or ran_dry) and now_s > self._dropped_out_s + _SAME_DROPOUT_S:
             self._dropped_out_s = now_s
-            self._control.count_underrun()
+            if self.unheard_s > 0:  # of silence, nothing was missed
+                self._control.count_underrun()
             self.ran_dry = now_s < self._dry_at_s + SILENT_FOR_S  # else the machine slept
         self._dry_at_s = now_s + buffered_s + block_s
         self._obey()
