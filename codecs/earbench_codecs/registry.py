@@ -266,11 +266,18 @@ def install_checkpoint(path: Path) -> str:
 
 
 def plugin_folders() -> list[Path]:
-    """Folders searched for TOML codecs: the user's own, then those of EARBENCH_PLUGINS."""
+    """Folders searched for TOML codecs: the user's own, then those of EARBENCH_PLUGINS.
+
+    The user's is `$EARBENCH_HOME/config/codecs` where that is set.
+    """
     from platformdirs import user_config_path
 
+    from earbench_codecs.neural.checkpoint_info import HOME_VARIABLE
+
+    home = os.environ.get(HOME_VARIABLE)
+    own = Path(home) / "config" if home else user_config_path("earbench", appauthor=False)
     listed = os.environ.get(PLUGINS_VARIABLE, "").split(os.pathsep)
-    return [user_config_path("earbench", appauthor=False) / "codecs", *(Path(p) for p in listed if p)]
+    return [own / "codecs", *(Path(p) for p in listed if p)]
 
 
 def _age(path: Path, own_folder: Path) -> tuple[bool, int]:

@@ -168,5 +168,8 @@ def test_a_plugin_cannot_take_a_built_in_name(plugins):
 
 def test_plugin_folders_are_the_users_and_those_of_the_variable(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("EARBENCH_HOME", raising=False)
     monkeypatch.setenv("EARBENCH_PLUGINS", "/one:/two")
     assert list(map(str, plugin_folders())) == [str(tmp_path / "earbench" / "codecs"), "/one", "/two"]
+    monkeypatch.setenv("EARBENCH_HOME", "/home-of-mine")
+    assert list(map(str, plugin_folders())) == ["/home-of-mine/config/codecs", "/one", "/two"]
