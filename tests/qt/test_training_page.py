@@ -29,7 +29,7 @@ from earbench_app.notifications import Level
 from earbench_app.presenters.training_new import TrainingFormPresenter
 from earbench_app.presenters.training_trials import Trials
 from earbench_app.views.qt.notice_bar import NoticeBar
-from earbench_app.views.qt.training_jobs import COLUMNS, STATE_ICONS
+from earbench_app.views.qt.training_jobs import COLUMNS, FILTERS, STATE_ICONS
 from earbench_app.views.qt.training_page import TrainingPage
 from earbench_app.views.training_protocols import (
     Actions,
@@ -142,6 +142,20 @@ def test_runs_are_found_by_state(listed: TrainingPage) -> None:
     while listed.jobs.states.currentText() != "failed":
         QTest.keyClick(listed.jobs.states, Qt.Key.Key_Down)
     assert names(listed) == ["gamma"]
+
+
+def test_each_state_that_is_listed_is_found_by_one_filter(listed: TrainingPage) -> None:
+    rows = [
+        JobRow(f"{state} {text}", "a run", state, message=text) for state in State for text in ("", "why")
+    ]
+    several = [states for name, states in FILTERS.items() if name != "all"]
+    found = [row.id for states in several for row in rows if row.state_text in states]
+    assert sorted(found) == sorted(row.id for row in rows)
+    listed.show_jobs([*ROWS, JobRow("j5", "boxed", State.DONE, message="its time box ended it")])
+    listed.jobs.states.setFocus()
+    while listed.jobs.states.currentText() != "stopped":
+        QTest.keyClick(listed.jobs.states, Qt.Key.Key_Down)
+    assert names(listed) == ["boxed"]
 
 
 def test_several_are_selected_to_be_compared(listed: TrainingPage) -> None:

@@ -17,8 +17,8 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
+from earbench_app.counting import duration_text
 from earbench_app.jobs.job import ACTIVE, State
-from earbench_app.presenters.training_rows import duration_text
 from earbench_app.views.qt.icons import icon
 from earbench_app.views.qt.theme import GRID_PX, theme, version_pen
 
@@ -45,15 +45,12 @@ STATE_ICONS = {
 }
 _STOPPED = ("clock", "warning")  # by a limit
 _STATE_ORDER = {state: number for number, state in enumerate(State)}
-FILTERS: dict[str, frozenset[State]] = {
-    "all": frozenset(State),
-    "running": ACTIVE,
-    "queued": frozenset({State.QUEUED}),
-    "paused": frozenset({State.PAUSED}),
-    "done": frozenset({State.DONE}),
-    "failed": frozenset({State.FAILED}),
-    "cancelled": frozenset({State.CANCELLED}),
+FILTERS: dict[str, frozenset[str]] = {
+    "all": frozenset({*State, "stopped"}),
+    "running": frozenset(ACTIVE),
+    **{name: frozenset({name}) for name in ("queued", "paused", "stopped", "done", "failed", "cancelled")},
 }
+"""By what the list says of a state."""
 
 
 class Column:
@@ -234,7 +231,7 @@ class JobFilter(QSortFilterProxyModel):
         self.setSortRole(SORT_ROLE)
         self.setDynamicSortFilter(True)
 
-    def show_only(self, text: str, states: frozenset[State]) -> None:
+    def show_only(self, text: str, states: frozenset[str]) -> None:
         """Filter; words are looked for in name, state, device, notes and tags."""
         self._words, self._states = tuple(text.casefold().split()), states
         self.invalidate()
@@ -244,7 +241,7 @@ class JobFilter(QSortFilterProxyModel):
         del source_parent
         row = self._model.rows[source_row]
         text = " ".join([row.name, row.state_text, row.device, row.notes, row.message, *row.tags]).casefold()
-        return row.state in self._states and all(word in text for word in self._words)
+        return row.state_text in self._states and all(word in text for word in self._words)
 
 
 class JobDelegate(QStyledItemDelegate):
