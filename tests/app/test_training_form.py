@@ -472,6 +472,24 @@ def test_a_copy_has_a_name_of_its_own() -> None:
     assert free_name("small-24-2", {"small-24", "small-24-2"}) == "small-24-3"
 
 
+def test_the_title_names_the_rate_that_is_trained_for(
+    form: TrainingFormPresenter, view: View, values: dict[str, str]
+) -> None:
+    """It said 24 kbps of a run at 32, in its checkpoint's card too."""
+    assert values["title"].endswith("speech at 24 kbps")
+    (request,) = plan(values).requests
+    form.duplicate(replace(request, recipe_toml=request.recipe_toml.replace("= 24", "= 32")), "another")
+    assert view.show_recipe.call_args.args[1].endswith("speech at 32 kbps")  # type: ignore[attr-defined]
+    for text in ("", "1", "16"):
+        view.value_changed.emit("rate.target_kbps", text)
+    assert view.state.values["title"].endswith("speech at 16 kbps")
+    view.value_changed.emit("title", "All we know, at 9 kbps")
+    assert view.state.values["title"] == "All we know, at 9 kbps"
+    axis = {"sweep.0.path": "rate.target_kbps", "sweep.0.values": "9, 24"}
+    titles = [tomllib.loads(one.recipe_toml)["title"] for one in plan(values | axis).requests]
+    assert [title[-7:] for title in titles] == [" 9 kbps", "24 kbps"]
+
+
 def test_a_past_run_of_a_bundled_recipe_names_that(
     form: TrainingFormPresenter, view: View, values: dict[str, str]
 ) -> None:

@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from earbench_app.notifications import Level, Notice
+from earbench_app.presenters.training_facts import true_title
 from earbench_app.presenters.training_fields import FormSection, recipe_sections
-from earbench_app.presenters.training_run_fields import Plan, plan, recipe_part, run_values, sweepable
+from earbench_app.presenters.training_run_fields import (
+    TARGET,
+    Plan,
+    plan,
+    recipe_part,
+    run_values,
+    sweepable,
+    with_true_title,
+)
 from earbench_app.presenters.training_trials import folder_fault
 from earbench_app.presenters.training_values import check, recipe_toml, recipe_values
 from earbench_app.views.training_protocols import FormState, RecipeChoice
@@ -96,9 +105,9 @@ class TrainingFormPresenter:
         except CodecError as error:
             self._view.show_notice(Notice(str(error), Level.ERROR))
             return
-        self._values = recipe_values(recipe) | run_values(replace(request, name=name))
+        self._values = with_true_title(recipe_values(recipe) | run_values(replace(request, name=name)))
         same = (name for name, bundled in self._recipes.items() if bundled == recipe)
-        self._view.show_recipe(next(same, request.name), recipe.title, recipe.note)
+        self._view.show_recipe(next(same, request.name), true_title(recipe), recipe.note)
         self._refresh()
         self._scan()
 
@@ -175,6 +184,8 @@ class TrainingFormPresenter:
     def _change(self, path: str, text: str) -> None:
         self._starting = False
         self._values[path] = text
+        if path == TARGET:
+            self._values = with_true_title(self._values)
         self._refresh()
 
     def _settle(self, path: str) -> None:

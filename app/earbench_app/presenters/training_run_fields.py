@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from earbench_app.jobs.job import SlurmOptions, TrainRequest
+from earbench_app.presenters.training_facts import title_at
 from earbench_app.presenters.training_fields import FormField, Kind
 from earbench_app.presenters.training_values import TextError, check, field_at, parsed, recipe_toml
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from earbench_app.presenters.training_values import Values
 
+TARGET = "rate.target_kbps"
 THIS_MACHINE, CLUSTER = "this machine", "Slurm cluster"
 N_AXES = 2
 
@@ -119,7 +121,7 @@ def plan(values: Values, taken: Collection[str] = ()) -> Plan:
     requests = []
     for point in itertools.product(*axes.values()):
         settings = dict(zip(axes, point, strict=True))
-        one = check({**recipe_part(values), **settings})
+        one = check(with_true_title({**recipe_part(values), **settings}))
         if one.recipe is None:
             return Plan((), dict([_point_problem(values, settings, one.problems)]))
         requests.append(_request(values, recipe_toml(one.recipe), settings))
@@ -143,6 +145,15 @@ def run_values(request: TrainRequest) -> dict[str, str]:
     if on_cluster:
         values |= {f"slurm.{name}": getattr(slurm, name) for name in SlurmOptions.__dataclass_fields__}
     return {path: str(value) for path, value in values.items()}
+
+
+def with_true_title(values: Values) -> dict[str, str]:
+    """Return the texts with the rate that the title names, if it does, as the target is."""
+    try:
+        target = parsed(Kind.NUMBER, values.get(TARGET, ""))
+    except TextError:  # it is being typed
+        return dict(values)
+    return {**values, "title": title_at(values.get("title", ""), f"{target:g}")}
 
 
 def recipe_part(values: Values) -> dict[str, str]:

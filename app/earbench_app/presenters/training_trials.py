@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from psygnal import Signal
 
-from earbench_app.counting import counted
+from earbench_app.counting import counted, duration_text
 from earbench_app.jobs.estimate import estimate
 from earbench_app.jobs.job import JobError
 from earbench_app.jobs.scan import scan
 from earbench_app.notifications import Level
-from earbench_app.presenters.training_rows import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -183,6 +183,8 @@ class RunDetails:
         Its end.
     no_curves : str
         What to say while it has none.
+    lacks_data : bool
+        Whether it failed for its data folder.
     """
 
     id: str
@@ -195,6 +197,7 @@ class RunDetails:
     facts: tuple[tuple[str, str], ...] = ()
     log: tuple[LogLine, ...] = ()
     no_curves: str = ""
+    lacks_data: bool = False
 
 
 @dataclass(frozen=True, slots=True)

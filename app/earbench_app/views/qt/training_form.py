@@ -22,7 +22,13 @@ from PySide6.QtWidgets import (
 
 from earbench_app.counting import counted
 from earbench_app.notifications import Level
-from earbench_app.presenters.training_run_fields import CLUSTER, RUN_FIELDS, SLURM_FIELDS, SWEEP_FIELDS
+from earbench_app.presenters.training_run_fields import (
+    CLUSTER,
+    RUN_FIELDS,
+    SLURM_FIELDS,
+    SWEEP_FIELDS,
+    TARGET,
+)
 from earbench_app.presenters.training_values import field_at
 from earbench_app.views.qt.elided_label import ElidedLabel
 from earbench_app.views.qt.notice_bar import NoticeBar
@@ -39,7 +45,6 @@ if TYPE_CHECKING:
     from earbench_app.views.qt.training_editors import Editor
     from earbench_app.views.training_protocols import FormState, RecipeChoice
 
-TARGET = "rate.target_kbps"
 _OPENED = frozenset({"objective"})
 _WIDEST_PX = 100 * GRID_PX
 _SCAN_LINES, _ESTIMATE_LINES = 2, 3
@@ -102,8 +107,7 @@ class TrainingForm(QWidget):
         """Say with what the form was filled; the name of a file or of a past run is in no list."""
         self.recipes.setPlaceholderText(f"{name}  –  {title}")
         self.recipes.setCurrentIndex(self.recipes.findData(name))
-        said = " ".join(note.split())
-        self._about.setText(f"{title}. {said}" if said else title)
+        self._about.setText(" ".join(note.split()))
 
     def show_state(self, state: FormState) -> None:
         """Show texts and problems."""
