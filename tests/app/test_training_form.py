@@ -261,6 +261,7 @@ class View:
             "show_scan",
             "show_estimate",
             "show_notice",
+            "point_at",
         ):
             setattr(self, name, getattr(setters, name))
 

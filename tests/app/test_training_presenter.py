@@ -56,6 +56,7 @@ class View:
     delete_confirmed = Signal(tuple)
     duplicate_requested = Signal(str)
     folder_requested = Signal(str)
+    other_data_requested = Signal(str)
     tensorboard_requested = Signal(tuple)
     annotated = Signal(str, str, tuple)
     options_changed = Signal(CurveOptions)
@@ -82,7 +83,7 @@ class FakeForm:
     def __init__(self) -> None:
         self.open, self.leave, self.duplicate = Mock(), Mock(), Mock()
         self.offer_devices, self.take_dropped = Mock(), Mock(return_value=True)
-        self.take_names = Mock()
+        self.take_names, self.ask_data = Mock(), Mock()
 
 
 class FakeWatch:
@@ -250,6 +251,17 @@ def test_a_past_run_fills_the_form(view: View, form: FakeForm, watch: FakeWatch,
     view.show_form.assert_called_with(True)  # type: ignore[attr-defined]
     form.left.emit()
     view.show_form.assert_called_with(False)  # type: ignore[attr-defined]
+
+
+def test_a_run_that_lacks_data_is_asked_for_again_with_other_data(
+    view: View, form: FakeForm, watch: FakeWatch, board: JobBoard
+) -> None:
+    job = add_job(board, state=State.FAILED)
+    watch.tell()
+    view.other_data_requested.emit(job.id)
+    form.duplicate.assert_called_once_with(job.request, f"{job.request.name}-2")
+    view.show_form.assert_called_with(True)  # type: ignore[attr-defined]
+    form.ask_data.assert_called_once_with()
 
 
 def test_what_is_written_to_a_run_is_kept(view: View, watch: FakeWatch, board: JobBoard) -> None:

@@ -321,6 +321,21 @@ def test_a_failure_is_said_and_errors_are_counted(listed: TrainingPage) -> None:
     assert listed.run.log.text.toPlainText() == "RuntimeError: no"
 
 
+def test_a_run_that_failed_for_its_folder_leads_to_another(listed: TrainingPage) -> None:
+    asked: list[str] = []
+    listed.other_data_requested.connect(asked.append)
+    button = listed.run.other_data
+    listed.show_details(details(message="the disk is full", is_error=True))
+    assert not button.isVisible()
+    listed.show_details(details(message="no audio in it", is_error=True, lacks_data=True))
+    assert button.isVisible()
+    click(button)
+    assert asked == ["j3"]
+    listed.show_form(True)
+    listed.form.point_at("run.data")
+    assert field(listed, "run.data").hasFocus()
+
+
 def test_the_log_grows_at_its_end(listed: TrainingPage) -> None:
     first = tuple(LogLine(f"line {i}", Level.INFO) for i in range(3))
     listed.show_details(details(log=first))

@@ -74,6 +74,7 @@ class TrainingPresenter:
         view.cancel_requested.connect(partial(self._each, watch.board.cancel, can_cancel))
         view.delete_confirmed.connect(partial(self._each, watch.board.delete, lambda _: True))
         view.duplicate_requested.connect(self._duplicate)
+        view.other_data_requested.connect(self._ask_data)
         view.folder_requested.connect(self._open_folder)
         view.tensorboard_requested.connect(self._open_tensorboard)
         view.annotated.connect(self._annotate)
@@ -192,6 +193,10 @@ class TrainingPresenter:
             names = {job.request.name for job in self._jobs.values()}
             self._form.duplicate(request, free_name(request.name, names))
             self._view.show_form(True)
+
+    def _ask_data(self, job_id: str) -> None:
+        self._duplicate(job_id)
+        self._form.ask_data()
 
     def _open_folder(self, job_id: str) -> None:
         if job_id in self._jobs:

@@ -111,6 +111,10 @@ class TrainingFormPresenter:
         self._refresh()
         self._scan()
 
+    def ask_data(self) -> None:
+        """Lead to the data folder, to be changed."""
+        self._view.point_at("run.data")
+
     def take_names(self, names: Collection[str]) -> None:
         """Ask for no run that is called as one that is there."""
         self._taken = frozenset(names)

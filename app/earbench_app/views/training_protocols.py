@@ -244,6 +244,10 @@ class TrainingView(Protocol):
         """(job id)."""
 
     @property
+    def other_data_requested(self) -> SignalInstance:
+        """(job id): ask for the same run on another folder of audio."""
+
+    @property
     def folder_requested(self) -> SignalInstance:
         """(job id)."""
 
@@ -398,6 +402,9 @@ class TrainingFormView(Protocol):
 
     def show_scan(self, text: str, level: Level, details: str) -> None:
         """Say what is in the data folder; `details` names what cannot be read."""
+
+    def point_at(self, path: str) -> None:
+        """Lead the user to a field, to be changed."""
 
     def show_estimate(self, text: str, busy: bool, level: Level) -> None:
         """Say how long it will take and how much memory; or that this is being found out."""

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QPushButton,
     QScrollArea,
     QSplitter,
     QTabWidget,
@@ -33,9 +34,10 @@ _LOG = 1  # place of the tab
 
 
 class RunPanel(QWidget):
-    """Passive. `annotated` (job id, notes, tuple of tags) when a field is left."""
+    """Passive. `annotated` (job id, notes, tuple of tags) when a field is left; `data_asked` (job id)."""
 
     annotated = Signal(str, str, tuple)
+    data_asked = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,6 +45,7 @@ class RunPanel(QWidget):
         self._details: RunDetails | None = None
         self._title, self._headline = ElidedLabel("title"), ElidedLabel("muted")
         self._message = _label("")
+        self.other_data = QPushButton("Choose another folder…")
         self.tags, self.notes = QLineEdit(), QLineEdit()
         self.curves, self.log = CurvesView(), LogView()
         self._facts = QFormLayout()
@@ -52,6 +55,7 @@ class RunPanel(QWidget):
         self._lay_out()
         for line in (self.tags, self.notes):
             line.editingFinished.connect(self._annotate)
+        self.other_data.clicked.connect(self._ask_data)
 
     def show_details(self, details: RunDetails, n_chosen: int) -> None:
         """Show the run in front, of so many that are selected."""
@@ -63,6 +67,7 @@ class RunPanel(QWidget):
         self._headline.setText(details.headline)
         if before is None or (before.message, before.is_error) != (details.message, details.is_error):
             self._show_message(details)
+        self.other_data.setVisible(details.lacks_data)
         other = before is None or before.id != details.id
         for line, text in ((self.tags, ", ".join(details.tags)), (self.notes, details.notes)):
             if other or not line.hasFocus():
@@ -96,6 +101,10 @@ class RunPanel(QWidget):
         notes = self.notes.text().strip()
         if (notes, tags) != (self._details.notes, self._details.tags):
             self.annotated.emit(self._details.id, notes, tags)
+
+    def _ask_data(self) -> None:
+        if self._details is not None:
+            self.data_asked.emit(self._details.id)
 
     def _show_message(self, details: RunDetails) -> None:
         text = details.message
@@ -132,6 +141,9 @@ class RunPanel(QWidget):
         head.setSpacing(GRID_PX // 2)
         for label in (self._title, self._headline, self._message):
             head.addWidget(label)
+        self.other_data.setToolTip("Fill the form with what this run was asked for, to be given other audio")
+        self.other_data.hide()
+        head.addWidget(self.other_data, 0, Qt.AlignmentFlag.AlignLeft)
         head.addLayout(words)
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setProperty("class", "navigation")

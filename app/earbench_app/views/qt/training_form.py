@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -68,7 +69,7 @@ class TrainingForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("training_form")
-        self.notice_bar = NoticeBar()
+        self.notice_bar = NoticeBar(self)
         self.recipes = QComboBox()
         self._losses: list[tuple[str, str]] = [("", "Take the terms of…")]
         self._about = _text("muted")
@@ -142,6 +143,14 @@ class TrainingForm(QWidget):
         """Say what is in the data folder."""
         _say(self._scan, text, level)
         self._scan.setToolTip(details)
+
+    def point_at(self, path: str) -> None:
+        """Lead the user to a field of the run."""
+        control = self._editors[path].control
+        self._scroll.ensureWidgetVisible(control)
+        control.setFocus()
+        if isinstance(control, QLineEdit):
+            control.selectAll()
 
     def show_estimate(self, text: str, busy: bool, level: Level) -> None:
         """Say how long it will take."""
@@ -292,7 +301,7 @@ class TrainingForm(QWidget):
         column.addLayout(self._room)
         column.addWidget(self.add_stage, 0, Qt.AlignmentFlag.AlignLeft)
         column.addStretch(1)
-        scroll = QScrollArea()
+        self._scroll = scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setProperty("class", "surface")
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -302,7 +311,6 @@ class TrainingForm(QWidget):
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
         whole.addWidget(scroll, 1)
-        whole.addWidget(self.notice_bar)
         whole.addLayout(self._foot())
 
     def _foot(self) -> QVBoxLayout:

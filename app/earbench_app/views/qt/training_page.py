@@ -100,6 +100,11 @@ class TrainingPage(QWidget):
         return self.run.annotated
 
     @property
+    def other_data_requested(self) -> SignalInstance:
+        """(job id)."""
+        return self.run.data_asked
+
+    @property
     def options_changed(self) -> SignalInstance:
         """(CurveOptions)."""
         return self.run.curves.options_changed
