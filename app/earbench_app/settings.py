@@ -65,6 +65,17 @@ class SpectrogramSettings(BaseModel):
         return self
 
 
+class CurveSettings(BaseModel):
+    """How the curves of training runs are drawn."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    x: Literal["step", "time"] = "step"
+    smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
+    log_x: bool = False
+    log_y: bool = False
+
+
 class Settings(BaseModel):
     """Everything remembered. Unknown keys are an error: a typing mistake must not pass for a setting."""
 
@@ -84,6 +95,7 @@ class Settings(BaseModel):
     demo_shown: bool = False
     studies: list[str] = Field(default_factory=list)
     spectrogram: SpectrogramSettings = SpectrogramSettings()
+    curves: CurveSettings = CurveSettings()
 
 
 class SettingsFile:

@@ -19,10 +19,11 @@ from earbench_app.jobs.history import CheckpointSeen, History
 from earbench_app.jobs.job import ACTIVE, JobError, State
 from earbench_app.notifications import Level, Notice
 from earbench_app.presenters import training_board
-from earbench_app.presenters.training import TrainingPresenter, gpu_text
+from earbench_app.presenters.training import N_LOOKS, TrainingPresenter, gpu_text, lasting_colors
 from earbench_app.presenters.training_board import command
 from earbench_app.presenters.training_rows import job_row
 from earbench_app.presenters.training_watch import Snapshot, Wish
+from earbench_app.settings import CurveSettings, Settings
 from earbench_app.views.training_protocols import CurveOptions, RunDetails, TrainingView
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ SETTERS = (
     "choose",
     "show_actions",
     "show_curves",
+    "show_options",
     "show_details",
     "show_gpus",
     "show_form",
@@ -160,10 +162,44 @@ def test_what_is_selected_is_looked_at_and_keeps_its_colour(view: View, watch: F
     view.jobs_chosen.emit(("a", "b", "c"))
     assert watch.wishes[-1].colors == {"a": 0, "b": 1, "c": 2}
     view.jobs_chosen.emit(("c", "d"))
-    assert watch.wishes[-1].colors == {"c": 2, "d": 0}
+    assert watch.wishes[-1].colors == {"c": 2, "d": 3}
     assert list(watch.wishes[-1].colors) == ["c", "d"]
     view.options_changed.emit(CurveOptions("time", 0.9))
-    assert watch.wishes[-1] == Wish({"c": 2, "d": 0}, CurveOptions("time", 0.9))
+    assert watch.wishes[-1] == Wish({"c": 2, "d": 3}, CurveOptions("time", 0.9))
+
+
+def test_a_run_has_the_same_colour_whenever_it_is_drawn(
+    presenter: TrainingPresenter, view: View, watch: FakeWatch
+) -> None:
+    del presenter
+    view.jobs_chosen.emit(("a", "b"))
+    view.jobs_chosen.emit(("b",))
+    view.jobs_chosen.emit(("c", "b", "a"))
+    assert watch.wishes[-1].colors == {"c": 2, "b": 1, "a": 0}
+    assert list(watch.wishes[-1].colors) == ["c", "b", "a"]
+
+
+def test_no_two_runs_look_the_same_even_after_very_many() -> None:
+    known: dict[str, int] = {}
+    for number in range(2 * N_LOOKS):
+        known |= lasting_colors((str(number),), known)
+    twins = ("0", str(N_LOOKS))
+    assert known[twins[0]] == known[twins[1]]
+    both = lasting_colors(twins, known)
+    assert both["0"] == known["0"]
+    assert len(set(both.values())) == 2
+    assert set(known.values()) <= set(range(N_LOOKS))
+    assert len(set(lasting_colors([str(n) for n in range(N_LOOKS)], known).values())) == N_LOOKS
+
+
+def test_how_curves_are_drawn_is_remembered(view: View, form: FakeForm, watch: FakeWatch) -> None:
+    settings = Settings(curves=CurveSettings(x="time", smoothing=0.9))
+    TrainingPresenter(view, form, watch, lambda function: function(), settings)  # type: ignore[arg-type]
+    view.show_options.assert_called_with(CurveOptions("time", 0.9))  # type: ignore[attr-defined]
+    view.jobs_chosen.emit(("a",))
+    assert watch.wishes[-1].options == CurveOptions("time", 0.9)
+    view.options_changed.emit(CurveOptions("step", 0.3, log_x=True))
+    assert settings.curves == CurveSettings(smoothing=0.3, log_x=True)
 
 
 def test_each_job_is_told_what_applies_to_it(view: View, watch: FakeWatch, board: JobBoard) -> None:

@@ -412,6 +412,21 @@ def test_keys_and_slider_change_how_curves_are_drawn(listed: TrainingPage) -> No
     assert 0 < told[-1].smoothing < 1
 
 
+def test_how_curves_were_drawn_last_is_shown_and_tells_nothing(listed: TrainingPage) -> None:
+    told: list[CurveOptions] = []
+    listed.options_changed.connect(told.append)
+    listed.show_options(CurveOptions("time", 0.9, log_y=True))
+    curves = listed.run.curves
+    assert (curves.axis.currentData(), curves._share.text(), curves.log_x.isChecked()) == (
+        "time",
+        "0.9",
+        False,
+    )
+    assert told == []
+    QTest.keyClick(listed.jobs.table, Qt.Key.Key_Y)
+    assert told == [CurveOptions("time", 0.9)]
+
+
 def test_logarithmic_axes_leave_out_what_they_cannot_show(listed: TrainingPage) -> None:
     curves = listed.run.curves
     curves.log_y.setChecked(True)

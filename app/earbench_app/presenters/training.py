@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,11 @@ from earbench_app.presenters.training_new import free_name
 from earbench_app.presenters.training_numbers import write_numbers
 from earbench_app.presenters.training_rows import actions_for, can_cancel, can_pause, can_resume
 from earbench_app.presenters.training_watch import Wish
+from earbench_app.settings import CurveSettings, Settings
 from earbench_app.views.training_protocols import CurveOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from earbench_app.background.pool import Post
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from earbench_app.views.training_protocols import TrainingView
 
 COPY = "Copy the path"
+N_LOOKS = 28
+"""Lines that can be told apart: seven colours by four styles."""
 
 
 class TrainingPresenter:
@@ -41,6 +45,8 @@ class TrainingPresenter:
     watch : Watch
     post : callable
         Runs a function on the interface's thread.
+    settings : Settings, optional
+        Keeps how curves are drawn.
 
     Attributes
     ----------
@@ -53,12 +59,22 @@ class TrainingPresenter:
 
     runs_changed = Signal(tuple)
 
-    def __init__(self, view: TrainingView, form: TrainingFormPresenter, watch: Watch, post: Post) -> None:
+    def __init__(
+        self,
+        view: TrainingView,
+        form: TrainingFormPresenter,
+        watch: Watch,
+        post: Post,
+        settings: Settings | None = None,
+    ) -> None:
         self._view, self._form, self._watch, self._board = view, form, watch, watch.board
         self._jobs: dict[str, Job] = {}
         self._chosen: tuple[str, ...] = ()
-        self._colors: dict[str, int] = {}
-        self._options = CurveOptions()
+        self._colors: dict[str, int] = {}  # of those whose curves are drawn
+        self._known_colors: dict[str, int] = {}  # of all that ever were
+        self._settings = settings or Settings()
+        self._options = CurveOptions(**self._settings.curves.model_dump())
+        view.show_options(self._options)
         self.runs: Runs = ()
         self._gpus: tuple[str, ...] = ()
         self._awaited: tuple[str, ...] = ()
@@ -138,16 +154,16 @@ class TrainingPresenter:
             self._form.offer_devices(names)
 
     def _choose(self, job_ids: tuple[str, ...]) -> None:
-        """Draw these; each keeps the colour it has, a new one gets the first that is free."""
-        kept = {job_id: self._colors[job_id] for job_id in job_ids if job_id in self._colors}
-        free = (number for number in range(len(job_ids)) if number not in kept.values())
+        """Draw these; each keeps the colour that it was once given."""
         self._chosen = job_ids
-        self._colors = {job_id: kept[job_id] if job_id in kept else next(free) for job_id in job_ids}
+        self._colors = lasting_colors(job_ids, self._known_colors)
+        self._known_colors |= self._colors
         self._view.show_actions(actions_for(self._chosen_jobs()))
         self._wish()
 
     def _change_options(self, options: CurveOptions) -> None:
         self._options = options
+        self._settings.curves = CurveSettings(**asdict(options))
         self._wish()
 
     def _wish(self) -> None:
@@ -247,6 +263,23 @@ class TrainingPresenter:
         self._stale = Notice(problem, Level.ERROR) if problem else None
         if problem or was_shown:
             self._say(self._stale)
+
+
+def lasting_colors(job_ids: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
+    """Return a colour for each of some runs: that which it had before, else one that no run had yet.
+
+    Where all have been given to some run, one that none of these has; two of them never look the same as
+    long as there are looks for all.
+    """
+    kept: dict[int, str] = {}
+    for job_id in job_ids:
+        if job_id in known:
+            kept.setdefault(known[job_id], job_id)
+    had = {job_id: color for color, job_id in kept.items()}
+    free = [color for color in range(N_LOOKS) if color not in kept]
+    free.sort(key=lambda color: color in known.values())
+    others = iter([*free, *range(N_LOOKS, N_LOOKS + len(job_ids))])
+    return {job_id: had[job_id] if job_id in had else next(others) for job_id in job_ids}
 
 
 def gpu_text(gpu: Gpu) -> str:

@@ -293,6 +293,9 @@ class TrainingView(Protocol):
     def show_gpus(self, text: str) -> None:
         """Say how the GPUs do; empty where there are none."""
 
+    def show_options(self, options: CurveOptions) -> None:
+        """Show how curves are drawn."""
+
     def show_form(self, shown: bool) -> None:
         """Show the form of a new run in the place of the curves, or the curves again."""
 

@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from psygnal import Signal
-from PySide6.QtCore import QBuffer, QIODevice, QMarginsF, QPoint, QSize, Qt, QTimer
+from PySide6.QtCore import QBuffer, QIODevice, QMarginsF, QPoint, QSignalBlocker, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QPageSize, QPainter, QPdfWriter
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -83,6 +84,8 @@ class CurveGrid(QWidget):
         """Draw these; a plot that is there already is given new points."""
         runs = tuple(dict.fromkeys((line.run, line.color) for panel in panels for line in panel.lines))
         self.legend.show_runs(runs)
+        if x_title != self._x_title.text():  # what was zoomed into is elsewhere
+            self.see_all()
         self._note.setVisible(not panels)
         self._x_title.setText(x_title)
         self._x_title.setVisible(bool(panels))
@@ -272,6 +275,18 @@ class CurvesView(QWidget):
         if new:
             self._fill_panels(panels)
 
+    def show_options(self, options: CurveOptions) -> None:
+        """Show how they are drawn."""
+        self._options = options
+        controls = (self.axis, self.smoothing, self.log_x, self.log_y)
+        blocked = [QSignalBlocker(control) for control in controls]
+        self.axis.setCurrentIndex(self.axis.findData(options.x))
+        self.smoothing.setValue(int(np.searchsorted(_SHARES, options.smoothing)))
+        self.log_x.setChecked(options.log_x)
+        self.log_y.setChecked(options.log_y)
+        self._say_share()
+        del blocked
+
     def turn_axis(self) -> None:
         """Go from steps to time, or back."""
         self.axis.setCurrentIndex(1 - self.axis.currentIndex())
@@ -284,8 +299,11 @@ class CurvesView(QWidget):
             self.log_x.isChecked(),
             self.log_y.isChecked(),
         )
-        self._share.setText(f"{self._options.smoothing:g}" if self._options.smoothing else "none")
+        self._say_share()
         self.options_changed.emit(self._options)
+
+    def _say_share(self) -> None:
+        self._share.setText(f"{self._options.smoothing:g}" if self._options.smoothing else "none")
 
     def _axis_chosen(self) -> None:
         self.grid.see_all()
@@ -314,7 +332,7 @@ class CurvesView(QWidget):
         self.axis.addItem("over steps", "step")
         self.axis.addItem("over time", "time")
         self.axis.setAccessibleName("Curves over steps or time")
-        self.axis.setToolTip("Steps, or hours of running without pauses (T)")
+        self.axis.setToolTip("Steps, or time of running without pauses (T)")
         self.smoothing.setRange(0, len(_SHARES) - 1)
         self.smoothing.setPageStep(1)
         self.smoothing.setFixedWidth(12 * GRID_PX)

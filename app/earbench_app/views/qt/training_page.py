@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QDragEnterEvent, QDropEvent
 
     from earbench_app.notifications import Notice
-    from earbench_app.views.training_protocols import Actions, CurvePanel, JobRow, RunDetails
+    from earbench_app.views.training_protocols import Actions, CurveOptions, CurvePanel, JobRow, RunDetails
 
 _OPENER = "xdg-open"
 _TEACH = (
@@ -149,6 +149,10 @@ class TrainingPage(QWidget):
         """Say how the GPUs do."""
         self.jobs.gpus.setText(text)
         self.jobs.gpus.setVisible(bool(text))
+
+    def show_options(self, options: CurveOptions) -> None:
+        """Show how curves are drawn."""
+        self.run.curves.show_options(options)
 
     def show_form(self, shown: bool) -> None:
         """Show the form in the place of the curves, or these again."""

@@ -124,5 +124,5 @@ class TrainingPlace:
         from earbench_app.presenters.training_trials import Trials
 
         form = TrainingFormPresenter(self.page.form, Trials(self._post))
-        self.presenter = TrainingPresenter(self.page, form, self.watch, self._post)
+        self.presenter = TrainingPresenter(self.page, form, self.watch, self._post, self._remembered.settings)
         self.presented.emit(self.page, self.presenter)
