@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from earbench_app.jobs.history import History
     from earbench_app.views.training_protocols import CurveOptions
 
+_TIME_UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
+_FEWEST = 2.0  # of a unit that a whole run must be as long as to be drawn in it
 N_POINTS = 400
 """Drawn of each curve at most; a plot is hardly wider."""
 _FEW = ("validation/kbps", "metrics/")
@@ -53,12 +55,18 @@ class Run:
 def panels(runs: Sequence[Run], options: CurveOptions) -> tuple[CurvePanel, ...]:
     """Return a panel for each quantity that any of the runs has."""
     keys = {_panel_key(name) for run in runs for name in run.history.series if name != "target_kbps"}
-    return tuple(_panel(key, runs, options) for key in sorted(keys, key=_place))
+    unit_s = None if options.x == "step" else _time_unit(run.history for run in runs)[1]
+    return tuple(_panel(key, runs, options, unit_s) for key in sorted(keys, key=_place))
 
 
-def x_title(options: CurveOptions) -> str:
-    """Return what the x axis is of."""
-    return "step" if options.x == "step" else "hours of running"
+def x_title(options: CurveOptions, histories: Iterable[History]) -> str:
+    """Return what the x axis is of, and its unit: that in which the longest run is some number."""
+    return "step" if options.x == "step" else f"time of running ({_time_unit(histories)[0]})"
+
+
+def _time_unit(histories: Iterable[History]) -> tuple[str, float]:
+    longest_s = max((history.running_s for history in histories), default=0.0)
+    return next((one for one in _TIME_UNITS if longest_s >= _FEWEST * one[1]), _TIME_UNITS[-1])
 
 
 def thinned(
@@ -85,10 +93,11 @@ def smoothed(y: NDArray[np.float64], share: float) -> NDArray[np.float64]:
     return np.array(means)
 
 
-def _panel(key: str, runs: Sequence[Run], options: CurveOptions) -> CurvePanel:
+def _panel(key: str, runs: Sequence[Run], options: CurveOptions, unit_s: float | None) -> CurvePanel:
     title, unit = _title(key)
     names = ("kbps", "validation/kbps") if key == "rate" else (key,)
-    lines = tuple(_line(run, name, options) for run in runs for name in names if name in run.history.series)
+    there = ((run, name) for run in runs for name in names if name in run.history.series)
+    lines = tuple(_line(run, name, options, unit_s) for run, name in there)
     bands = tuple(dict.fromkeys(_bands(runs))) if key == "rate" else ()
     lines = tuple(line for line in lines if len(line.x))
     stays = _stays_linear(unit, lines)
@@ -106,9 +115,9 @@ def _stays_linear(unit: str, lines: Sequence[CurveLine]) -> str:
     return "no value is above 0" if there and not any((y > 0).any() for y in there) else ""
 
 
-def _line(run: Run, name: str, options: CurveOptions) -> CurveLine:
+def _line(run: Run, name: str, options: CurveOptions, unit_s: float | None) -> CurveLine:
     steps, seconds, values = run.history.series[name].points()
-    x, y = thinned(steps if options.x == "step" else seconds / 3600, values)
+    x, y = thinned(steps if unit_s is None else seconds / unit_s, values)
     few = name.startswith(_FEW)
     if few or not options.smoothing:
         return CurveLine(run.name, run.color, x, y, few=few)

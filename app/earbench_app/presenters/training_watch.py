@@ -263,7 +263,7 @@ class Watch:
             rows,
             wish,
             self._panels(shown, wish),
-            x_title(wish.options),
+            x_title(wish.options, [self._fulls[job.id].history for job in shown]),
             run_details(front, history, self._log_of(front)) if front else None,
             tuple((job.id, tuple(self._fulls[job.id].history.checkpoints)) for job in shown),
             self._gpus,
