@@ -95,7 +95,7 @@ def test_a_run_that_has_not_begun_says_what_it_does() -> None:
         history.add({"event": doing, "time": BEGAN_S, "done": 3, "total": 9})
         row = job_row(job_of(), history)
         assert (row.doing, row.message) == (f"{doing} 33 %", f"{doing} 33 %: 3 of 9 files")
-    assert job_row(job_of(State.QUEUED), History()).message == ""
+    assert job_row(job_of(State.QUEUED), History()).message == "waits to be started on the CPU"
 
 
 def test_a_run_that_is_resumed_says_what_it_does_before_its_next_step() -> None:
@@ -195,7 +195,7 @@ def test_what_is_in_db_stays_linear_and_says_so() -> None:
     ("state", "words"),
     [
         (State.FAILED, "It failed before its first steps: there is no audio file in it"),
-        (State.QUEUED, "It waits"),
+        (State.QUEUED, "It waits to be started on the CPU. "),
         (State.RUNNING, "The curves come with the first steps"),
         (State.CANCELLED, "It ended before its first steps"),
     ],
@@ -203,6 +203,24 @@ def test_what_is_in_db_stays_linear_and_says_so() -> None:
 def test_a_run_without_curves_says_why(state: State, words: str) -> None:
     job = job_of(state, message="there is no audio file in it" if state is State.FAILED else "")
     assert run_details(job, History(), ()).no_curves.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("devices", "asked", "text"),
+    [
+        (("cpu",), "cpu", "waits for a free place on the CPU: run 0 has it"),
+        (("cpu", "cpu", "cuda:0"), "cpu", "waits for a free place on the CPU: 2 runs go on there"),
+        (("cpu", "cuda:0"), "auto", "waits for a free place on a GPU: run 1 has it"),
+        (("cpu",), "cuda:0", "waits to be started on a GPU"),  # others' programs fill its memory
+    ],
+)
+def test_a_queued_run_says_what_it_waits_for(devices: tuple[str, ...], asked: str, text: str) -> None:
+    active = [
+        job_of(request=replace(request(), name=f"run {n}"), device=device) for n, device in enumerate(devices)
+    ]
+    queued = job_of(State.QUEUED, device="", request=replace(request(), device=asked))
+    assert job_row(queued, History(), None, active).message == text
+    assert run_details(queued, History(), (), active).no_curves.startswith(f"It {text}. ")
 
 
 def test_each_quantity_has_its_panel_and_the_rate_its_band() -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from earbench_app.counting import counted
+from earbench_app.counting import duration_text
 from earbench_app.jobs.history import remaining_s
 from earbench_app.jobs.job import ACTIVE, State
 from earbench_app.notifications import Level
+from earbench_app.presenters.training_facts import run_facts
+from earbench_app.presenters.training_waiting import waits_for
 from earbench_app.views.training_protocols import Actions, Figure, JobRow, LogLine, RunDetails
 from earbench_codecs.metrics.registry import METRICS
 from earbench_codecs.training.errors import RecipeError
@@ -33,8 +34,8 @@ _STARTING, _WARMING_UP, _VALIDATING, _FINISHING = "starting", "warming up", "val
 _WARNING = re.compile(r"warn", re.IGNORECASE)
 
 
-def job_row(job: Job, history: History, color: int | None = None) -> JobRow:
-    """Return a line of the list."""
+def job_row(job: Job, history: History, color: int | None = None, others: Sequence[Job] = ()) -> JobRow:
+    """Return a line of the list; others tell what a run waits for."""
     progress, validation = history.progress, history.validation
     kbps = validation.get("kbps") or progress.get("kbps")
     recipe = recipe_of(job.request.recipe_toml)
@@ -44,7 +45,7 @@ def job_row(job: Job, history: History, color: int | None = None) -> JobRow:
         job.id,
         job.request.name,
         job.state,
-        job.message or _joined(doing, of_what),
+        job.message or waits_for(job, others) or _joined(doing, of_what),
         job.device or job.request.device,
         _step(history),
         _n_steps(job, history, recipe),
@@ -110,8 +111,8 @@ def can_resume(job: Job) -> bool:
     return ended or (job.state is State.DONE and bool(job.message))
 
 
-def run_details(job: Job, history: History, log: Sequence[str]) -> RunDetails:
-    """Return what is said of the run in front."""
+def run_details(job: Job, history: History, log: Sequence[str], others: Sequence[Job] = ()) -> RunDetails:
+    """Return what is said of the run in front; others tell what it waits for."""
     return RunDetails(
         job.id,
         job.request.name,
@@ -120,24 +121,11 @@ def run_details(job: Job, history: History, log: Sequence[str]) -> RunDetails:
         job.state is State.FAILED,
         job.notes,
         job.tags,
-        tuple(_facts(job, history)),
+        tuple(run_facts(job, recipe_of(job.request.recipe_toml), history)),
         tuple(_log_lines(job, history, log)),
-        _no_curves(job),
+        _no_curves(job, others),
+        job.state is State.FAILED and history.ending.get("kind") == "corpus",
     )
-
-
-def duration_text(seconds: float) -> str:
-    """Return 0:21, 1:02:03 or 3 d 4 h."""
-    if seconds >= 86_400:
-        days, rest_s = divmod(round(seconds), 86_400)
-        return f"{days} d {rest_s // 3600} h"
-    text = str(timedelta(seconds=round(seconds)))
-    return text.removeprefix("0:").removeprefix("0") if seconds < 3600 else text
-
-
-def _length_text(seconds: float) -> str:
-    """Return 5.0 h or 1.2 min."""
-    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"
 
 
 @lru_cache(512)
@@ -200,36 +188,15 @@ def _headline(job: Job, history: History) -> str:
     return "  ·  ".join(part for part in parts if part)
 
 
-def _no_curves(job: Job) -> str:
+def _no_curves(job: Job, others: Sequence[Job]) -> str:
     """Return why a run has no curves."""
     if job.state is State.FAILED:
         return f"It failed before its first steps: {job.message}"
     if job.state is State.QUEUED:
-        return "It waits. The curves come with its first steps."
+        return f"It {waits_for(job, others)}. The curves come with its first steps."
     return (
         "The curves come with the first steps." if job.state in ACTIVE else "It ended before its first steps."
     )
-
-
-def _facts(job: Job, history: History) -> list[tuple[str, str]]:
-    recipe, started = recipe_of(job.request.recipe_toml), history.started
-    corpus = started.get("corpus") or {}
-    facts = [("Recipe", recipe.title if recipe else ""), ("Data", str(job.request.data))]
-    if corpus:
-        for name, part in (("Trains on", "training"), ("Held out", "validation")):
-            files = counted(corpus[f"{part}_files"], "file")
-            facts.append((name, f"{_length_text(corpus[f'{part}_s'])} in {files}"))
-        skipped = corpus.get("skipped") or []
-        facts += [("Left out", f"{path}: {reason}") for path, reason in skipped[:20]]
-    if parameters := started.get("n_parameters"):
-        facts.append(("Parameters", f"{parameters:,}"))
-    facts.append(("Made", datetime.fromtimestamp(job.created_s).strftime("%Y-%m-%d %H:%M:%S")))
-    facts.append(("Trained for", duration_text(history.running_s) if history.started else ""))
-    facts.append(("Processes", str(job.request.n_processes)))
-    facts.append(("Cluster job", job.executor_id))
-    facts.append(("Folder", str(job.folder)))
-    facts.append(("Checkpoint", str(history.exported.get("path", ""))))
-    return [(name, value) for name, value in facts if value]
 
 
 def _log_lines(job: Job, history: History, log: Sequence[str]) -> list[LogLine]:

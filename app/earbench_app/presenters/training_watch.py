@@ -14,7 +14,7 @@ from psygnal import Signal
 from earbench_app.background.pool import explained
 from earbench_app.jobs.gpu import GpuReader
 from earbench_app.jobs.history import EventTail, History
-from earbench_app.jobs.job import JobError
+from earbench_app.jobs.job import ACTIVE, JobError
 from earbench_app.presenters.training_curves import Run, panels, x_title
 from earbench_app.presenters.training_rows import N_LOG_LINES, job_row, recipe_of, run_details
 from earbench_app.views.training_protocols import CurveOptions
@@ -253,7 +253,10 @@ class Watch:
         return more
 
     def _snapshot(self, jobs: tuple[Job, ...], wish: Wish) -> Snapshot:
-        rows = tuple(job_row(job, self._briefs[job.id].history, wish.colors.get(job.id)) for job in jobs)
+        active = [job for job in jobs if job.state in ACTIVE]
+        rows = tuple(
+            job_row(job, self._briefs[job.id].history, wish.colors.get(job.id), active) for job in jobs
+        )
         by_id = {job.id: job for job in jobs}
         shown = [by_id[job_id] for job_id in wish.colors if job_id in by_id]
         front = shown[0] if shown else None
@@ -264,7 +267,7 @@ class Watch:
             wish,
             self._panels(shown, wish),
             x_title(wish.options, [self._fulls[job.id].history for job in shown]),
-            run_details(front, history, self._log_of(front)) if front else None,
+            run_details(front, history, self._log_of(front), active) if front else None,
             tuple((job.id, tuple(self._fulls[job.id].history.checkpoints)) for job in shown),
             self._gpus,
         )
