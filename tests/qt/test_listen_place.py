@@ -9,11 +9,12 @@ from unittest.mock import Mock
 import pytest
 from audition_doubles import HandPool, view_double
 from psygnal import Signal
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from earbench_app.jobs.job import State
+from earbench_app.notifications import Level, Notice
 from earbench_app.playback.fake import FakePlayer
 from earbench_app.presenters.audition import AuditionPresenter
 from earbench_app.presenters.checkpoints import CheckpointShelf
@@ -105,3 +106,25 @@ def test_a_click_on_a_button_leaves_space_to_play(
         assert not button.hasFocus()
     press(Qt.Key.Key_Space)
     assert played == [True]
+
+
+def test_a_notice_and_a_question_move_no_line_under_the_pointer(
+    page: TrainingPage, area: ListenArea, qtbot: QtBot
+) -> None:
+    def places() -> list[QPoint]:
+        QApplication.processEvents()
+        widgets = (page.jobs.table.viewport(), page.run, area.table.viewport(), area.publish)
+        return [widget.mapTo(page, QPoint()) for widget in widgets]
+
+    before = places()
+    text = "speech_16k/0001.flac could not be read; put it back, and resume. " * 3
+    page.show_notice(Notice(text, Level.ERROR))
+    press(Qt.Key.Key_X)
+    qtbot.waitUntil(page.jobs.confirm.isVisible)
+    assert places() == before
+    bar = page.notice_bar
+    assert page.rect().contains(bar.geometry())
+    label = bar._text
+    assert label.height() >= label.heightForWidth(label.width())  # all of its lines are seen
+    page.resize(900, 700)
+    assert page.rect().contains(bar.geometry())

@@ -87,7 +87,7 @@ class AuditionPage(QWidget):
         self.measure = MeasureButton(self.table)
         self.analysis = AnalysisArea(self.axis, self.ruler, self.waveform, self.spectrogram)
         self.picker = CodecPicker(self)
-        self.notice_bar = NoticeBar()
+        self.notice_bar = NoticeBar(self)
         self.folder = ""  # where the open dialog starts
         self._heard = Heard()
         self._lay_out()
@@ -317,7 +317,6 @@ class AuditionPage(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.notice_bar)
         column.addWidget(self.splitter, 1)
 
     def _left_side(self) -> QWidget:

@@ -1,32 +1,38 @@
-"""A message in place: what failed, on what, what to do; with one button at most, and never modal."""
+"""A message in place: what failed, on what, what to do; with one button at most, and never modal.
+
+It comes and goes by itself, so it moves nothing: what is clicked on stays where it is.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from psygnal import Signal
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from earbench_app.notifications import Level, Notice
 from earbench_app.views.qt.icons import icon
 from earbench_app.views.qt.theme import GRID_PX
 
-if TYPE_CHECKING:
-    from PySide6.QtGui import QShowEvent
-
 _CLASS = {Level.INFO: "", Level.WARNING: "warning", Level.ERROR: "error"}
+_WIDEST = 90 * GRID_PX
 
 
-class NoticeBar(QWidget):
-    """Shows the last notice until it is dismissed or replaced."""
+class NoticeBar(QFrame):
+    """Shows the last notice, over the top of a page, until it is dismissed or replaced.
+
+    Parameters
+    ----------
+    page : QWidget
+        What it floats over; its layout knows nothing of it.
+    """
 
     action_pressed = Signal(str)
     dismissed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, page: QWidget) -> None:
+        super().__init__(page)
         self.setObjectName("notice_bar")
+        self._page = page
         self._text = QLabel()
         self._text.setWordWrap(True)
         self._text.setTextFormat(Qt.TextFormat.PlainText)  # a file name is no markup
@@ -47,6 +53,7 @@ class NoticeBar(QWidget):
         layout.addWidget(self._action)
         layout.addWidget(self._close)
         self._level = Level.INFO
+        page.installEventFilter(self)
         self.hide()
 
     @property
@@ -66,7 +73,9 @@ class NoticeBar(QWidget):
         self._text.style().polish(self._text)
         self._action.setText(notice.action)
         self._action.setVisible(bool(notice.action))
+        self._place()
         self.show()
+        self.raise_()
 
     def hide_error(self) -> None:
         """Hide what failed: it is read, and other things are done now."""
@@ -78,7 +87,21 @@ class NoticeBar(QWidget):
         self.hide()
         self.dismissed.emit()
 
-    def showEvent(self, event: QShowEvent) -> None:
-        """Take the height its text needs."""
-        super().showEvent(event)
-        self.updateGeometry()
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Stay over the page's top when its size changes, or it gets more to show."""
+        if watched is self._page and event.type() == QEvent.Type.Resize:
+            self._place()
+        if watched is self._page and event.type() == QEvent.Type.ChildAdded:
+            self.raise_()
+        return super().eventFilter(watched, event)
+
+    def _place(self) -> None:
+        """Take the middle of the top, as wide as the text in one line asks for, and as high as it needs."""
+        layout = self.layout()
+        assert layout is not None
+        layout.activate()
+        text_px = self._text.fontMetrics().horizontalAdvance(self._text.text()) + GRID_PX
+        others_px = layout.minimumSize().width() - self._text.minimumSizeHint().width()
+        width = min(text_px + others_px, _WIDEST, self._page.width() - 4 * GRID_PX)
+        left = (self._page.width() - width) // 2
+        self.setGeometry(left, GRID_PX, width, layout.heightForWidth(width))

@@ -33,7 +33,7 @@ class ResultsPage(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("results_page")
-        self.notices = NoticeBar()
+        self.notices = NoticeBar(self)
         self._seal_title, self._seal_text = QLabel(), QLabel()
         self._open = QPushButton("Open the results")
         self._stack = QStackedWidget()
@@ -108,7 +108,6 @@ class ResultsPage(QWidget):
         self._stack.addWidget(self._seal_page())
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.notices)
         column.addWidget(self._stack, 1)
 
     def _seal_page(self) -> QWidget:

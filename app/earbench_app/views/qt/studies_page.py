@@ -63,7 +63,7 @@ class StudiesPage(QWidget):
         self._folder = Path()
         self._list = QListWidget()
         self._title, self._detail = QLabel(), QLabel()
-        self.notices = NoticeBar()
+        self.notices = NoticeBar(self)
         self._design, self._sittings = DesignTable(), SittingsTable()
         self._tabs = QTabWidget()
         self._stack = QStackedWidget()
@@ -163,7 +163,6 @@ class StudiesPage(QWidget):
         self._stack.addWidget(self._body())
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.notices)
         column.addWidget(splitter, 1)
 
     def _side(self) -> QWidget:

@@ -71,7 +71,7 @@ class StudyWizard(QDialog):
         self.resize(QSize(110 * GRID_PX, 100 * GRID_PX).boundedTo(room))
         self._plan = StudyPlan("")
         self._building = self._may_close = False
-        self.notices = NoticeBar()
+        self.notices = NoticeBar(self)
         self._name, self._title = QLineEdit(), QLineEdit()
         self._folder, self._browse = QLabel(), QPushButton("Change…")
         self._type = QComboBox()
@@ -243,7 +243,6 @@ class StudyWizard(QDialog):
         foot.addWidget(self._create)
         column = QVBoxLayout(self)
         column.setContentsMargins(3 * GRID_PX, 2 * GRID_PX, 3 * GRID_PX, 2 * GRID_PX)
-        column.addWidget(self.notices)
         column.addWidget(scroll, 1)
         column.addLayout(foot)
 

@@ -233,7 +233,7 @@ QCheckBox::indicator:checked:focus {{ border-color: {text}; }}
 QCheckBox:disabled {{ color: {muted}; }}
 QCheckBox::indicator:disabled {{ border-color: {line}; background: {window}; }}
 QCheckBox::indicator:checked:disabled {{ border-color: {muted}; background: {muted}; }}
-QFrame#codec_picker, QFrame#spectrogram_options {{
+QFrame#codec_picker, QFrame#spectrogram_options, QFrame#notice_bar {{
   background: {surface}; border: 1px solid {line}; border-radius: 8px;
 }}
 QAbstractItemView {{

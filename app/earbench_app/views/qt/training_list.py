@@ -223,9 +223,9 @@ class JobList(QWidget):
         column.setSpacing(GRID_PX // 2)
         column.addLayout(top)
         column.addLayout(self._tool_row())
-        column.addWidget(self.confirm)
         column.addWidget(self._hint)
         column.addWidget(self.table, 1)
+        column.addWidget(self.confirm)
         column.addWidget(self.gpus)
 
     def _tool_row(self) -> QHBoxLayout:

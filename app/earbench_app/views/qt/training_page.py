@@ -69,7 +69,7 @@ class TrainingPage(QWidget):
         super().__init__(parent)
         self.setObjectName("training_page")
         self.setAcceptDrops(True)
-        self.notice_bar = NoticeBar()
+        self.notice_bar = NoticeBar(self)
         self.jobs, self.run, self.form = JobList(), RunPanel(), TrainingForm()
         self._right, self._whole = QStackedWidget(), QStackedWidget()
         self._form_shown = False
@@ -269,5 +269,4 @@ class TrainingPage(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.notice_bar)
         column.addWidget(self._whole, 1)
