@@ -31,6 +31,7 @@ from earbench_app.presenters.training_trials import Trials
 from earbench_app.views.qt.notice_bar import NoticeBar
 from earbench_app.views.qt.training_jobs import COLUMNS, FILTERS, STATE_ICONS
 from earbench_app.views.qt.training_page import TrainingPage
+from earbench_app.views.qt.training_plot import bulk_span
 from earbench_app.views.training_protocols import (
     Actions,
     CurveLine,
@@ -436,6 +437,33 @@ def test_logarithmic_axes_leave_out_what_they_cannot_show(listed: TrainingPage) 
     plot = curves.grid.views["tau"].plot
     assert plot.x_range == (0, 3)
     np.testing.assert_allclose(plot.y_range, (-0.08, 2.08))  # 1 to 100, and a margin
+
+
+def test_spikes_do_not_set_the_scale_and_are_not_hidden_silently(listed: TrainingPage, qtbot: QtBot) -> None:
+    x = np.arange(400.0)
+    y = 3 + np.sin(x / 9)
+    y[:3], y[200] = (90, 50, 20), -70
+    few = CurveLine("a", 0, x[:9], np.full(9, 6.0), few=True)
+    listed.show_curves([CurvePanel("loss", "Loss", "", (CurveLine("a", 0, x, y), few))], "step")
+    grid = listed.run.curves.grid
+    plot = grid.views["loss"].plot
+    low, high = plot.y_range
+    assert 1 < low < 2
+    assert 6 < high < 7
+    assert plot.beyond == (1, 3)
+    with qtbot.waitExposed(plot):
+        plot.show()
+    QTest.mouseDClick(plot, Qt.MouseButton.LeftButton, pos=plot.rect().center())
+    assert plot.y_range[0] < -70 < 90 < plot.y_range[1]
+    assert plot.beyond == (0, 0)
+    QTest.keyClick(listed.jobs.table, Qt.Key.Key_F)
+    assert plot.y_range == (low, high)
+
+
+@pytest.mark.parametrize("y", [np.geomspace(8, 2, 400), np.full(400, 3.0), np.array([90.0, 3.0, 3.0])])
+def test_curves_without_outliers_are_seen_whole(y: np.ndarray) -> None:
+    low, high = bulk_span([y])
+    assert low <= y.min() <= y.max() <= high
 
 
 def test_a_plot_can_be_hidden(listed: TrainingPage) -> None:

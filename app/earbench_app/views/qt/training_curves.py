@@ -85,7 +85,7 @@ class CurveGrid(QWidget):
         runs = tuple(dict.fromkeys((line.run, line.color) for panel in panels for line in panel.lines))
         self.legend.show_runs(runs)
         if x_title != self._x_title.text():  # what was zoomed into is elsewhere
-            self.see_all()
+            self.see(whole=False)
         self._note.setVisible(not panels)
         self._x_title.setText(x_title)
         self._x_title.setVisible(bool(panels))
@@ -124,9 +124,13 @@ class CurveGrid(QWidget):
         self._arrange()
 
     def see_all(self) -> None:
-        """Zoom all plots out."""
+        """Zoom all plots out, to every point; where these are seen, to the bulk of them."""
+        self.see(whole=not all(view.plot.sees_all for view in self.views.values()))
+
+    def see(self, *, whole: bool) -> None:
+        """Zoom all plots out, to every point or to the bulk of them."""
         for view in self.views.values():
-            view.plot.see_all()
+            view.plot.see(whole=whole)
 
     def table(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
         """Return the points as they are drawn."""
@@ -179,6 +183,7 @@ class CurveGrid(QWidget):
         view.setParent(self)
         view.plot.hovered.connect(self._show_cursor)
         view.plot.zoomed.connect(self._show_x)
+        view.plot.see_all_asked.connect(self.see_all)
         return view
 
     def _arrange(self) -> None:
@@ -191,7 +196,7 @@ class CurveGrid(QWidget):
         for number in range(self._grid.columnCount()):
             self._grid.setColumnStretch(number, int(number < self._n_columns))
 
-    def _show_x(self, x_range: tuple[float, float] | None) -> None:
+    def _show_x(self, x_range: tuple[float, float]) -> None:
         for view in self.views.values():
             view.plot.show_x(x_range)
 
@@ -306,7 +311,7 @@ class CurvesView(QWidget):
         self._share.setText(f"{self._options.smoothing:g}" if self._options.smoothing else "none")
 
     def _axis_chosen(self) -> None:
-        self.grid.see_all()
+        self.grid.see(whole=False)
         self._edited()
 
     def _fill_panels(self, panels: Sequence[CurvePanel]) -> None:
@@ -352,7 +357,10 @@ class CurvesView(QWidget):
         self._panels.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._panels.setMenu(self._panel_menu)
         self._fit.setText("Fit")
-        self._fit.setToolTip("See all of every curve (F); in a plot: drag to pan, Ctrl and wheel to zoom")
+        self._fit.setToolTip(
+            "See every point of every curve; again, the bulk of them (F, or double click in a plot);"
+            " drag to pan, Ctrl and wheel to zoom"
+        )
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()

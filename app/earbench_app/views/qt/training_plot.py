@@ -15,6 +15,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
+from earbench_app.counting import counted
 from earbench_app.views.qt.plot_parts import polygon
 from earbench_app.views.qt.theme import GRID_PX, number_font, theme, version_color, version_pen
 
@@ -32,18 +33,22 @@ _LEFT_PX, _BOTTOM_PX, _TOP_PX, _RIGHT_PX = 7 * GRID_PX, 3 * GRID_PX, GRID_PX, 2 
 _TICK_PX, _ACROSS_PX = 3 * GRID_PX, 7 * GRID_PX  # between two ticks of the axes, at least
 _MARGIN = 0.04  # of the range, above and below what is drawn
 _ZOOM = 1.25
+_BULK_PERCENT = (2.0, 98.0)
+_BESIDE = 0.5  # of the bulk's range
+_MANY = 50  # points of which two or more are outliers
 _MARK_PX = 2.5
 _RIGHT_MIDDLE = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class CurvePlot(QWidget):
-    """Passive. Drag to pan, Ctrl and wheel to zoom, double click to see all.
+    """Passive. Drag to pan, Ctrl and wheel to zoom; untouched, it is as high as the bulk of its curves.
 
-    `hovered` tells x, or None; `zoomed` the range of x on its axis, or None for all there is.
+    `hovered` tells x, or None; `zoomed` the range of x on its axis; `see_all_asked` is a double click.
     """
 
     hovered = Signal(object)
-    zoomed = Signal(object)
+    zoomed = Signal(tuple)
+    see_all_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,6 +56,7 @@ class CurvePlot(QWidget):
         self._bands: Sequence[Range] = ()
         self._log = (False, False)
         self._chosen: tuple[Range | None, Range | None] = (None, None)
+        self._whole = False
         self._cursor: float | None = None
         self._dragged: QPointF | None = None
         self.setMinimumHeight(20 * GRID_PX)
@@ -70,22 +76,27 @@ class CurvePlot(QWidget):
         """Turn axes logarithmic."""
         if (log_x, log_y) != self._log:
             self._log = (log_x, log_y)
-            self.see_all()
+            self.see(whole=False)
 
     def show_cursor(self, x: float | None) -> None:
         """Draw a line at a place."""
         self._cursor = x
         self.update()
 
-    def show_x(self, x_range: Range | None) -> None:
-        """Show a part of the x axis, None for all; in what it is drawn in, which may be logarithms."""
-        self._chosen = (x_range, self._chosen[1] if x_range is not None else None)
+    def show_x(self, x_range: Range) -> None:
+        """Show a part of the x axis; in what it is drawn in, which may be logarithms."""
+        self._chosen = (x_range, self._chosen[1])
         self.update()
 
-    def see_all(self) -> None:
-        """Zoom out, and follow what comes."""
-        self._chosen = (None, None)
+    def see(self, *, whole: bool) -> None:
+        """Zoom out, to every point or to the bulk of them, and follow what comes."""
+        self._whole, self._chosen = whole, (None, None)
         self.update()
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether every point is shown."""
+        return self._whole and self._chosen == (None, None)
 
     @property
     def x_range(self) -> Range:
@@ -98,7 +109,16 @@ class CurvePlot(QWidget):
         """What is seen of the y axis; logarithms where it is logarithmic."""
         drawn = [self._drawn(line)[1] for line in self._lines]
         edges = [np.array(self._y_axis(np.array(band))) for band in self._bands]
-        return self._chosen[1] or _widened(_span([*drawn, *edges]))
+        span = _span if self._whole else bulk_span
+        return self._chosen[1] or _widened(span([*drawn, *edges]))
+
+    @property
+    def beyond(self) -> tuple[int, int]:
+        """How many points lie below and above what is shown; none where the user chose what that is."""
+        if self._chosen[1] is not None:
+            return 0, 0
+        (low, high), drawn = self.y_range, [self._drawn(line)[1] for line in self._lines]
+        return sum(int((y < low).sum()) for y in drawn), sum(int((y > high).sum()) for y in drawn)
 
     # Painting ----------------------------------------------------------------------------------------
 
@@ -124,6 +144,7 @@ class CurvePlot(QWidget):
         for line in self._lines:
             self._paint_line(painter, line, plot, x_range, y_range)
         painter.restore()
+        self._paint_beyond(painter, plot)
 
     def plot_rect(self) -> QRectF:
         """Return where the lines are."""
@@ -150,6 +171,20 @@ class CurvePlot(QWidget):
             for at in zip(x_px.tolist(), y_px.tolist(), strict=True):
                 painter.drawEllipse(QPointF(*at), _MARK_PX, _MARK_PX)
             painter.setBrush(Qt.BrushStyle.NoBrush)
+
+    def _paint_beyond(self, painter: QPainter, plot: QRectF) -> None:
+        """Say how many points are out of sight, where they are."""
+        n_below, n_above = self.beyond
+        inside = plot.adjusted(GRID_PX, 2, -GRID_PX, -2)
+        right = Qt.AlignmentFlag.AlignRight
+        painter.setPen(QColor(theme().text))
+        if n_above:
+            painter.drawText(
+                inside, right | Qt.AlignmentFlag.AlignTop, f"▲ {counted(n_above, 'point')} above"
+            )
+        if n_below:
+            below = right | Qt.AlignmentFlag.AlignBottom
+            painter.drawText(inside, below, f"▼ {counted(n_below, 'point')} below")
 
     def _paint_bands(self, painter: QPainter, plot: QRectF, y_range: Range) -> None:
         tint = QColor(theme().accent)
@@ -250,10 +285,9 @@ class CurvePlot(QWidget):
         self._dragged = None
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """See all again, here and in the other plots."""
+        """See all, here and in the other plots."""
         del event
-        self.see_all()
-        self.zoomed.emit(None)
+        self.see_all_asked.emit()
 
     def leaveEvent(self, event: object) -> None:
         """Take the cursor away."""
@@ -303,6 +337,22 @@ def _span(parts: Sequence[NDArray[np.float64]]) -> Range:
         return 0.0, 1.0
     low, high = min(float(part.min()) for part in known), max(float(part.max()) for part in known)
     return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def bulk_span(parts: Sequence[NDArray[np.float64]]) -> Range:
+    """Return the least and the largest of all but outliers, such as a loss's first steps.
+
+    Outliers are what lies further beyond the bulk of its curve than half of what the bulk of all spans, so
+    that curves without them are seen whole; curves of few points, such as validation's, have none.
+    """
+    all_of_it, known = _span(parts), [part for part in parts if len(part)]
+    inner = [np.percentile(part, _BULK_PERCENT) if len(part) >= _MANY else part for part in known]
+    low, high = _span(inner)
+    beside = _BESIDE * (high - low)
+    return (
+        all_of_it[0] if all_of_it[0] >= low - beside else low,
+        all_of_it[1] if all_of_it[1] <= high + beside else high,
+    )
 
 
 def _widened(span: Range) -> Range:
