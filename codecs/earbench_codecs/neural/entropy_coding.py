@@ -111,7 +111,7 @@ class StaticModel:
 def bits_by_passes(model: EntropyModel, symbols: Integers) -> float:
     """Return what symbols [N, F, S, P] cost by the frequencies a model gives pass by pass."""
     passes = model.passes(symbols, known=True)
-    return float(sum(model.costs[numbers, symbols[place]].sum() for place, numbers in passes))
+    return float(sum(costs_of(model, numbers, symbols[place]).sum() for place, numbers in passes))
 
 
 def table_costs(tables: Tables) -> Tables:
@@ -134,6 +134,12 @@ class Decoded(NamedTuple):
     tables: Integers
 
 
+def costs_of(model: EntropyModel, numbers: Integers, symbols: Integers) -> Tables:
+    """Return what each of some symbols costs, in bits, by the number of its table."""
+    found: Tables = model.costs.take(numbers * model.costs.shape[-1] + symbols)  # indexing takes far longer
+    return found
+
+
 def encode_codes(codes: Integers, alphabet: Alphabet, model: EntropyModel) -> Coded:
     """Write codes [F, S, P]."""
     return encode_segments(codes[np.newaxis], alphabet, model)[0]
@@ -149,7 +155,7 @@ def encode_segments(codes: Integers, alphabet: Alphabet, model: EntropyModel) ->
         each = _each(model.tables, numbers, len(now))
         for encoder, values, own in zip(encoders, now.astype(np.int32), each, strict=True):
             encoder.encode(values.ravel(), *own)
-        bits += model.costs[numbers, now].reshape(len(now), -1).sum(-1)
+        bits += costs_of(model, numbers, now).reshape(len(now), -1).sum(-1)
     if alphabet.escape:
         escaped = symbols == alphabet.n_symbols - 1
         bits += [
@@ -180,7 +186,7 @@ def row_bits(codes: Integers, alphabet: Alphabet, model: EntropyModel) -> Tables
     number = np.broadcast_to(np.arange(n * rows).reshape(n, rows, 1, 1), codes.shape)
     bits = np.zeros(n * rows)
     for place, numbers in model.passes(symbols, known=True):
-        own = model.costs[numbers, symbols[place]]
+        own = costs_of(model, numbers, symbols[place])
         bits += np.bincount(number[place].ravel(), own.ravel(), n * rows)
     if alphabet.escape:
         escaped = symbols == alphabet.n_symbols - 1

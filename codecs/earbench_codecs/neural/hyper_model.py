@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from earbench_codecs.neural.context_model import stacked
-from earbench_codecs.neural.entropy_coding import table_costs
+from earbench_codecs.neural.entropy_coding import costs_of, table_costs
 from earbench_codecs.neural.hyper_prior import (
     LIMIT,
     PASSES,
@@ -56,7 +56,7 @@ class HyperModel:
 
     def bits(self, symbols: Integers) -> float:
         """Return what symbols [N, F, S, 16] cost."""
-        return float(self.costs[self._numbers(symbols), symbols].sum())
+        return float(costs_of(self, self._numbers(symbols), symbols).sum())
 
     def _known_passes(self, symbols: Integers) -> Iterator[tuple[Place, Integers]]:
         """Work numbers out at once, as nothing is left to find out."""

@@ -155,21 +155,34 @@ class HyperPrior(nn.Module):
 
         Features [4, C, B, M / 4] are in phases.
         """
-        if not self.notched:
-            return self._steps(latents, before)
-        steps, features = self._steps(_without_notches(latents), _without_notches(before))
-        notches = latents[..., -1:]
-        told = (LARGEST // 2 + _TOLD_PER_NOTCH * notches).reshape(1, 1, -1, 1)
-        told = told.expand(len(PASSES), 1, -1, self.size // 4)
-        return (steps + _LEVELS_PER_NOTCH * notches).clamp(0, LARGEST), torch.cat([features, told], 1)
+        told = self._told(latents, before)
+        return self._step_levels(told, latents), self._features(told, latents)
 
-    def _steps(self, latents: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
-        out = self.synthesis(_latent_inputs(latents, before))
-        steps = rounded(rounded(out[..., : self.n_nodes] / 4) @ self.get_buffer("spread")) + STEP_OF_1
-        nodes = out[..., self.n_nodes :].reshape(-1, self.n_features, self.n_nodes).transpose(0, 1)
+    def step_levels(self, latents: Tensor, before: Tensor) -> Tensor:
+        """Return the levels alone."""
+        return self._step_levels(self._told(latents, before), latents)
+
+    def _told(self, latents: Tensor, before: Tensor) -> Tensor:
+        if self.notched:
+            latents, before = _without_notches(latents), _without_notches(before)
+        told: Tensor = self.synthesis(_latent_inputs(latents, before))
+        return told
+
+    def _step_levels(self, told: Tensor, latents: Tensor) -> Tensor:
+        nodes = rounded(told[..., : self.n_nodes] / 4)
+        levels = (rounded(nodes @ self.get_buffer("spread")) + STEP_OF_1).clamp(0, LARGEST)
+        if self.notched:
+            levels = (levels + _LEVELS_PER_NOTCH * latents[..., -1:]).clamp(0, LARGEST)
+        return levels
+
+    def _features(self, told: Tensor, latents: Tensor) -> Tensor:
+        nodes = told[..., self.n_nodes :].reshape(-1, self.n_features, self.n_nodes).transpose(0, 1)
         features = rounded(nodes.clamp(0, LARGEST) @ self.get_buffer("spread_in_phases"))
-        features = features.reshape(self.n_features, -1, len(PASSES), self.size // 4)
-        return steps.clamp(0, LARGEST), features.movedim(2, 0)
+        features = features.reshape(self.n_features, -1, len(PASSES), self.size // 4).movedim(2, 0)
+        if self.notched:
+            notches = (LARGEST // 2 + _TOLD_PER_NOTCH * latents[..., -1]).reshape(1, 1, -1, 1)
+            features = torch.cat([features, notches.expand_as(features[:, :1])], 1)
+        return features
 
     def levels(self, codes: Tensor, steps: Tensor) -> Tensor:
         """Return the levels of codes coded with steps of these levels."""

@@ -231,27 +231,29 @@ class MdctHyper(TransformCoder):
         """Return the codes of coefficients."""
         notches = coefficients.new_zeros(len(coefficients), 1, 1) if coarser is None else coarser
         _, latents = self._latents(coefficients, notches)
-        steps, _ = self.prior.steps(latents, earlier(latents, 1))
-        codes = torch.cat([latents, self._codes(coefficients / _step(steps))], -1)
+        step = _step(self.prior.step_levels(latents, earlier(latents, 1)))
+        codes = torch.cat([latents, self._codes(coefficients / step)], -1)
         return codes.long().reshape(-1, *self.code_shape)
 
     def dequantised(self, codes: Tensor, tables: Tensor | None = None) -> Tensor:
         """Return the coefficients of codes; tables say what is expected of them."""
         latents, numbers = self._parts(codes)
-        steps, features = self.prior.steps(latents, earlier(latents, 1))
         scales = None
         if tables is not None:
             scales = scales_of(self._parts(tables)[1])
         elif self.holes is None:
-            scales = self.prior.all_places(latents, numbers, steps, features).scales
-        sizes = self._sizes_of_holes(latents, numbers, _step(steps), scales)
-        return (numbers + self._filling(numbers, sizes)) * _step(steps)
+            scales = self._scales(latents, numbers)
+        step = _step(self.prior.step_levels(latents, earlier(latents, 1)))
+        return (numbers + self._filling(numbers, self._sizes_of_holes(latents, numbers, step, scales))) * step
 
     def stepped(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Return the coefficients of codes without noise in place of holes, and their steps."""
         latents, numbers = self._parts(codes)
-        steps = _step(self.prior.steps(latents, earlier(latents, 1))[0])
-        return numbers * steps, steps
+        step = _step(self.prior.step_levels(latents, earlier(latents, 1)))
+        return numbers * step, step
+
+    def _scales(self, latents: Tensor, numbers: Tensor) -> Tensor:
+        return self.prior.all_places(latents, numbers, *self.prior.steps(latents, earlier(latents, 1))).scales
 
     def _parts(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Return latents [B, R, 16] and the numbers of coefficients [B, R, M] of codes."""

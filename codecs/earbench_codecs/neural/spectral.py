@@ -90,24 +90,34 @@ class LappedTransform(nn.Module):
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        k = torch.arange(size, dtype=torch.float64) + 0.5
-        basis = math.sqrt(2 / size) * torch.cos(math.pi / size * k[:, None] * k)
-        window = torch.sin(math.pi / (2 * size) * (size / 2 + k[: size // 2]))
-        mirrored = torch.sin(math.pi / (2 * size) * (size / 2 - k[: size // 2]))
-        for name, tensor in (("basis", basis), ("window", window), ("mirrored", mirrored)):
+        k = torch.arange(size // 2, dtype=torch.float64)
+        turned = torch.polar((2 / size) ** 0.25 * torch.ones_like(k), -math.pi / size * (k + 1 / 8))
+        window = torch.sin(math.pi / (2 * size) * (size / 2 + k + 0.5))
+        mirrored = torch.sin(math.pi / (2 * size) * (size / 2 - k - 0.5))
+        for name, tensor in (("window", window), ("mirrored", mirrored)):
             self.register_buffer(name, tensor.float(), persistent=False)
+        self.register_buffer("turned", turned.to(torch.complex64), persistent=False)
         self.size = size
 
     def forward(self, frames: Tensor) -> Tensor:
         """Return coefficients [B, R, M] of frames [B, 1, R·M]."""
-        folded = self._rotated(frames.reshape(len(frames), -1, self.size), 1)
-        coefficients: Tensor = folded @ self.get_buffer("basis")
-        return coefficients
+        return self._cosine(self._rotated(frames.reshape(len(frames), -1, self.size), 1))
 
     def inverse(self, coefficients: Tensor) -> Tensor:
         """Return frames [B, 1, R·M] of coefficients [B, R, M]."""
-        blocks = self._rotated(coefficients @ self.get_buffer("basis"), -1)
+        blocks = self._rotated(self._cosine(coefficients), -1)
         return blocks.reshape(len(blocks), 1, -1)
+
+    def _cosine(self, blocks: Tensor) -> Tensor:
+        """Return the orthonormal cosine transform IV of blocks [B, R, M], which is its own inverse.
+
+        Even places and, backwards, odd ones are the parts of half as many complex numbers; between two turns
+        of these is a Fourier transform.
+        """
+        turned = self.get_buffer("turned")
+        pairs = torch.complex(blocks[..., ::2], blocks[..., 1::2].flip(-1))
+        found = torch.view_as_real(torch.fft.fft(pairs * turned) * turned)
+        return torch.stack([found[..., 0], -found[..., 1].flip(-1)], -1).flatten(-2)
 
     def _rotated(self, blocks: Tensor, direction: int) -> Tensor:
         """Fold blocks [B, R, M] at the borders between them, or unfold them, with direction -1."""
