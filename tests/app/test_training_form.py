@@ -378,6 +378,35 @@ def test_what_is_typed_meanwhile_ends_the_wait_for_a_start(
     asked.assert_called_once()
 
 
+def test_a_rate_is_compared_with_the_coders_recipes_and_with_the_audio(
+    form: TrainingFormPresenter, view: View, trials: FakeTrials, tmp_path: Path
+) -> None:
+    def note() -> tuple[str, Level]:
+        path, *said = view.show_note.call_args.args  # type: ignore[attr-defined]
+        assert path == "rate.target_kbps"
+        return tuple(said)
+
+    asked = Mock()
+    form.submitted.connect(asked)
+    trials.found = Scan(tmp_path, 9, 9, 9, rates_hz={16_000: 9})
+    view.recipe_chosen.emit("kankanahalli-24")
+    view.value_changed.emit("run.data", str(tmp_path))
+    assert note() == ("The recipes of this coder are from 9 to 32 kbps", Level.INFO)
+    view.value_changed.emit("rate.target_kbps", "40")
+    assert note()[1] is Level.WARNING
+    assert note()[0].startswith("40 kbps is beyond")
+    view.value_changed.emit("rate.target_kbps", "400")
+    view.start_requested.emit()
+    asked.assert_not_called()
+    assert "256 uncoded (16 kHz, 16 bits)" in view.state.problems["rate.target_kbps"]
+    view.value_changed.emit("rate.target_kbps", "24")
+    view.value_changed.emit("sweep.0.path", "rate.target_kbps")
+    view.value_changed.emit("sweep.0.values", "24, 300")
+    assert list(view.state.problems) == ["sweep.0.values"]
+    view.value_changed.emit("sweep.0.values", "24, 32")
+    assert (view.state.problems, view.state.n_jobs) == ({}, 2)
+
+
 def test_another_recipe_keeps_where_and_on_what_it_runs(
     form: TrainingFormPresenter, view: View, tmp_path: Path
 ) -> None:

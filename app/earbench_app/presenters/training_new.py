@@ -13,6 +13,7 @@ from psygnal import Signal
 from earbench_app.notifications import Level, Notice
 from earbench_app.presenters.training_facts import true_title
 from earbench_app.presenters.training_fields import FormSection, recipe_sections
+from earbench_app.presenters.training_rates import rate_fault, rate_note
 from earbench_app.presenters.training_run_fields import (
     TARGET,
     Plan,
@@ -213,6 +214,7 @@ class TrainingFormPresenter:
         self._plan = self._planned()
         n_jobs = len(self._plan.requests)
         self._trials.renew(self._plan.requests)
+        self._view.show_note(TARGET, *rate_note(self._values, self._recipes.values()))
         self._view.show_choices("sweep.0.path", ("", *sweepable(self._values)))
         self._view.show_choices("sweep.1.path", ("", *sweepable(self._values)))
         self._view.show_state(
@@ -226,10 +228,13 @@ class TrainingFormPresenter:
         )
 
     def _planned(self) -> Plan:
-        """Return what is asked for; nothing where the folder cannot be trained on, as far as it is known."""
+        """Return what is asked for; nothing where it cannot be with this folder, as far as that is known."""
         found = plan(self._values, self._taken)
         fault = self._folder_fault()
-        return Plan((), found.problems | {"run.data": fault}) if fault else found
+        problems = {"run.data": fault} if fault else {}
+        if TARGET in self._values and fault is not None:
+            problems |= rate_fault(self._values, self._found)
+        return Plan((), problems | found.problems) if problems else found
 
     def _folder_fault(self) -> str | None:
         recipe, found = self._recipe(), self._found

@@ -400,7 +400,7 @@ class TrainingFormView(Protocol):
     def show_choices(self, path: str, choices: Sequence[str]) -> None:
         """Offer values for a field."""
 
-    def show_note(self, path: str, text: str) -> None:
+    def show_note(self, path: str, text: str, level: Level = ...) -> None:
         """Say something beside a field of the run, where nothing is wrong with it."""
 
     def show_scan(self, text: str, level: Level, details: str) -> None:

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from earbench_app.notifications import Level
 from earbench_app.presenters.training_fields import FormField, Kind
 from earbench_app.views.qt.elided_label import ElidedLabel
 from earbench_app.views.qt.file_dialogs import ask_folder
@@ -65,7 +66,7 @@ class Editor(QWidget):
         control.setAccessibleDescription(field.help)
         control.setToolTip(_tip(field))
         leave_wheel(control)
-        self._note = self._message = ""
+        self._note, self._level, self._message = "", Level.INFO, ""
         self._problem = ElidedLabel("error", Qt.TextElideMode.ElideRight)
         row = QHBoxLayout()
         row.setSpacing(GRID_PX)
@@ -103,15 +104,16 @@ class Editor(QWidget):
             self._message = message
             self._say()
 
-    def show_note(self, text: str) -> None:
+    def show_note(self, text: str, level: Level = Level.INFO) -> None:
         """Say something where nothing is wrong."""
-        if text != self._note:
-            self._note = text
+        if (text, level) != (self._note, self._level):
+            self._note, self._level = text, level
             self._say()
 
     def _say(self) -> None:
         said = self._message or self._note
-        self._problem.show_text(said, "error" if self._message else "muted")
+        kind = "error" if self._message else "muted" if self._level is Level.INFO else str(self._level)
+        self._problem.show_text(said, kind)
         self.control.setAccessibleDescription(f"{said}. {self.field.help}" if said else self.field.help)
 
 

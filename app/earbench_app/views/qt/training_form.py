@@ -135,9 +135,9 @@ class TrainingForm(QWidget):
         for fold in self._sections.values():
             fold.offer(path, choices)
 
-    def show_note(self, path: str, text: str) -> None:
+    def show_note(self, path: str, text: str, level: Level = Level.INFO) -> None:
         """Say something beside a field of the run."""
-        self._editors[path].show_note(text)
+        self._editors[path].show_note(text, level)
 
     def show_scan(self, text: str, level: Level, details: str) -> None:
         """Say what is in the data folder."""
