@@ -83,7 +83,7 @@ class ListenableCodecs:
         best = folder.codec_at(self._best_step) if self._best_step is not None else None
         others = [path for path in folder.codecs() if path != best]
         n_others = n_kept - (best is not None and best.is_file())
-        for path in others[: len(others) - n_others]:
+        for path in others[: max(0, len(others) - n_others)]:
             path.unlink(missing_ok=True)
 
 

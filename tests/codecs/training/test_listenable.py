@@ -110,6 +110,17 @@ def test_an_old_best_is_kept_where_later_ones_go(job_of, tiny_toml, tmp_path):
     assert folder.codecs() == [folder.codec_at(10), folder.codec_at(40)]
 
 
+@pytest.mark.parametrize("best_step", [None, 1, 12])
+def test_as_many_stay_as_the_recipe_says(tmp_path, best_step):
+    folder = RunFolder(tmp_path)
+    codecs = listenable.ListenableCodecs("tiny")
+    codecs._best_step = best_step
+    for step in range(1, 13):
+        folder.write(folder.codec_at(step), b"x")
+        codecs._thin(folder, 8)
+        assert len(folder.codecs()) == min(step, 8)
+
+
 @pytest.mark.slow
 def test_training_is_the_same_without(run, job_of, tiny_toml, tmp_path):
     folder, _, _ = run
