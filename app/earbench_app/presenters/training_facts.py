@@ -50,7 +50,7 @@ def _recipe_facts(recipe: Recipe) -> Iterator[Fact]:
     learning = " to ".join(f"{one:g}" for one in rates if one is not None)
     yield "Optimiser", f"{optimiser.kind}, learning rate {learning}, batch {optimiser.batch}"
     stages = ", ".join(f"{stage.stage} ({counted(stage.epochs, 'epoch')})" for stage in recipe.stages)
-    yield "Stages", f"{stages} of {counted(optimiser.steps_per_epoch, 'step')} each"
+    yield "Stages", f"{stages}, {counted(optimiser.steps_per_epoch, 'step')} an epoch"
     yield "Seed", str(recipe.data.seed)
 
 

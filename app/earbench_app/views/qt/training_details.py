@@ -163,11 +163,14 @@ class RunPanel(QWidget):
 
     def _about(self) -> QWidget:
         inside = QWidget()
+        inside.setProperty("class", "surface")
+        inside.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         inside.setLayout(self._facts)
         self._facts.setContentsMargins(2 * GRID_PX, 2 * GRID_PX, 2 * GRID_PX, 2 * GRID_PX)
         self._facts.setHorizontalSpacing(2 * GRID_PX)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
+        scroll.setProperty("class", "surface")
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidget(inside)
         return scroll
