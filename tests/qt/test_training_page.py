@@ -28,6 +28,7 @@ from earbench_app.jobs.scan import Scan
 from earbench_app.notifications import Level
 from earbench_app.presenters.training_new import TrainingFormPresenter
 from earbench_app.presenters.training_trials import Trials
+from earbench_app.views.qt import theme
 from earbench_app.views.qt.notice_bar import NoticeBar
 from earbench_app.views.qt.training_jobs import COLUMNS, FILTERS, STATE_ICONS
 from earbench_app.views.qt.training_page import TrainingPage
@@ -470,7 +471,9 @@ def test_a_plot_can_be_hidden(listed: TrainingPage) -> None:
     listed.show_curves([panel(), panel("rate")], "step")
     curves = listed.run.curves
     action = next(one for one in curves._panel_menu.actions() if one.text() == "Loss")
+    assert curves._panels.text() == "Plots ▾"
     action.trigger()
+    assert curves._panels.text() == "1 of 2 plots ▾"
     assert not curves.grid.views["loss"].isVisible()
     assert curves.grid.views["rate"].isVisible()
 
@@ -480,8 +483,8 @@ def test_the_pointer_reads_all_curves(listed: TrainingPage) -> None:
     grid = listed.run.curves.grid
     grid.views["loss"].plot.hovered.emit(20.2)
     expected = f"{5 + np.sin(20 / 9):.4g}"
-    assert expected in grid.views["loss"]._values.text()
-    assert expected in grid.views["rate"]._values.text()
+    assert expected in grid.views["loss"].values.text()
+    assert expected in grid.views["rate"].values.text()
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
@@ -505,6 +508,26 @@ def test_plots_are_exported(listed: TrainingPage, qtbot: QtBot, tmp_path: Path, 
     else:
         assert content.startswith(b"%PDF-")
         assert content.count(b"/Type /Page\n") == 1
+
+
+def test_a_picture_for_a_paper_is_light_and_names_runs_and_units(
+    listed: TrainingPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a dark screen it was dark."""
+    monkeypatch.setattr(theme, "_active", theme.DARK)
+    listed.show_curves([replace(panel(), unit="kbps")], "time of running (min)")
+    exporter = listed.run.curves.exporter
+    exporter.save(tmp_path / "curves.png")
+    image = QImage(str(tmp_path / "curves.png"))
+    colors = {image.pixelColor(x, y).name() for x in range(image.width()) for y in (0, image.height() // 2)}
+    assert "#ffffff" in colors
+    assert not {theme.DARK.surface.lower(), theme.DARK.plot.lower()} & colors
+    assert theme.theme() is theme.DARK
+    exporter.save(tmp_path / "curves.svg")
+    text = (tmp_path / "curves.svg").read_text()
+    assert "<clipPath" in text  # what lies beyond a plot's range is cut off
+    for words in ("run 0", "run 1", "Loss, kbps", "time of running (min)"):
+        assert f">{words}<" in text
 
 
 def test_a_table_asks_for_all_numbers(listed: TrainingPage, tmp_path: Path) -> None:

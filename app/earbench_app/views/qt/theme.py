@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +12,8 @@ from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette, QPen
 from earbench_assets import icon_path
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from PySide6.QtWidgets import QApplication
 
 GRID_PX = 8
@@ -84,6 +87,17 @@ _active = LIGHT
 def theme() -> Theme:
     """Return the colours now in use."""
     return _active
+
+
+@contextmanager
+def on_paper() -> Iterator[None]:
+    """Paint in the colours of the light scheme, whatever the screen has: a picture goes into a paper."""
+    global _active
+    before, _active = _active, LIGHT
+    try:
+        yield
+    finally:
+        _active = before
 
 
 def apply_theme(app: QApplication, scheme: ColorScheme = "system") -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from psygnal import Signal
-from PySide6.QtCore import QBuffer, QIODevice, QMarginsF, QPoint, QSignalBlocker, QSize, Qt, QTimer
-from PySide6.QtGui import QColor, QPageSize, QPainter, QPdfWriter
+from PySide6.QtCore import QPoint, QRect, QSignalBlocker, QSize, Qt, QTimer
+from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -26,23 +24,21 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from earbench_app.notifications import Level, Notice
-from earbench_app.views.qt.theme import GRID_PX, theme
+from earbench_app.views.qt.theme import GRID_PX, on_paper, theme
+from earbench_app.views.qt.training_export import CurvesExporter
 from earbench_app.views.qt.training_plots import PanelView, RunLegend
-from earbench_app.views.qt.view_export import Exportable, ViewExporter
 from earbench_app.views.training_protocols import CurveOptions
-from earbench_codecs.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from PySide6.QtGui import QResizeEvent
 
+    from earbench_app.views.qt.training_plot import CurvePlot
     from earbench_app.views.training_protocols import CurvePanel
 
 _WIDTH_PX = 40 * GRID_PX  # of a plot, at least
 _SHARES = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99)
-_PDF_DPI = 96
 _FRAME_MS = 16
 
 
@@ -96,7 +92,7 @@ class CurveGrid(QWidget):
         if keys != list(self.views):
             self._fit(keys)
         for panel in panels:
-            self.views[panel.key].plot.show_log(log[0], log[1] and panel.can_log_y)
+            self.views[panel.key].plot.show_axes(x_title, log[0], log[1] and panel.can_log_y)
         due = {panel.key: panel for panel in panels if panel.key not in self.hidden}
         self._due = {key: due[key] for key in (*self._due, *due) if key in due}  # who waited comes first
         for key in new & self._due.keys():
@@ -144,20 +140,28 @@ class CurveGrid(QWidget):
         return ("quantity", "unit", "run", self._x_title.text(), "value"), rows
 
     def paint_picture(self, painter: QPainter) -> None:
-        """Draw the legend and all plots."""
-        painter.fillRect(self.rect(), QColor(theme().surface))
-        flags = QWidget.RenderFlag.DrawChildren
-        for label in (self.legend, self._x_title):
-            label.render(painter, label.pos(), renderFlags=flags)
-        for view in self.views.values():
-            if view.isHidden():
-                continue
-            for label in view.findChildren(QLabel):
-                label.render(painter, label.mapTo(self, QPoint()), renderFlags=flags)
-            painter.save()
-            painter.translate(view.plot.mapTo(self, QPoint()))
-            view.plot.paint_picture(painter)
-            painter.restore()
+        """Draw the legend and all plots, on white."""
+        with on_paper():
+            painter.fillRect(self.rect(), QColor(theme().surface))
+            self._paint_part(painter, self.legend)
+            self._paint_text(painter, self._x_title, self._x_title.text(), theme().muted)
+            for view in self.views.values():
+                if not view.isHidden():
+                    self._paint_text(painter, view.title, view.title.text(), theme().text)
+                    self._paint_text(painter, view.values, view.note, theme().muted)
+                    self._paint_part(painter, view.plot)
+
+    def _paint_part(self, painter: QPainter, part: RunLegend | CurvePlot) -> None:
+        painter.save()
+        painter.translate(part.mapTo(self, QPoint()))
+        part.paint_picture(painter)
+        painter.restore()
+
+    def _paint_text(self, painter: QPainter, label: QLabel, text: str, color: str) -> None:
+        painter.setFont(label.font())
+        painter.setPen(QColor(color))
+        place = QRect(label.mapTo(self, QPoint()), label.size())
+        painter.drawText(place, int(label.alignment().value), text)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put as many plots beside each other as fit."""
@@ -205,54 +209,6 @@ class CurveGrid(QWidget):
             view.show_cursor(x)
 
 
-class CurvesExporter(ViewExporter):
-    """Saves the plots as PNG, SVG or PDF; for CSV, asks for the numbers as they were told."""
-
-    numbers_requested = Signal(Path)
-
-    def fill(self, menu: QMenu) -> None:
-        """Add the actions to a menu."""
-        menu.addAction("Copy picture", self.copy_picture)
-        menu.addSeparator()
-        for suffix in ("png", "svg", "pdf"):
-            menu.addAction(f"Save as {suffix.upper()}…", partial(self._ask, suffix))
-        menu.addSeparator()
-        menu.addAction("Save the numbers as CSV…", partial(self._ask, "csv"))
-
-    def save(self, path: Path) -> None:
-        """Write the plots in the format that the file's name asks for."""
-        if path.suffix.lower() == ".csv":
-            self.numbers_requested.emit(path)
-        elif path.suffix.lower() == ".pdf":
-            self._save_pdf(path)
-        else:
-            super().save(path)
-
-    def _save_pdf(self, path: Path) -> None:
-        try:
-            write_atomically(path, [pdf_bytes(self._view, self._title)])
-        except OSError as error:
-            text = f"{path} could not be written ({error.strerror}); choose another folder"
-            self.told.emit(Notice(text, Level.ERROR))
-        else:
-            self.told.emit(Notice(f"Saved {path}"))
-
-
-def pdf_bytes(view: Exportable, title: str) -> bytes:
-    """Return a view as the content of a PDF of one page, as large as the view is on the screen."""
-    buffer = QBuffer()
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    writer = QPdfWriter(buffer)
-    writer.setTitle(title)
-    writer.setResolution(_PDF_DPI)
-    size_pt = view.size().toSizeF() * (72 / _PDF_DPI)
-    writer.setPageSize(QPageSize(size_pt, QPageSize.Unit.Point))
-    writer.setPageMargins(QMarginsF(0, 0, 0, 0))
-    with QPainter(writer) as painter:
-        view.paint_picture(painter)
-    return bytes(buffer.data().data())
-
-
 class CurvesView(QWidget):
     """The plots, and above them how they are drawn."""
 
@@ -269,6 +225,7 @@ class CurvesView(QWidget):
         self._panels, self._panel_menu = QToolButton(), QMenu(self)
         self._fit = QToolButton()
         self._options = CurveOptions()
+        self._keys: list[str] = []
         self._dress()
         self._lay_out()
         self._connect()
@@ -316,14 +273,23 @@ class CurvesView(QWidget):
 
     def _fill_panels(self, panels: Sequence[CurvePanel]) -> None:
         self._panel_menu.clear()
+        self._keys = [panel.key for panel in panels]
+        self._count_panels()
         for panel in panels:
             action = self._panel_menu.addAction(panel.title)
             action.setCheckable(True)
             action.setChecked(panel.key not in self.grid.hidden)
             action.toggled.connect(lambda on, key=panel.key: self._turn_panel(key, on))
 
+    def _count_panels(self) -> None:
+        """Say how many of how many plots are shown, where some are not."""
+        n_shown = sum(key not in self.grid.hidden for key in self._keys)
+        all_are = n_shown == len(self._keys)
+        self._panels.setText("Plots ▾" if all_are else f"{n_shown} of {len(self._keys)} plots ▾")
+
     def _turn_panel(self, key: str, shown: bool) -> None:
         self.grid.show_hidden(key, not shown)
+        self._count_panels()
         self.options_changed.emit(replace(self._options))  # its points, which it was not given meanwhile
 
     def _connect(self) -> None:

@@ -33,9 +33,9 @@ _LEFT_PX, _BOTTOM_PX, _TOP_PX, _RIGHT_PX = 7 * GRID_PX, 3 * GRID_PX, GRID_PX, 2 
 _TICK_PX, _ACROSS_PX = 3 * GRID_PX, 7 * GRID_PX  # between two ticks of the axes, at least
 _MARGIN = 0.04  # of the range, above and below what is drawn
 _ZOOM = 1.25
-_BULK_PERCENT = (2.0, 98.0)
+_BULK_PERCENT = (5.0, 95.0)
 _BESIDE = 0.5  # of the bulk's range
-_MANY = 50  # points of which two or more are outliers
+_MANY = 50  # points, so that some are outside of that
 _MARK_PX = 2.5
 _RIGHT_MIDDLE = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
@@ -57,6 +57,7 @@ class CurvePlot(QWidget):
         self._log = (False, False)
         self._chosen: tuple[Range | None, Range | None] = (None, None)
         self._whole = False
+        self._x_unit = ""
         self._cursor: float | None = None
         self._dragged: QPointF | None = None
         self.setMinimumHeight(20 * GRID_PX)
@@ -72,8 +73,9 @@ class CurvePlot(QWidget):
         self._lines, self._bands = panel.lines, panel.bands
         self.update()
 
-    def show_log(self, log_x: bool, log_y: bool) -> None:
-        """Turn axes logarithmic."""
+    def show_axes(self, x_title: str, log_x: bool, log_y: bool) -> None:
+        """Say what the x axis is of, its unit in parentheses if it has one; turn axes logarithmic."""
+        self._x_unit = x_title.rpartition("(")[2].removesuffix(")")
         if (log_x, log_y) != self._log:
             self._log = (log_x, log_y)
             self.see(whole=False)
@@ -205,15 +207,17 @@ class CurvePlot(QWidget):
                 painter.drawText(QRectF(0, y_px - 8, plot.left() - 6, 16), _RIGHT_MIDDLE, text)
 
     def _paint_x_axis(self, painter: QPainter, plot: QRectF, x_range: Range) -> None:
-        free_px = 0.0
         metrics = painter.fontMetrics()
+        painter.setPen(QColor(theme().muted))
+        unit_px = self.width() - metrics.horizontalAdvance(self._x_unit) - 1.0
+        painter.drawText(QPointF(unit_px, plot.bottom() + 2 * GRID_PX), self._x_unit)
+        free_px, last_px = 0.0, unit_px - GRID_PX if self._x_unit else float(self.width())
         for place, text in ticks(x_range, int(plot.width() / _ACROSS_PX), self._log[0]):
             x_px = float(_x_px(np.array(place), x_range, plot))
             width_px = metrics.horizontalAdvance(text)
-            left_px = min(x_px - width_px / 2, self.width() - width_px - 1.0)
-            if left_px >= free_px:
+            left_px = x_px - width_px / 2
+            if left_px >= free_px and left_px + width_px <= last_px:
                 free_px = left_px + width_px + GRID_PX
-                painter.setPen(QColor(theme().muted))
                 painter.drawText(QPointF(left_px, plot.bottom() + 2 * GRID_PX), text)
 
     def _paint_cursor(self, painter: QPainter) -> None:
@@ -342,17 +346,13 @@ def _span(parts: Sequence[NDArray[np.float64]]) -> Range:
 def bulk_span(parts: Sequence[NDArray[np.float64]]) -> Range:
     """Return the least and the largest of all but outliers, such as a loss's first steps.
 
-    Outliers are what lies further beyond the bulk of its curve than half of what the bulk of all spans, so
-    that curves without them are seen whole; curves of few points, such as validation's, have none.
+    Outliers are what lies further beyond the bulk of all curves than half of what that spans, so that curves
+    without them are seen whole; curves of few points, such as validation's, have none.
     """
-    all_of_it, known = _span(parts), [part for part in parts if len(part)]
-    inner = [np.percentile(part, _BULK_PERCENT) if len(part) >= _MANY else part for part in known]
+    inner = [np.percentile(part, _BULK_PERCENT) if len(part) >= _MANY else part for part in parts]
     low, high = _span(inner)
     beside = _BESIDE * (high - low)
-    return (
-        all_of_it[0] if all_of_it[0] >= low - beside else low,
-        all_of_it[1] if all_of_it[1] <= high + beside else high,
-    )
+    return _span([part[(part >= low - beside) & (part <= high + beside)] for part in parts])
 
 
 def _widened(span: Range) -> Range:

@@ -32,16 +32,16 @@ class PanelView(QWidget):
         self.key = key
         self.panel: CurvePanel | None = None
         self._pointed = False
-        self._title, self._values = QLabel(), QLabel()
-        self._title.setProperty("class", "heading")
-        self._values.setProperty("class", "muted")
-        self._values.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._values.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.title, self.values = QLabel(), QLabel()
+        self.title.setProperty("class", "heading")
+        self.values.setProperty("class", "muted")
+        self.values.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.values.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.plot = CurvePlot()
         row = QHBoxLayout()
         row.setContentsMargins(GRID_PX, 0, GRID_PX, 0)
-        row.addWidget(self._title)
-        row.addWidget(self._values, 1)
+        row.addWidget(self.title)
+        row.addWidget(self.values, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID_PX // 2)
@@ -51,12 +51,17 @@ class PanelView(QWidget):
     def show_panel(self, panel: CurvePanel) -> None:
         """Draw it."""
         self.panel = panel
-        self._title.setText(f"{panel.title}, {panel.unit}" if panel.unit else panel.title)
+        self.title.setText(f"{panel.title}, {panel.unit}" if panel.unit else panel.title)
         runs = ", ".join(dict.fromkeys(line.run for line in panel.lines))
         self.plot.setAccessibleName(f"{panel.title} of {runs}")
         self.plot.show_panel(panel)
         if not self._pointed:
-            self._values.setText(panel.note)
+            self.values.setText(panel.note)
+
+    @property
+    def note(self) -> str:
+        """What is what in the plot."""
+        return self.panel.note if self.panel is not None else ""
 
     def show_cursor(self, x: float | None) -> None:
         """Say what the curves are at a place."""
@@ -68,8 +73,7 @@ class PanelView(QWidget):
             for line in lines[:6]
             if x is not None
         ]
-        note = self.panel.note if self.panel is not None else ""
-        self._values.setText("  ".join(texts) or note)
+        self.values.setText("  ".join(texts) or self.note)
 
 
 class RunLegend(QWidget):
@@ -103,7 +107,12 @@ class RunLegend(QWidget):
         del event
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            self._legend.paint(painter)
+            self.paint_picture(painter)
+
+    def paint_picture(self, painter: QPainter) -> None:
+        """Draw them anywhere."""
+        painter.setFont(self.font())
+        self._legend.paint(painter)
 
     def _place(self) -> None:
         items = [LegendItem(_shortened(name), "", version_pen(color)) for name, color in self._runs]

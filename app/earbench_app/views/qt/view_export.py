@@ -21,6 +21,7 @@ from earbench_codecs.files import write_atomically
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+_SVG_DPI = 96  # of CSS, so that a picture and its letters are as large as on the screen
 _PNG_SCALE = 2.0  # sharp in print, whatever the screen
 
 
@@ -57,8 +58,9 @@ def png_bytes(view: Exportable) -> bytes:
 def svg_bytes(view: Exportable, title: str) -> bytes:
     """Return a view as the content of an SVG file; curves stay curves."""
     buffer = QBuffer()
-    generator = QSvgGenerator()
+    generator = QSvgGenerator(QSvgGenerator.SvgVersion.Svg11)  # Tiny 1.2 has no clipping
     generator.setOutputDevice(buffer)
+    generator.setResolution(_SVG_DPI)
     generator.setSize(view.size())
     generator.setViewBox(QRect(QPoint(0, 0), view.size()))
     generator.setTitle(title)
