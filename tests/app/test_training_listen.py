@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import Mock
@@ -50,6 +51,7 @@ class View:
     def __init__(self) -> None:
         self.show_state, self.show_playing = Mock(), Mock()
         self.show_published, self.show_notice = Mock(), Mock()
+        self.chosen_paths, self.may_move = Mock(return_value=()), Mock(return_value=True)
 
     @property
     def state(self) -> ListenState:
@@ -80,7 +82,13 @@ class Bench:
         )
         self.shelf = CheckpointShelf(self.quick, Mock(), self.audition.release)
         self.shelf.changed.connect(self.audition.codecs.refresh)
-        self.presenter = ListenPresenter(self.view, self.audition, self.quick, self.shelf)  # type: ignore[arg-type]
+        self.presenter = ListenPresenter(
+            self.view,
+            self.audition,
+            self.quick,
+            self.shelf,
+            Path("/heard"),  # type: ignore[arg-type]
+        )
         self.asked: list[TestRequest] = []
         self.presenter.tests.requested.connect(self.asked.append)
 
@@ -95,7 +103,12 @@ class Bench:
     def load(self) -> None:
         self.quick.finish(self.quick.waiting("load_clip")[-1], tone(3.0))
 
+    def hold(self) -> None:
+        for task in self.quick.waiting("hold_codec"):
+            self.quick.finish(task, task.arguments[1])
+
     def describe(self) -> None:
+        self.hold()
         for task in self.quick.waiting("describe_codec"):
             name = task.arguments[0].name
             info = CodecInfo(f"codec-{name}", name, "neural", "1", (16.0,), Setting(16.0), sha256=name)
@@ -128,6 +141,7 @@ def pair(bench: Bench) -> tuple[str, str]:
     bench.audition.choose_clip(bench.audition.workspace.clips[1].id)
     bench.load()
     bench.presenter.show_runs(((job(), (seen("speech", 100), seen("speech", 200))),))
+    bench.hold()
     return "/jobs/speech/100", "/jobs/speech/200"
 
 
@@ -236,8 +250,85 @@ def test_a_new_checkpoint_moves_no_line_and_no_key(bench: Bench) -> None:
     show(bench, speech=(100, 200))
     show(bench, speech=(100, 200, 300))
     assert lines(bench) == [("1", "step 100"), ("2", "step 200"), ("3", "step 300")]
+    bench.view.may_move.return_value = False  # the pointer is over them
     show(bench, speech=(100, 300, 400))  # the run has deleted one and told of another
-    assert lines(bench) == [("1", "step 100"), ("2", "step 400"), ("3", "step 300")]
+    assert lines(bench) == [("1", "step 100"), ("2", "step 200"), ("3", "step 300"), ("4", "step 400")]
+    bench.view.may_move.return_value = True
+    show(bench, speech=(100, 300, 400, 500))
+    assert lines(bench) == [("1", "step 100"), ("3", "step 300"), ("4", "step 400"), ("2", "step 500")]
+
+
+def test_a_list_that_the_pointer_rests_on_does_not_grow_for_ever(bench: Bench) -> None:
+    bench.view.may_move.return_value = False
+    for step in range(100, 10_000, 100):
+        show(bench, speech=(step,))
+    assert 10 < len(lines(bench)) <= 40
+
+
+def test_what_its_run_deletes_is_heard_as_long_as_it_is_listed(bench: Bench) -> None:
+    bench.open_clips("a")
+    bench.view.may_move.return_value = False
+    show(bench, speech=(100, 200))
+    bench.hold()
+    show(bench, speech=(200, 300))
+    assert [row.state for row in bench.view.state.rows] == ["", "", ""]
+    bench.view.checkpoint_chosen.emit("/jobs/speech/100")
+    (task,) = bench.quick.waiting("describe_codec")
+    held = task.arguments[0]
+    assert held.parent.name == "id-speech"
+    assert held.is_relative_to("/heard")
+    bench.describe()
+    (version,) = bench.audition.workspace.versions
+    assert version.checkpoint == held
+    assert not bench.quick.waiting("let_go")
+    bench.view.may_move.return_value = True
+    show(bench, speech=(300, 400))  # a version needs the first; nobody the second
+    assert [title for _, title in lines(bench)] == ["step 100", "step 300", "step 400"]
+    assert [task.arguments[0].name for task in bench.quick.waiting("let_go")] == ["200"]
+
+
+def test_one_that_is_chosen_before_it_is_held_is_heard_all_the_same(bench: Bench) -> None:
+    bench.open_clips("a")
+    show(bench, speech=(100,))
+    bench.view.checkpoint_chosen.emit("/jobs/speech/100")
+    assert bench.view.state.waiting == "/jobs/speech/100"
+    assert not bench.quick.waiting("describe_codec")
+    bench.describe()
+    assert len(bench.audition.workspace.versions) == 1
+
+
+def test_what_is_selected_stays_listed(bench: Bench) -> None:
+    show(bench, speech=(100, 200))
+    bench.view.chosen_paths.return_value = ("/jobs/speech/100",)
+    show(bench, speech=(200, 300))
+    assert [title for _, title in lines(bench)] == ["step 100", "step 200", "step 300"]
+
+
+def test_a_checkpoint_keeps_its_colour_while_others_come_and_go(bench: Bench) -> None:
+    def hear(step: int) -> int | None:
+        bench.view.checkpoint_chosen.emit(f"/jobs/speech/{step}")
+        bench.describe()
+        return next(row.color for row in bench.view.state.rows if row.path.endswith(f"/{step}"))
+
+    bench.open_clips("a")
+    steps = tuple(range(100, 800, 100))
+    show(bench, speech=steps)
+    colors = {step: hear(step) for step in steps}
+    assert len(set(colors.values())) == len(steps)
+    assert len(bench.audition.workspace.versions) < len(steps)  # the first have left the audition page
+    show(bench, speech=steps, music=(50,))
+    show(bench, speech=steps)
+    assert {step: hear(step) for step in steps} == colors
+
+
+def test_best_is_said_of_steps_within_the_rate_alone(bench: Bench) -> None:
+    def rows_at(kbps: float) -> list[tuple[bool, bool]]:
+        best = CheckpointSeen(100, "best", "/jobs/speech/best", 100.0)
+        bench.presenter.show_runs(((job(f"at-{kbps}"), (replace(seen("speech", 100), kbps=kbps), best)),))
+        return [(row.best, row.within) for row in bench.view.state.rows]
+
+    assert rows_at(24.4) == [(True, True)]  # of 24 ± 0.45
+    assert rows_at(48.0) == [(True, False)]
 
 
 def test_a_line_that_is_listened_to_is_not_taken(bench: Bench) -> None:
@@ -247,12 +338,6 @@ def test_a_line_that_is_listened_to_is_not_taken(bench: Bench) -> None:
     bench.describe()
     show(bench, speech=(200, 300))
     assert lines(bench) == [("1", "step 100"), ("2", "step 200"), ("3", "step 300")]
-
-
-def test_one_that_has_gone_says_so_until_its_line_is_taken(bench: Bench) -> None:
-    show(bench, speech=(100, 200))
-    show(bench, speech=(200,))
-    assert [row.state for row in bench.view.state.rows] == ["the run keeps it no longer", ""]
 
 
 def test_the_mark_moves_when_the_sound_does(bench: Bench, pair: tuple[str, str]) -> None:
@@ -280,9 +365,15 @@ def test_one_that_could_not_be_decoded_is_not_waited_for(bench: Bench, pair: tup
     assert (bench.view.state.heard, bench.view.state.waiting) == (None, "")
 
 
-def test_what_its_run_deleted_is_neither_heard_nor_tested(bench: Bench, pair: tuple[str, str]) -> None:
-    first, second = pair
-    bench.presenter.show_runs(((job(), (seen("speech", 200),)),))
+def test_what_its_run_deleted_before_it_was_held_is_neither_heard_nor_tested(bench: Bench) -> None:
+    first, second = "/jobs/speech/100", "/jobs/speech/200"
+    bench.open_clips("a")
+    bench.view.may_move.return_value = False
+    show(bench, speech=(100, 200))
+    for task in bench.quick.waiting("hold_codec"):
+        bench.quick.fail(task, "it is not there")
+    show(bench, speech=(200,))
+    assert [row.state for row in bench.view.state.rows] == ["the run keeps it no longer", ""]
     bench.view.checkpoint_chosen.emit(first)
     assert bench.view.state.waiting == ""
     assert bench.view.notice is not None

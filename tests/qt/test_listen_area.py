@@ -45,13 +45,60 @@ def click(area: ListenArea, row: int) -> None:
 def test_a_selected_line_stays_selected_while_others_change(area: ListenArea) -> None:
     click(area, 2)
     more = (*ROWS, CheckpointRow("/run/400", "step 400", "speech-24", key="4"))
-    area.show_state(replace(STATE, rows=more, heard="/run/200"))
+    area.show_state(replace(STATE, rows=more))
     assert area.chosen_paths() == ("/run/200",)
-    taken = (ROWS[0], CheckpointRow("/run/500", "step 500", "speech-24", key="2"), *more[2:])
-    area.show_state(replace(STATE, rows=taken))
-    assert area.chosen_paths() == ()  # another one has its line now
-    area.show_state(STATE)
-    assert area.table.topLevelItemCount() == 1 + len(ROWS)
+    area.show_state(replace(STATE, rows=more[1:]))  # the first has left
+    assert area.chosen_paths() == ("/run/200",)
+    assert [area.table.topLevelItem(i).text(1) for i in range(4)] == [  # type: ignore[union-attr]
+        "Original", "step 200", "step 300", "step 400",
+    ]  # fmt: skip
+    area.show_state(replace(STATE, rows=more[2:]))
+    assert area.chosen_paths() == ()
+
+
+def test_what_is_heard_is_what_is_selected_and_published(area: ListenArea) -> None:
+    asked: list[str] = []
+    area.checkpoint_chosen.connect(asked.append)
+    click(area, 1)
+    area.choose_key("3")
+    assert asked == ["/run/100", "/run/300"]
+    assert area.chosen_paths() == ("/run/300",)
+    area.show_state(replace(STATE, heard="/run/300"))
+    area.show_state(replace(STATE, heard=None))  # S: the original
+    assert area.chosen_paths() == ("/run/300",)
+    area.show_state(replace(STATE, heard="/run/200"))  # as chosen on the audition page
+    assert area.chosen_paths() == ("/run/200",)
+    area.publish.click()
+    assert area.publish_bar.what.text() == "Publish step 200 as"
+
+
+def test_a_pair_stays_selected_while_one_and_the_other_are_heard(area: ListenArea) -> None:
+    click(area, 1)
+    area.table.topLevelItem(3).setSelected(True)  # type: ignore[union-attr]
+    area.choose_key("3")
+    area.show_state(replace(STATE, heard="/run/300"))
+    assert area.chosen_paths() == ("/run/100", "/run/300")
+    assert area.table.currentItem() is area.table.topLevelItem(3)
+
+
+def test_lines_may_not_move_under_the_pointer_nor_while_one_is_named(area: ListenArea) -> None:
+    assert area.may_move()
+    click(area, 1)
+    area.publish.click()
+    assert not area.may_move()
+    area.publish_bar.no.click()
+    area.table.setAttribute(Qt.WidgetAttribute.WA_UnderMouse)  # as Qt does where the pointer enters
+    assert not area.may_move()
+    area.table.setAttribute(Qt.WidgetAttribute.WA_UnderMouse, False)
+    assert area.may_move()
+
+
+def test_the_lowest_rate_is_not_called_the_best(area: ListenArea) -> None:
+    area.show_state(
+        replace(STATE, rows=(replace(ROWS[0], best=True), replace(ROWS[1], best=True, within=False)))
+    )
+    lines = [area.table.topLevelItem(i) for i in (1, 2)]
+    assert [line.text(1) for line in lines if line] == ["step 100 · best", "step 200 · lowest rate"]
 
 
 def test_the_triangle_is_where_the_sound_is_and_dots_where_it_will_be(area: ListenArea) -> None:

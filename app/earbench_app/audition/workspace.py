@@ -67,12 +67,16 @@ class Result:
 
 @dataclass
 class Workspace:
-    """Lists in the order shown; ids are never used again, so a late result can find no wrong row."""
+    """Lists in the order shown; ids are never used again, so a late result can find no wrong row.
+
+    `reserved_colors` are of what was in the table and may come back: nothing else gets them.
+    """
 
     clips: list[Clip] = field(default_factory=list)
     versions: list[Version] = field(default_factory=list)
     results: dict[tuple[int, int], Result] = field(default_factory=dict)
     current_clip: Clip | None = None
+    reserved_colors: set[int] = field(default_factory=set)
     _n_ids: int = 0
 
     def new_id(self) -> int:
@@ -94,7 +98,7 @@ class Workspace:
 
     def free_color(self) -> int:
         """Return the first place in the palette that no version of the table has."""
-        taken = {version.color for version in self.versions}
+        taken = {version.color for version in self.versions} | self.reserved_colors
         return next(color for color in range(len(taken) + 1) if color not in taken)
 
     def missing(self) -> Iterator[tuple[Clip, Version]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
@@ -13,8 +12,9 @@ from earbench_app.audition.demo import demo_paths
 from earbench_app.audition.run_checkpoints import describe_codec
 from earbench_app.audition.workspace import State, Version
 from earbench_app.notifications import Level, Notice
+from earbench_app.presenters.checkpoint_texts import figures_text, is_within, kept_text
 from earbench_app.presenters.training_blind_test import BlindTests
-from earbench_app.presenters.training_rows import metric_title, metric_unit, recipe_of
+from earbench_app.presenters.training_held import HeldFiles
 from earbench_app.presenters.training_slots import Slots, latest
 from earbench_app.views.listen_protocols import CheckpointRow, ListenState
 from earbench_app.views.protocols import Heard
@@ -23,9 +23,9 @@ from earbench_codecs.setting import checked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from earbench_app.background.pool import ProcessPool, WorkError
-    from earbench_app.jobs.history import CheckpointSeen
     from earbench_app.presenters.audition import AuditionPresenter
     from earbench_app.presenters.checkpoints import CheckpointShelf
     from earbench_app.presenters.training_slots import Runs, Slot
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 N_VERSIONS = 4
 """Checkpoints that stay on the audition page, beside those of another run."""
-_N_KEYS = 10
-"""The keys 1 to 9 choose the first lines."""
 _BESIDE = ("mp3", "opus")
 _GONE = "the run keeps it no longer"
 _NOTHING_YET = "Nothing to hear yet: the first codec comes with the first validation of the last stage."
@@ -61,6 +59,8 @@ class ListenPresenter:
         Reads files.
     shelf : CheckpointShelf
         Of the user's own checkpoints.
+    held : Path
+        Folder for what is listed, so that no run deletes it before it is heard.
 
     Attributes
     ----------
@@ -73,12 +73,19 @@ class ListenPresenter:
     shown_requested = Signal()
 
     def __init__(
-        self, view: ListenView, audition: AuditionPresenter, workers: ProcessPool, shelf: CheckpointShelf
+        self,
+        view: ListenView,
+        audition: AuditionPresenter,
+        workers: ProcessPool,
+        shelf: CheckpointShelf,
+        held: Path,
     ) -> None:
         self._view, self._audition, self._workers, self._shelf = view, audition, workers, shelf
+        self._files = HeldFiles(workers, held)
         self._slots = Slots()
         self._jobs: tuple[str, ...] = ()  # that are looked at
         self._versions: dict[str, int] = {}  # path → version
+        self._colors: dict[str, int] = {}  # path → place in the palette
         self._coming: set[str] = set()  # paths that a worker reads
         self._followed: set[str] = set()  # jobs
         self._wanted: str | None = None  # to be heard when it is a version
@@ -112,13 +119,20 @@ class ListenPresenter:
 
     def show_runs(self, runs: Runs) -> None:
         """Take the runs that are looked at; of those that are followed, add the newest."""
-        new = self._slots.take(runs, lambda path: self._version(path) is not None)
+        new = self._slots.take(runs, self._is_needed, may_move=self._view.may_move())
         self._jobs = tuple(job.id for job, _ in runs)
+        for slot in new:
+            self._files.hold(slot)
+        self._forget_what_has_left()
         for job_id in self._followed.intersection(self._jobs):
             newest = self._latest_of(job_id)
             if newest is not None and newest in new:
                 self._add(newest)
         self.refresh()
+
+    def close(self) -> None:
+        """Let go of what was held to be heard."""
+        self._files.close()
 
     def hear(self, path: str) -> None:
         """Hear a checkpoint, as soon as it is decoded."""
@@ -142,12 +156,12 @@ class ListenPresenter:
         state = ListenState(
             tuple((one.id, one.title) for one in workspace.clips),
             clip.id if clip else None,
-            tuple(self._row(place, slot) for place, slot in enumerate(lines, 1)),
+            tuple(map(self._row, lines)),
             heard,
             self._waiting_path(),
             bool(self._jobs) and self._followed.issuperset(self._jobs),
             "" if lines or not self._jobs else _NOTHING_YET,
-            _kept(lines),
+            kept_text(lines),
             self._heard_level(),
         )
         if state != self._shown:
@@ -168,10 +182,13 @@ class ListenPresenter:
 
     def _is_there(self, slot: Slot) -> bool:
         """Return whether a checkpoint can be heard; say so where its run deleted it before it was."""
-        there = slot.kept or self._version(slot.seen.path) is not None
+        there = self._can_be_heard(slot)
         if not there:
             self._view.show_notice(Notice(f"{slot.title}: {_GONE}. Choose another step."))
         return there
+
+    def _can_be_heard(self, slot: Slot) -> bool:
+        return slot.kept or self._files.has(slot.seen.path) or self._version(slot.seen.path) is not None
 
     def _switch(self) -> None:
         """From the checkpoint to the original; from there to the one heard last, or the latest."""
@@ -237,21 +254,24 @@ class ListenPresenter:
         if not self._audition.workspace.clips:
             self._open_demo()
         self._coming.add(path)
+        self._files.when_held(slot, partial(self._describe, slot))
+        self.refresh()
+
+    def _describe(self, slot: Slot) -> None:
         self._workers.submit(
             describe_codec,
-            Path(path),
+            self._files.file_of(slot.seen.path),
             done=partial(self._described, slot),
             failed=partial(self._not_described, slot),
             priority=-1,
         )
-        self.refresh()
 
     def _described(self, slot: Slot, info: CodecInfo) -> None:
         seen = slot.seen
         self._coming.discard(seen.path)
         workspace = self._audition.workspace
-        color, setting = workspace.free_color(), checked(info, Setting())
-        path = Path(seen.path)
+        color, setting = self._color_of(seen.path), checked(info, Setting())
+        path = self._files.file_of(seen.path)
         version = Version(workspace.new_id(), info.name, slot.title, setting, color, info.sha256, path)
         workspace.versions.append(version)
         self._versions[seen.path] = version.id
@@ -285,23 +305,43 @@ class ListenPresenter:
         old = [version for version in there[:-1] if version.id not in spared]
         self._audition.take_away(old[: max(0, len(there) - N_VERSIONS)])
 
+    def _color_of(self, path: str) -> int:
+        """Return a checkpoint's colour: its own as long as it is listed, whatever else comes and goes."""
+        workspace = self._audition.workspace
+        if path not in self._colors:
+            self._colors[path] = workspace.free_color()
+            workspace.reserved_colors.add(self._colors[path])
+        return self._colors[path]
+
+    def _is_needed(self, path: str) -> bool:
+        return self._version(path) is not None or path in self._coming or path in self._view.chosen_paths()
+
+    def _forget_what_has_left(self) -> None:
+        """Let go of the files and colours of what is neither listed nor a version any more."""
+        listed = {slot.seen.path for slot in self._slots.lines}
+        needed = listed | {path for path in self._versions if self._version(path) is not None} | self._coming
+        self._files.keep_only(needed)
+        self._colors = {path: color for path, color in self._colors.items() if path in needed}
+        self._audition.workspace.reserved_colors = set(self._colors.values())
+
     def _version(self, path: str) -> Version | None:
         version_id = self._versions.get(path)
         return None if version_id is None else self._audition.workspace.version(version_id)
 
-    def _row(self, place: int, slot: Slot) -> CheckpointRow:
+    def _row(self, slot: Slot) -> CheckpointRow:
         seen = slot.seen
         plain = CheckpointRow(
             seen.path,
             f"{slot.step_text} · {slot.job.request.name}" if len(self._jobs) > 1 else slot.step_text,
             slot.job.request.name,
-            _figures(seen),
+            figures_text(seen),
             best=slot.best,
-            key=str(place) if place < _N_KEYS else "",
+            within=is_within(slot),
+            key=slot.key,
         )
         version = self._version(seen.path)
         if version is None:
-            state = "reading…" if seen.path in self._coming else "" if slot.kept else _GONE
+            state = "reading…" if seen.path in self._coming else "" if self._can_be_heard(slot) else _GONE
             return replace(plain, state=state)
         row = self._made(version)
         kbps = f"{row.figures.bitrate_kbps:.1f}" if row.figures else ""
@@ -314,13 +354,13 @@ class ListenPresenter:
 
     def _request_test(self, paths: Sequence[str]) -> None:
         clip, slots = self._audition.workspace.current_clip, [self._slots.find(path) for path in paths]
-        gone = [slot.title for slot in slots if slot is not None and not slot.kept]
+        gone = [slot.title for slot in slots if slot is not None and not self._can_be_heard(slot)]
         if gone:
             self._view.show_notice(
                 Notice(f"No blind test of {' and '.join(gone)}: {_GONE}. Choose another step.")
             )
             return
-        pair = [(slot.seen.path, slot.title) for slot in slots if slot is not None]
+        pair = [(str(self._files.file_of(slot.seen.path)), slot.title) for slot in slots if slot is not None]
         if len(pair) != 2 or clip is None:
             self._view.show_notice(Notice("A blind test needs a clip and two checkpoints: choose both."))
             return
@@ -332,26 +372,8 @@ class ListenPresenter:
 
     def _publish(self, path: str, name: str) -> None:
         self._shelf.publish(
-            Path(path),
+            self._files.file_of(path),
             name.strip(),
             done=lambda: self._view.show_published(""),
             failed=lambda error: self._view.show_published(str(error)),
         )
-
-
-def _kept(lines: Sequence[Slot]) -> str:
-    recipes = [recipe_of(slot.job.request.recipe_toml) for slot in lines]
-    counts = {recipe.validation.listenable for recipe in recipes if recipe is not None}
-    if not counts:
-        return ""
-    most = f"{counts.pop()}" if len(counts) == 1 else "a few"
-    return f"Kept: a run's best step and its latest, {most} at most"
-
-
-def _figures(seen: CheckpointSeen) -> str:
-    parts = [f"{seen.kbps:.1f} kbps"] if seen.kbps else []
-    for name, value in seen.metrics:
-        if value is not None:
-            unit = metric_unit(name)  # a scale's name says nothing that the metric's does not
-            parts.append(f"{metric_title(name)} {value:.2f} {unit if unit == 'dB' else ''}".strip())
-    return "   ".join(parts)

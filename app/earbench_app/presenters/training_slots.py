@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 Runs = tuple[tuple["Job", tuple["CheckpointSeen", ...]], ...]
 """Runs that are looked at, the one in front first, each with what it told of."""
 _CODECS = ("listenable", "exported")
+_KEYS = "123456789"
+_MOST = 40
+"""Lines beyond which those of deleted codecs leave even while the pointer rests on the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,15 @@ class Slot:
         Whether it is of the run's best step.
     kept : bool
         Whether the run still keeps its file.
+    key : str
+        Which it is heard by; its own as long as it is listed.
     """
 
     job: Job
     seen: CheckpointSeen
     best: bool = False
     kept: bool = True
+    key: str = ""
 
     @property
     def step_text(self) -> str:
@@ -47,7 +53,7 @@ class Slot:
 
 
 class Slots:
-    """The lines: by run and step at first; what comes later takes the line of what has gone, or a new one."""
+    """The lines: by run and step at first; what comes later comes below."""
 
     def __init__(self) -> None:
         self.lines: list[Slot] = []
@@ -57,26 +63,25 @@ class Slots:
         """Return the line of a checkpoint."""
         return next((slot for slot in self.lines if slot.seen.path == path), None)
 
-    def take(self, runs: Runs, is_needed: Callable[[str], bool]) -> list[Slot]:
+    def take(self, runs: Runs, is_needed: Callable[[str], bool], *, may_move: bool = True) -> list[Slot]:
         """Take what runs have now; return what was not there before.
 
-        A line whose file the run has deleted stays as long as nothing new wants it, or its path is needed.
+        A line whose file its run has deleted leaves, unless its path is needed, or lines may not move now.
         """
         there = [slot for run in runs for slot in _slots(*run)]
         of = frozenset(job.id for job, _ in runs)
         if of != self._of:
-            self._of, self.lines = of, there
-            return list(there)
+            self._of, self.lines = of, []
         now = {slot.seen.path: slot for slot in there}
-        self.lines = [now.pop(slot.seen.path, _gone(slot)) for slot in self.lines]
-        new = sorted(now.values(), key=lambda slot: slot.seen.time_s)
-        free = [i for i, slot in enumerate(self.lines) if not slot.kept and not is_needed(slot.seen.path)]
+        lines = [_as_now(slot, now.pop(slot.seen.path, None)) for slot in self.lines]
+        new = list(now.values()) if not lines else sorted(now.values(), key=lambda slot: slot.seen.time_s)
+        if may_move or len(lines) + len(new) > _MOST:
+            lines = [slot for slot in lines if slot.kept or is_needed(slot.seen.path)]
         for slot in new:
-            if free:
-                self.lines[free.pop(0)] = slot
-            else:
-                self.lines.append(slot)
-        return new
+            taken = {line.key for line in lines}
+            lines.append(replace(slot, key=next((key for key in _KEYS if key not in taken), "")))
+        self.lines = lines
+        return lines[len(lines) - len(new) :]
 
 
 def latest(slots: Sequence[Slot]) -> Slot | None:
@@ -92,5 +97,5 @@ def _slots(job: Job, seen: Sequence[CheckpointSeen]) -> list[Slot]:
     return [Slot(job, one, one.step == best_step) for one in codecs]
 
 
-def _gone(slot: Slot) -> Slot:
-    return Slot(slot.job, slot.seen, slot.best, kept=False)
+def _as_now(slot: Slot, now: Slot | None) -> Slot:
+    return replace(slot, kept=False) if now is None else replace(now, key=slot.key)

@@ -27,6 +27,10 @@ class CheckpointRow:
     file_kbps : str
         Measured of the clip's own bitstream; empty until it is made.
     best : bool
+        Whether it is the step that its run keeps as its best.
+    within : bool
+        Whether its rate in validation is one at which a step may be best: until one is, the run keeps the
+        step of the lowest rate.
     color : int, optional
         Of its version on the audition page, while it is there.
     state : str
@@ -42,6 +46,7 @@ class CheckpointRow:
     figures: str = ""
     file_kbps: str = ""
     best: bool = False
+    within: bool = True
     color: int | None = None
     state: str = ""
     level: str = ""
@@ -112,3 +117,9 @@ class ListenView(Protocol):
 
     def show_notice(self, notice: Notice | None) -> None:
         """Show a message over the page."""
+
+    def chosen_paths(self) -> tuple[str, ...]:
+        """Return the checkpoints that are selected, from top to bottom."""
+
+    def may_move(self) -> bool:
+        """Return whether lines may leave and others move up: not under the pointer."""

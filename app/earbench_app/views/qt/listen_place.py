@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QAbstractButton
 
+from earbench_app.settings import cache_dir
 from earbench_codecs.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class ListenPlace:
         page.run.set_listen_area(area)
         area.told.connect(page.show_notice)
         self._tell_names(area)
-        self.presenter = presenter = ListenPresenter(area, *self._parts)
+        self.presenter = presenter = ListenPresenter(area, *self._parts, cache_dir() / "heard")
         presenter.tests.requested.connect(self._make_test)
         page.notice_bar.action_pressed.connect(self._act)
         presenter.shown_requested.connect(lambda: self._show_page("Audition"))
@@ -74,7 +75,7 @@ class ListenPlace:
             _bind(widget, "Space", area.play_toggled.emit)
             _bind(widget, "S", area.switch_requested.emit)
             for number in range(1, 10):
-                _bind(widget, str(number), partial(area.choose_number, number))
+                _bind(widget, str(number), partial(area.choose_key, str(number)))
 
     def _tell_names(self, area: ListenArea) -> None:
         """Let names be proposed that no codec has, now and whenever there are others."""
@@ -91,7 +92,10 @@ class ListenPlace:
         """Take away what was copied for tests that were not made."""
         from earbench_app.audition.checkpoints import remove_checkpoint
 
-        for copy in self.presenter.tests.close() if self.presenter is not None else ():
+        if self.presenter is None:
+            return
+        self.presenter.close()
+        for copy in self.presenter.tests.close():
             with suppress(CheckpointError):  # it has gone already
                 remove_checkpoint(copy)
 

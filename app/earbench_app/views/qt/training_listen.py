@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
-from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtCore import QItemSelectionModel, QSize, Qt, QTimer
 from PySide6.QtGui import QFont, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -49,6 +49,10 @@ _VALIDATION_TIP = (
 _CLIP_TIP = (
     "Measured of this clip's own bitstream. A coder spends more on one clip than on another: half of"
     " validation's kbps, or one and a half times, is usual"
+)
+_BEST_TIP = (
+    "best: what its run keeps and ends with, the best last figure of validation among the steps within the"
+    " rate that the recipe asks for (target and tolerance). Until a step is, that of the lowest rate is kept"
 )
 _AUDIO = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aif", ".aiff"})
 _PATH = Qt.ItemDataRole.UserRole
@@ -115,6 +119,9 @@ class ListenArea(QWidget):
         shown = [(one.rows, one.heard, one.waiting) for one in (before, state)]
         if shown[0] != shown[1] or not self.table.topLevelItemCount():
             self._show_rows(state)
+        sounds = state.waiting or state.heard
+        if sounds and sounds != (before.waiting or before.heard):
+            self._select(sounds)
         self._enable()
 
     def show_playing(self, playing: bool, position_s: float) -> None:
@@ -135,10 +142,16 @@ class ListenArea(QWidget):
         items = sorted(self.table.selectedItems(), key=self.table.indexOfTopLevelItem)
         return tuple(path for item in items if (path := item.data(0, _PATH)))
 
-    def choose_number(self, number: int) -> None:
-        """Hear a line by its place: 1 is the first checkpoint."""
-        if number < self.table.topLevelItemCount():
-            self._hear(self.table.topLevelItem(number))
+    def may_move(self) -> bool:
+        """Return whether lines may leave and others move up: not under the pointer, nor as one is named."""
+        return not self.table.underMouse() and self.publish_bar.isHidden()
+
+    def choose_key(self, key: str) -> None:
+        """Hear the line that has a key, and select it: what is published is what is heard."""
+        for row in self._state.rows:
+            if row.key == key:
+                self._select(row.path)
+                self.checkpoint_chosen.emit(row.path)
 
     # Events ------------------------------------------------------------------------------------------
 
@@ -169,13 +182,16 @@ class ListenArea(QWidget):
     def _show_rows(self, state: ListenState) -> None:
         """Change lines where they are, so that none moves under the pointer."""
         table, lines = self.table, [_ORIGINAL, *map(_cells, state.rows)]
+        paths = {path for path, _ in lines}
+        for place in reversed(range(table.topLevelItemCount())):
+            if self._item(place).data(0, _PATH) not in paths:
+                table.takeTopLevelItem(place)
         while table.topLevelItemCount() > len(lines):
             table.takeTopLevelItem(table.topLevelItemCount() - 1)
         while table.topLevelItemCount() < len(lines):
             table.addTopLevelItem(QTreeWidgetItem())
         for place, (path, texts) in enumerate(lines):
-            item = table.topLevelItem(place)
-            assert item is not None
+            item = self._item(place)
             if item.data(0, _PATH) != path:
                 item.setSelected(False)  # another one's line now
                 item.setData(0, _PATH, path)
@@ -187,6 +203,20 @@ class ListenArea(QWidget):
             font.setBold(heard)
             item.setFont(_NAME, font)
             self._dress_line(item, state.rows[place - 1] if place else None)
+
+    def _item(self, place: int) -> QTreeWidgetItem:
+        item = self.table.topLevelItem(place)
+        assert item is not None
+        return item
+
+    def _select(self, path: str) -> None:
+        """Make a line the current one; where it is one of several that are selected, these stay so."""
+        items = map(self._item, range(self.table.topLevelItemCount()))
+        item = next((item for item in items if item.data(0, _PATH) == path), None)
+        if item is not None:
+            flag = QItemSelectionModel.SelectionFlag
+            keeps = flag.NoUpdate if item.isSelected() else flag.ClearAndSelect | flag.Rows
+            self.table.setCurrentItem(item, 0, keeps)
 
     def _dress_line(self, item: QTreeWidgetItem, row: CheckpointRow | None) -> None:
         if row is None:
@@ -233,6 +263,7 @@ class ListenArea(QWidget):
         for column, width in _WIDTHS.items():
             self.table.setColumnWidth(column, width * GRID_PX)
         self.table.header().setSectionResizeMode(_FIGURES, QHeaderView.ResizeMode.ResizeToContents)
+        self.table.headerItem().setToolTip(_NAME, _BEST_TIP)
         self.table.headerItem().setToolTip(_FIGURES, _VALIDATION_TIP)
         self.table.headerItem().setToolTip(_CLIP, _CLIP_TIP)
         self.clips.setAccessibleName("Clip")
@@ -292,7 +323,8 @@ _ORIGINAL = (None, ("S", "Original", "", ""))
 
 
 def _cells(row: CheckpointRow) -> tuple[str | None, tuple[str, ...]]:
-    title = f"{row.title} · best" if row.best else row.title
+    mark = "best" if row.within else "lowest rate"
+    title = f"{row.title} · {mark}" if row.best else row.title
     of_clip = "   ".join(filter(None, (row.file_kbps, row.state, row.level)))
     return row.path, (row.key, title, row.figures, of_clip)
 

@@ -1,0 +1,69 @@
+"""Codecs of training runs that stay as long as they are listed: a run deletes its older ones meanwhile."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from earbench_codecs.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def hold_codec(path: Path, target: Path) -> Path:
+    """Link a run's codec to another place, where its run does not delete it; return that.
+
+    A hard link costs nothing; where the place is on another disk, it is a copy.
+
+    Raises
+    ------
+    CheckpointError
+        The run has deleted it already, or there is no room.
+    """
+    draft = target.with_name(f"{target.name}.draft")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft.unlink(missing_ok=True)
+        try:
+            os.link(path, draft)
+        except OSError:
+            shutil.copyfile(path, draft)
+        target.unlink(missing_ok=True)
+        draft.rename(target)
+    except OSError as error:
+        raise CheckpointError(path, f"it cannot be kept to be heard: {error.strerror}") from error
+    return target
+
+
+def own_folder(root: Path) -> Path:
+    """Return this process's folder below one for all."""
+    return root / str(os.getpid())
+
+
+def drop_left_behind(root: Path) -> None:
+    """Delete what was held by programs that are there no more."""
+    for folder in root.glob("[0-9]*"):
+        if not _is_there(int(folder.name)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def let_go(path: Path) -> None:
+    """Delete a codec that was held, or all of them where it is their folder."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,94 @@
+"""Which files of runs are held while they are listed, so that they can be heard whenever they are chosen."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from earbench_app.audition.held_codecs import drop_left_behind, hold_codec, let_go, own_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Set
+
+    from earbench_app.background.pool import ProcessPool, WorkError
+    from earbench_app.presenters.training_slots import Slot
+
+
+class HeldFiles:
+    """Has files linked to a folder of this program as they are listed, and deleted there afterwards.
+
+    Parameters
+    ----------
+    workers : ProcessPool
+        Touches the disk.
+    root : Path
+        Each program has a folder of its own below it.
+    """
+
+    def __init__(self, workers: ProcessPool, root: Path) -> None:
+        self._workers, self._folder = workers, own_folder(root)
+        self._files: dict[str, Path | None] = {}  # by the run's path; None until it is there
+        self._waiting: dict[str, Callable[[], None]] = {}
+        self._submit(drop_left_behind, root)
+
+    def hold(self, slot: Slot) -> None:
+        """Begin to hold a file."""
+        path = slot.seen.path
+        self._files[path] = None
+        self._workers.submit(
+            hold_codec,
+            Path(path),
+            self._folder / slot.job.id / Path(path).name,
+            done=partial(self._done, path),
+            failed=partial(self._failed, path),
+            priority=-2,  # before a run deletes it
+        )
+
+    def has(self, path: str) -> bool:
+        """Return whether a file is held."""
+        return self._files.get(path) is not None
+
+    def file_of(self, path: str) -> Path:
+        """Return where a run's codec is read from."""
+        return self._files.get(path) or Path(path)
+
+    def when_held(self, slot: Slot, do: Callable[[], None]) -> None:
+        """Do something as soon as a file is held, or cannot be."""
+        path = slot.seen.path
+        if path not in self._files:
+            self.hold(slot)
+        if self._files[path] is None:
+            self._waiting[path] = do
+        else:
+            do()
+
+    def keep_only(self, paths: Set[str]) -> None:
+        """Let go of all others."""
+        for path in self._files.keys() - paths:
+            if (file := self._files.pop(path)) is not None:
+                self._submit(let_go, file)
+
+    def close(self) -> None:
+        """Let go of all at once: nobody carries tasks out any more."""
+        self._files.clear()
+        let_go(self._folder)
+
+    def _done(self, path: str, file: Path) -> None:
+        if path in self._files:
+            self._files[path] = file
+        else:
+            self._submit(let_go, file)  # it left the list meanwhile
+        self._go_on(path)
+
+    def _failed(self, path: str, error: WorkError) -> None:
+        del error  # reading the run's own file says what is wrong
+        self._files.pop(path, None)
+        self._go_on(path)
+
+    def _go_on(self, path: str) -> None:
+        if (do := self._waiting.pop(path, None)) is not None:
+            do()
+
+    def _submit(self, function: Callable[[Path], None], path: Path) -> None:
+        self._workers.submit(function, path, done=lambda _: None, failed=lambda _: None, priority=1)
