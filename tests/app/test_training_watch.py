@@ -71,6 +71,7 @@ def test_the_best_figure_is_of_the_best_checkpoint_and_the_metric_that_decides()
     assert figure.value == history.best["metrics"]["pesq_wb"]
     assert history.best["step"] == 900
     assert figure.title == "PESQ-WB"
+    assert best_figure(history, history.best["kbps"] - 1) is None  # it is of too high a rate
     history.best["metrics"]["pesq_wb"] = None
     assert best_figure(history) is None
 
@@ -334,7 +335,7 @@ def watch(board: JobBoard, desk: Desk) -> Iterator[Watch]:
 
 def test_it_tells_of_jobs_and_of_what_they_say_later(board: JobBoard, desk: Desk, watch: Watch) -> None:
     job = add_job(board, state=State.RUNNING, n_steps=200)
-    done = add_job(board, "older", n_steps=1000)
+    done = add_job(board, "older", n_steps=4000)
     watch.look_at(Wish({job.id: 2}))
     watch.start()
     desk.until(lambda: desk.snapshots and desk.last.details)

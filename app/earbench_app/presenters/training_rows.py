@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -53,7 +54,7 @@ def job_row(job: Job, history: History, color: int | None = None, others: Sequen
         kbps,
         progress.get("target_kbps") or (rate.target_kbps if rate else None),
         rate.tolerance_kbps if rate else None,
-        best_figure(history),
+        best_figure(history, recipe.highest_kbps if recipe else math.inf),
         job.notes,
         job.tags,
         job.created_s,
@@ -62,8 +63,13 @@ def job_row(job: Job, history: History, color: int | None = None, others: Sequen
     )
 
 
-def best_figure(history: History) -> Figure | None:
-    """Return the figure of the best checkpoint; the last metric of a validation is the one that decides."""
+def best_figure(history: History, highest_kbps: float = math.inf) -> Figure | None:
+    """Return the figure of the best checkpoint; the last metric of a validation is the one that decides.
+
+    There is none while the run's best is no more than its nearest to a rate that no step has kept to.
+    """
+    if (history.best.get("kbps") or 0.0) > highest_kbps:
+        return None
     metrics = history.best.get("metrics") or {}
     known = [(name, value) for name, value in metrics.items() if value is not None]
     if not known or known[-1][0] != list(metrics)[-1]:

@@ -365,7 +365,7 @@ class Trainer:
     def _keep_if_best(self, kbps: float, metrics: dict[str, float | None]) -> bool:
         """Keep the best figure within the rate; until one is within, the lowest rate; tell whether it is."""
         value = metrics[self._metric.name]
-        within = self._rate is None or kbps <= self._rate.highest_kbps
+        within = not kbps > self._recipe.highest_kbps
         figure = (value if self._metric.higher_is_better else -value) if value is not None else -math.inf
         rank = (within, figure if within else -kbps)
         rates_differ = self._coder.takes_any_rate and self._recipe.validation.kbps is None

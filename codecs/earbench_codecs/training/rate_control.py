@@ -47,11 +47,6 @@ class RateControl:
         self.tau = self.table.tau_initial
         self.target_kbps = self.table.target_kbps
 
-    @property
-    def highest_kbps(self) -> float:
-        """Rate above which no checkpoint counts as best."""
-        return self.target_kbps + self.table.tolerance_kbps
-
     def enter_stage(self, target_kbps: float | None, *, begins: bool) -> None:
         """Aim at a stage's own target, or the table's; where the stage begins, forget the last one's rate."""
         self.target_kbps = target_kbps or self.table.target_kbps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from functools import cache
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pydantic_core import ErrorDetails
+
+_NEAR = 1.1
+"""By what factor the rate of a step may be above the one that a coder for any rate is measured at."""
 
 
 class ModelTable(Table):
@@ -227,6 +231,13 @@ class Recipe(Table):
     def n_steps(self) -> int:
         """Steps of the whole run."""
         return self.optimiser.steps_per_epoch * sum(stage.epochs for stage in self.stages)
+
+    @property
+    def highest_kbps(self) -> float:
+        """Rate of validation above which no step counts as best; infinite where no rate is asked for."""
+        if self.rate is not None:
+            return (self.stages[-1].target_kbps or self.rate.target_kbps) + self.rate.tolerance_kbps
+        return _NEAR * self.validation.kbps if self.validation.kbps is not None else math.inf
 
     def stage_steps(self) -> list[range]:
         """Return the steps of each stage."""

@@ -155,9 +155,9 @@ class ValidationTable(Table):
     seconds : float
         From the middle of each.
     kbps : float, optional
-        The rate at which a coder for any rate is measured, so that one step can be compared with another.
-        Without it, that is the rate its own steps happen to make, and the latest checkpoint counts as the
-        best.
+        The rate at which a coder for any rate is measured, so that one step can be compared with another; a
+        step that takes over a tenth more counts as best only until one does not. Without it, that is the
+        rate its own steps happen to make, and the latest checkpoint counts as the best.
     listenable : int
         Codecs of the coder at single steps that a run keeps, at most, so that it can be listened to while it
         trains: the best and the latest; 0 for none.

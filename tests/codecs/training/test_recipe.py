@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from earbench_codecs.training.errors import RecipeError
@@ -45,6 +47,16 @@ def test_a_recipe_is_read_with_its_defaults():
     assert recipe.rate.tolerance_kbps == 0.45
     assert recipe.rate.tau_floor == 0
     assert [stage.stage for stage in recipe.stages] == ["pretrain", "joint"]
+
+
+def test_no_step_beyond_the_rate_that_is_asked_for_is_the_best():
+    assert parse_recipe(GOOD, "good.toml").highest_kbps == pytest.approx(16.45)
+    own = GOOD + "target_kbps = 12\n"  # of the last stage
+    assert parse_recipe(own, "good.toml").highest_kbps == pytest.approx(12.45)
+    free = GOOD.replace("[rate]\ntarget_kbps = 16\n", "")
+    assert parse_recipe(free, "good.toml").highest_kbps == math.inf
+    at_one = parse_recipe(free.replace("[[stages]]", "[validation]\nkbps = 12\n[[stages]]", 1), "good.toml")
+    assert 12 < at_one.highest_kbps < 24
 
 
 def test_a_recipe_survives_its_json():

@@ -128,7 +128,7 @@ COLUMNS = (
         14,
         _best,
         lambda row: row.best.value if row.best else float("-inf"),
-        tip="Best validation figure within the rate",
+        tip="Best validation figure among the steps within the rate; empty until one is",
     ),
     Column("device", 9, lambda row: row.device, rank=2),
     Column("tags", 12, lambda row: ", ".join(row.tags), rank=3),
