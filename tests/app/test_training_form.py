@@ -391,10 +391,10 @@ def test_a_rate_is_compared_with_the_coders_recipes_and_with_the_audio(
     trials.found = Scan(tmp_path, 9, 9, 9, rates_hz={16_000: 9})
     view.recipe_chosen.emit("kankanahalli-24")
     view.value_changed.emit("run.data", str(tmp_path))
-    assert note() == ("The recipes of this coder are from 9 to 32 kbps", Level.INFO)
+    assert note() == ("This coder's recipes go from 9 to 32 kbps", Level.INFO)
     view.value_changed.emit("rate.target_kbps", "40")
     assert note()[1] is Level.WARNING
-    assert note()[0].startswith("40 kbps is beyond")
+    assert note()[0] == "Untried: this coder's recipes go from 9 to 32 kbps"
     view.value_changed.emit("rate.target_kbps", "400")
     view.start_requested.emit()
     asked.assert_not_called()
@@ -518,6 +518,20 @@ def test_the_title_names_the_rate_that_is_trained_for(
     axis = {"sweep.0.path": "rate.target_kbps", "sweep.0.values": "9, 24"}
     titles = [tomllib.loads(one.recipe_toml)["title"] for one in plan(values | axis).requests]
     assert [title[-7:] for title in titles] == [" 9 kbps", "24 kbps"]
+
+
+def test_the_proposed_name_tells_the_rate_that_is_trained_for(
+    form: TrainingFormPresenter, view: View
+) -> None:
+    form.take_names(["kankanahalli-small-24", "kankanahalli-small-32"])
+    view.recipe_chosen.emit("kankanahalli-small-24")
+    assert view.state.values["run.name"] == "kankanahalli-small-24-2"
+    for text in ("2", "", "3", "32"):
+        view.value_changed.emit("rate.target_kbps", text)
+    assert view.state.values["run.name"] == "kankanahalli-small-32-2"
+    view.value_changed.emit("run.name", "take-5")
+    view.value_changed.emit("rate.target_kbps", "16")
+    assert view.state.values["run.name"] == "take-5"
 
 
 def test_a_past_run_of_a_bundled_recipe_names_that(

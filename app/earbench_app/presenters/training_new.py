@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from earbench_app.counting import counted
 from earbench_app.notifications import Level, Notice
 from earbench_app.presenters.training_facts import true_title
 from earbench_app.presenters.training_fields import FormSection, recipe_sections
@@ -66,6 +67,7 @@ class TrainingFormPresenter:
         self._taken: frozenset[str] = frozenset()  # names of runs
         self._asked: ScanKey | None = None  # of the scan that was begun last
         self._found: Scan | str | None = None  # by it, so far
+        self._named_kbps = ""  # the target that the name tells, if it does
         self._starting = False  # as soon as the folder is read
         view.recipe_chosen.connect(self._choose_recipe)
         view.recipe_file_given.connect(self.open_file)
@@ -107,6 +109,7 @@ class TrainingFormPresenter:
             self._view.show_notice(Notice(str(error), Level.ERROR))
             return
         self._values = with_true_title(recipe_values(recipe) | run_values(replace(request, name=name)))
+        self._named_kbps = self._values.get(TARGET, "")
         same = (name for name, bundled in self._recipes.items() if bundled == recipe)
         self._view.show_recipe(next(same, request.name), true_title(recipe), recipe.note)
         self._refresh()
@@ -166,6 +169,7 @@ class TrainingFormPresenter:
     def _fill(self, name: str, recipe: Recipe) -> None:
         kept = {path: text for path, text in self._values.items() if path.startswith(("run.", "slurm."))}
         self._values = {**kept, "run.name": self._free(name), **recipe_values(recipe)}
+        self._named_kbps = self._values.get(TARGET, "")
         self._view.show_recipe(name, recipe.title, recipe.note)
         self._view.show_notice(None)
         self._refresh()
@@ -190,8 +194,20 @@ class TrainingFormPresenter:
         self._starting = False
         self._values[path] = text
         if path == TARGET:
-            self._values = with_true_title(self._values)
+            self._follow_rate(text.strip())
         self._refresh()
+
+    def _follow_rate(self, kbps: str) -> None:
+        """Put the rate right that title and name tell; what is being typed, as an empty text, is none yet."""
+        self._values = with_true_title(self._values)
+        if not re.fullmatch(r"\d+(\.\d+)?", kbps):
+            return
+        name = self._values.get("run.name", "")
+        told = re.escape(self._named_kbps)
+        renamed = re.sub(rf"-{told}(-\d+)?$", f"-{kbps}", name) if told else name
+        if renamed != name:
+            self._values["run.name"] = self._free(renamed)
+        self._named_kbps = kbps
 
     def _settle(self, path: str) -> None:
         if path in _OF_SCAN:
@@ -332,22 +348,11 @@ def takes(paths: Sequence[Path]) -> list[Path]:
     return [path for path in paths if path.suffix == ".toml" and path.is_file()] or folders
 
 
-@dataclass(frozen=True, slots=True)
-class _Count:
-    """How many of something, in words."""
-
-    number: int
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.number:,} {self.what}{'' if self.number == 1 else 's'}"
-
-
 def _summary(recipe: Recipe | None, n_jobs: int, minutes: float | None) -> str:
     if recipe is None:
         return ""
     epochs = sum(stage.epochs for stage in recipe.stages)
-    text = f"{_Count(recipe.n_steps, 'step')} in {_Count(epochs, 'epoch')}"
+    text = f"{counted(recipe.n_steps, 'step')} in {counted(epochs, 'epoch')}"
     if minutes is not None:
         text += f", or {minutes:g} min, the start and what is measured at the end left out"
     return f"{n_jobs} runs, each of {text}" if n_jobs > 1 else text

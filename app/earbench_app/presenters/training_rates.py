@@ -26,11 +26,11 @@ def rate_note(values: Values, recipes: Iterable[Recipe]) -> tuple[str, Level]:
     if not known:
         return "", Level.INFO
     low, high = min(known), max(known)
-    span = f"for {low:g} kbps" if low == high else f"from {low:g} to {high:g} kbps"
+    span = f"are for {low:g} kbps" if low == high else f"go from {low:g} to {high:g} kbps"
     beyond = [kbps for _, kbps in _targets_kbps(values) if not low <= kbps <= high]
     if not beyond or low == high:
-        return f"The recipes of this coder are {span}", Level.INFO
-    return f"{beyond[0]:g} kbps is beyond the recipes of this coder, which are {span}", Level.WARNING
+        return f"This coder's recipes {span}", Level.INFO
+    return f"Untried: this coder's recipes {span}", Level.WARNING
 
 
 def rate_fault(values: Values, found: Scan | str | None) -> dict[str, str]:
