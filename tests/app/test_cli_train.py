@@ -146,7 +146,7 @@ def test_a_step_limit_and_then_resume(capsys, folder, tmp_path):
     assert re.search(r"\d+ windows/s, 0:00:00 left", err)
     assert code == 0
     assert "step limit at step 7 of 20" in out
-    assert "no checkpoint yet" in out
+    assert "no codec yet" in out
     assert trained(capsys, folder, tmp_path / "run")[0] == 1
     code, out, err = trained(capsys, folder, tmp_path / "run", "--resume")
     assert code == 0
@@ -181,22 +181,50 @@ def test_a_failure_is_one_line_that_says_what_to_do(capsys, folder, tmp_path, ch
     assert "Traceback" not in err
 
 
-def test_ctrl_c_says_at_once_that_it_stops_and_a_second_one_ends_it(capfd, folder, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("doing", "options", "words"),
+    [
+        ("reading", (), "nothing is trained yet"),
+        ("reading", ("--resume",), "the run stays as it was"),
+        ("started", (), "a checkpoint is written"),
+    ],
+)
+def test_ctrl_c_says_at_once_that_it_stops_and_a_second_one_ends_it(
+    capfd, folder, tmp_path, monkeypatch, doing, options, words
+):
     from earbench_codecs.training import run as training_run
 
     said = []
 
-    def validates(*_):
+    def works(job, limits, emit):
+        facts = {"done": 1, "total": 3, "step": 0, "n_steps": 20, "corpus": {"skipped": []}}
+        emit(doing, **facts)
         signal.raise_signal(signal.SIGINT)
         said.append(capfd.readouterr().err)
         time.sleep(0.35)
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(training_run, "train", validates)
-    code, _, err = trained(capfd, folder, tmp_path / "run")
-    assert "Stopping: " in said[0]
+    monkeypatch.setattr(training_run, "train", works)
+    code, _, err = trained(capfd, folder, tmp_path / "run", *options)
+    assert f"Stopping: {words}" in said[0]
     assert code == 130
     assert "Traceback" not in err
+
+
+def test_ctrl_c_while_the_program_is_loaded_is_answered(capfd, folder, tmp_path, monkeypatch):
+    from earbench_app.cli import train as command
+
+    make = command._make
+
+    def loads(*arguments):
+        signal.raise_signal(signal.SIGINT)
+        return make(*arguments)
+
+    monkeypatch.setattr(command, "_make", loads)
+    code, out, err = trained(capfd, folder, tmp_path / "run")
+    assert "Stopping: nothing is trained yet" in err
+    assert code == 130
+    assert "before its first checkpoint; begin it again" in out
 
 
 def test_a_wrong_key_of_a_recipe_is_named(capsys, folder, tmp_path):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
     from earbench_app.jobs.job import SlurmOptions
     from earbench_codecs.training.loop import Limits
     from earbench_codecs.training.run import Job
+    from earbench_codecs.training.signals import StopSignals
 
 _STOPPING = (
     "Stopping: a checkpoint is written, and --resume goes on from it; Ctrl-C again to end at once, "
     "from the last checkpoint\n"
 )
+_STOPPING_AT_ONCE = "Stopping: nothing is trained yet; Ctrl-C again to end at once\n"
+_STOPPING_RESUMED = "Stopping: the run stays as it was, and --resume goes on from its last checkpoint\n"
 _ECHO_S = 0.3
 """`timeout` and the like signal a process and then its group."""
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -89,6 +93,36 @@ def train(
     On a cluster it goes on: Ctrl-C only stops following it.
     """
     options = slurm_options(cluster, partition, account, time, gpus)
+    make = partial(_make, recipe, data, run, device, resume, tensorboard, max_steps, max_minutes)
+    if options is not None:
+        _train_on_cluster(recipe, *make(), nproc, options, as_json)
+        return
+    from earbench_codecs.training.signals import StopSignals
+
+    display: _Display | None = None
+    echo_s = {} if nproc > 1 else {"echo_s": _ECHO_S}
+    with StopSignals(lambda: _say_stopping(display, resume), **echo_s) as stop:  # also while torch is loaded
+        job, limits = make()
+        with _Display(limits) as display:
+            if nproc == 1:
+                _train_here(job, limits, display, stop)
+            else:
+                _train_together(recipe, job, limits, nproc, display, stop)
+    typer.echo(json.dumps(display.report(), indent=2) if as_json else _text(run, display.report()))
+    if stop.number:
+        raise typer.Exit(128 + stop.number)
+
+
+def _make(
+    recipe: str,
+    data: Path,
+    run: Path,
+    device: str,
+    resume: bool,
+    tensorboard: bool,
+    max_steps: int | None,
+    max_minutes: float | None,
+) -> tuple[Job, Limits]:
     from earbench_app.settings import cache_dir
     from earbench_codecs.training.loop import Limits
     from earbench_codecs.training.recipe import read_recipe, recipe_name
@@ -96,18 +130,7 @@ def train(
 
     cache = cache_dir() / "corpora"
     job = Job(read_recipe(recipe), recipe_name(recipe), data, run, cache, device, resume, tensorboard)
-    limits = Limits(max_steps, max_minutes)
-    if options is not None:
-        _train_on_cluster(recipe, job, limits, nproc, options, as_json)
-        return
-    with _Display(limits) as display:
-        if nproc == 1:
-            signal_number = _train_here(job, limits, display)
-        else:
-            signal_number = _train_together(recipe, job, limits, nproc, display)
-    typer.echo(json.dumps(display.report(), indent=2) if as_json else _text(run, display.report()))
-    if signal_number:
-        raise typer.Exit(128 + signal_number)
+    return job, Limits(max_steps, max_minutes)
 
 
 class _Display:
@@ -163,6 +186,11 @@ class _Display:
         elif event == "notice":
             self._print(facts["message"])
 
+    @property
+    def trains(self) -> bool:
+        """Whether the run is beyond its opening: there is something to be written down."""
+        return "started" in self._last
+
     def report(self) -> dict[str, Any]:
         """Return what the run came to."""
         end = self._last.get("finished") or self._last.get("stopped") or {}
@@ -205,42 +233,38 @@ def _rate(facts: dict[str, Any]) -> str:
     return f"{facts['kbps']:.1f}{target} kbps{tau}"
 
 
-def _train_here(job: Job, limits: Limits, display: _Display) -> int:
-    """Train in this process; return the signal that ended it, or 0."""
+def _train_here(job: Job, limits: Limits, display: _Display, stop: StopSignals) -> None:
+    """Train in this process."""
     from dataclasses import replace
 
     from earbench_codecs.training.run import train as train_job
-    from earbench_codecs.training.signals import StopSignals
 
-    with StopSignals(_say_stopping, _ECHO_S) as stop:
-        train_job(job, replace(limits, asked_to_stop=stop), display)
-    return stop.number
+    train_job(job, replace(limits, asked_to_stop=stop), display)
 
 
-def _say_stopping() -> None:
+def _say_stopping(display: _Display | None, resumed: bool) -> None:
     """Say so whatever the program is doing: a signal may come in the middle of writing to sys.stderr."""
     over_the_bar = "\r\x1b[2K" if sys.stderr.isatty() else ""
-    os.write(2, f"{over_the_bar}{_STOPPING}".encode())
+    before = _STOPPING_RESUMED if resumed else _STOPPING_AT_ONCE
+    text = _STOPPING if display is not None and display.trains else before
+    os.write(2, f"{over_the_bar}{text}".encode())
 
 
-def _train_together(recipe: str, job: Job, limits: Limits, nproc: int, display: _Display) -> int:
-    """Train in several processes under torchrun; return the signal that ended it, or 0."""
+def _train_together(
+    recipe: str, job: Job, limits: Limits, nproc: int, display: _Display, stop: StopSignals
+) -> None:
+    """Train in several processes under torchrun."""
     from earbench_codecs.errors import CodecError
-    from earbench_codecs.training.signals import StopSignals
 
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={nproc}"]
     command += ["-m", "--", "earbench_codecs.training", recipe, *_arguments(job, limits)]
-    with (
-        StopSignals(_say_stopping) as stop,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as processes,
-    ):
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as processes:
         for event in _events(processes, stop):
             display(event.pop("event"), **event)
         message = processes.communicate()[1].strip()
     if processes.returncode and not stop.number:
         ours = [line for line in message.splitlines() if line.startswith("earbench: ")]
         raise CodecError(ours[0].removeprefix("earbench: ") if ours else message[-2000:])
-    return stop.number
 
 
 def _train_on_cluster(
@@ -303,7 +327,7 @@ def _text(run: Path, report: dict[str, Any]) -> str:
         lines.append(f"{report['checkpoint']}: codec {report['codec']}, {figures}")
     else:
         lines.append(
-            "no checkpoint yet: it is made when a run whose last stage was validated finishes or reaches a "
+            "no codec yet: it is made when a run whose last stage was validated finishes or reaches a "
             "limit; go on with --resume"
         )
         if steps := sorted((run / "checkpoints").glob("*.safetensors")):
