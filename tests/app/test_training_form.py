@@ -391,14 +391,14 @@ def test_a_rate_is_compared_with_the_coders_recipes_and_with_the_audio(
     trials.found = Scan(tmp_path, 9, 9, 9, rates_hz={16_000: 9})
     view.recipe_chosen.emit("kankanahalli-24")
     view.value_changed.emit("run.data", str(tmp_path))
-    assert note() == ("This coder's recipes go from 9 to 32 kbps", Level.INFO)
+    assert note() == ("This coder's recipes: 9 to 32 kbps", Level.INFO)
     view.value_changed.emit("rate.target_kbps", "40")
     assert note()[1] is Level.WARNING
-    assert note()[0] == "Untried: this coder's recipes go from 9 to 32 kbps"
+    assert note()[0] == "Untried; its recipes: 9 to 32 kbps"
     view.value_changed.emit("rate.target_kbps", "400")
     view.start_requested.emit()
     asked.assert_not_called()
-    assert "256 uncoded (16 kHz, 16 bits)" in view.state.problems["rate.target_kbps"]
+    assert view.state.problems["rate.target_kbps"] == "400 is too much: uncoded audio has 256"
     view.value_changed.emit("rate.target_kbps", "24")
     view.value_changed.emit("sweep.0.path", "rate.target_kbps")
     view.value_changed.emit("sweep.0.values", "24, 300")
@@ -529,9 +529,10 @@ def test_the_proposed_name_tells_the_rate_that_is_trained_for(
     for text in ("2", "", "3", "32"):
         view.value_changed.emit("rate.target_kbps", text)
     assert view.state.values["run.name"] == "kankanahalli-small-32-2"
-    view.value_changed.emit("run.name", "take-5")
-    view.value_changed.emit("rate.target_kbps", "16")
-    assert view.state.values["run.name"] == "take-5"
+    view.value_changed.emit("run.name", "take-2")
+    for text in ("1", "2", "20"):
+        view.value_changed.emit("rate.target_kbps", text)
+    assert view.state.values["run.name"] == "take-2"
 
 
 def test_a_past_run_of_a_bundled_recipe_names_that(

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 ScanKey = tuple[Path | None, str | None, str | None, str | None]
 _ORDER = ("objective", "rate", "optimiser", "model", "data", "validation", "", "stages")
-_READING = "Reading the folder… It starts as soon as that can be trained on"
+_READING = "Reading the folder; then it starts"
 _OF_SCAN = frozenset({"run.data", "data.include", "data.exclude", "data.speaker_pattern"})
 
 
@@ -202,12 +202,10 @@ class TrainingFormPresenter:
         self._values = with_true_title(self._values)
         if not re.fullmatch(r"\d+(\.\d+)?", kbps):
             return
-        name = self._values.get("run.name", "")
-        told = re.escape(self._named_kbps)
-        renamed = re.sub(rf"-{told}(-\d+)?$", f"-{kbps}", name) if told else name
-        if renamed != name:
-            self._values["run.name"] = self._free(renamed)
-        self._named_kbps = kbps
+        name, told = self._values.get("run.name", ""), rf"-{re.escape(self._named_kbps)}(-\d+)?$"
+        if self._named_kbps and re.search(told, name):
+            self._values["run.name"] = self._free(re.sub(told, f"-{kbps}", name))
+            self._named_kbps = kbps
 
     def _settle(self, path: str) -> None:
         if path in _OF_SCAN:

@@ -26,11 +26,11 @@ def rate_note(values: Values, recipes: Iterable[Recipe]) -> tuple[str, Level]:
     if not known:
         return "", Level.INFO
     low, high = min(known), max(known)
-    span = f"are for {low:g} kbps" if low == high else f"go from {low:g} to {high:g} kbps"
+    span = f"{low:g} kbps" if low == high else f"{low:g} to {high:g} kbps"
     beyond = [kbps for _, kbps in _targets_kbps(values) if not low <= kbps <= high]
     if not beyond or low == high:
-        return f"This coder's recipes {span}", Level.INFO
-    return f"Untried: this coder's recipes {span}", Level.WARNING
+        return f"This coder's recipes: {span}", Level.INFO
+    return f"Untried; its recipes: {span}", Level.WARNING
 
 
 def rate_fault(values: Values, found: Scan | str | None) -> dict[str, str]:
@@ -39,10 +39,7 @@ def rate_fault(values: Values, found: Scan | str | None) -> dict[str, str]:
     pcm_kbps = rate_hz * _BITS / 1000
     for path, kbps in _targets_kbps(values):
         if rate_hz and kbps >= pcm_kbps:
-            khz = f"{rate_hz / 1000:g} kHz"
-            return {
-                path: f"{kbps:g} kbps saves nothing: the audio has {pcm_kbps:g} uncoded ({khz}, {_BITS} bits)"
-            }
+            return {path: f"{kbps:g} is too much: uncoded audio has {pcm_kbps:g}"}
     return {}
 
 
