@@ -74,7 +74,9 @@ def played(area: ListenArea) -> list[bool]:
 
 def press(*keys: Qt.Key) -> None:
     for key in keys:
-        QTest.keyClick(QApplication.focusWidget(), key)
+        widget = QApplication.focusWidget()
+        assert widget is not None
+        QTest.keyClick(widget, key)
 
 
 def test_a_run_is_cancelled_with_the_keyboard_alone(page: TrainingPage, played: list[bool]) -> None:
