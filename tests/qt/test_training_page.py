@@ -487,6 +487,22 @@ def test_the_pointer_reads_all_curves(listed: TrainingPage) -> None:
     assert expected in grid.views["rate"].values.text()
 
 
+def test_the_pointer_says_that_there_are_more_values_than_fit(listed: TrainingPage) -> None:
+    x = np.arange(9.0)
+    lines = tuple(CurveLine(f"<{n}>", n, x, np.full(9, 1.2345 * n)) for n in range(40))
+    listed.show_curves([CurvePanel("loss", "Loss", "", lines)], "step")
+    view = listed.run.curves.grid.views["loss"]
+    view.plot.hovered.emit(3.0)
+    shown = view.values.text()
+    assert 1 <= shown.count("●") < 40
+    assert shown.endswith("…")
+    assert view.values.sizeHint().width() <= view.values.width()
+    assert view.plot.toolTip().count("●") == 40
+    assert "&lt;39&gt;" in view.plot.toolTip()
+    view.plot.hovered.emit(None)
+    assert (view.values.text(), view.plot.toolTip()) == ("", "")
+
+
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
 def test_plots_are_exported(listed: TrainingPage, qtbot: QtBot, tmp_path: Path, suffix: str) -> None:
     listed.show_curves([panel(), panel("rate")], "step")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,14 +15,15 @@ from earbench_app.views.qt.theme import GRID_PX, version_color, version_pen
 from earbench_app.views.qt.training_plot import CurvePlot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from PySide6.QtGui import QPaintEvent, QResizeEvent
 
     from earbench_app.views.training_protocols import CurveLine, CurvePanel
 
 _LONGEST_NAME = 48
-_AXIS_PX = 7 * GRID_PX
+_DOT = "<span style='color:{}'>●</span>"
+_GAP = "&nbsp; "
 
 
 class PanelView(QWidget):
@@ -68,12 +70,23 @@ class PanelView(QWidget):
         self.plot.show_cursor(x)
         self._pointed = x is not None
         lines = self.panel.lines if self.panel is not None and x is not None else ()
-        texts = [
-            f"<span style='color:{version_color(line.color).name()}'>●</span> {_value_at(line, x):.4g}"
-            for line in lines[:6]
-            if x is not None
-        ]
-        self.values.setText("  ".join(texts) or self.note)
+        values = [] if x is None else [f"{_value_at(line, x):.4g}" for line in lines]
+        dots = [_DOT.format(version_color(line.color).name()) for line in lines]
+        n_fit = self._n_fit(values)
+        more = f"{_GAP}…" if n_fit < len(values) else ""
+        told = [f"{dot} {value}" for dot, value in zip(dots, values, strict=True)]
+        self.values.setText(_GAP.join(told[:n_fit]) + more if told else self.note)
+        names = [escape(_shortened(line.run)) for line in lines]
+        rows = [f"<nobr>{one}{_GAP}{name}</nobr>" for one, name in zip(told, names, strict=True)]
+        self.plot.setToolTip("<br>".join(rows))
+
+    def _n_fit(self, values: Sequence[str]) -> int:
+        """Return how many values there is room for, and for dots that say that there are more."""
+        metrics = self.values.fontMetrics()
+        ends_px = np.cumsum([metrics.horizontalAdvance(f"● {value}    ") for value in values])
+        if not len(ends_px) or ends_px[-1] <= self.values.width():
+            return len(values)
+        return int((ends_px <= self.values.width() - metrics.horizontalAdvance("…")).sum())
 
 
 class RunLegend(QWidget):
