@@ -473,7 +473,7 @@ def test_a_plot_can_be_hidden(listed: TrainingPage) -> None:
     action = next(one for one in curves._panel_menu.actions() if one.text() == "Loss")
     assert curves._panels.text() == "Plots ▾"
     action.trigger()
-    assert curves._panels.text() == "1 of 2 plots ▾"
+    assert curves._panels.text() == "1/2 ▾"
     assert not curves.grid.views["loss"].isVisible()
     assert curves.grid.views["rate"].isVisible()
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _WIDTH_PX = 40 * GRID_PX  # of a plot, at least
 _SHARES = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99)
 _FRAME_MS = 16
+_PLOTS = "Plots ▾"  # what is said of hidden ones is no longer, so that nothing moves
 
 
 class CurveGrid(QWidget):
@@ -285,7 +286,7 @@ class CurvesView(QWidget):
         """Say how many of how many plots are shown, where some are not."""
         n_shown = sum(key not in self.grid.hidden for key in self._keys)
         all_are = n_shown == len(self._keys)
-        self._panels.setText("Plots ▾" if all_are else f"{n_shown} of {len(self._keys)} plots ▾")
+        self._panels.setText(_PLOTS if all_are else f"{n_shown}/{len(self._keys)} ▾")
 
     def _turn_panel(self, key: str, shown: bool) -> None:
         self.grid.show_hidden(key, not shown)
@@ -316,7 +317,7 @@ class CurvesView(QWidget):
         self._share.setMinimumWidth(4 * GRID_PX)
         self.log_x.setToolTip("Logarithmic x axes (Shift+Y)")
         self.log_y.setToolTip("Logarithmic y axes (Y); what is in dB stays linear, and says so")
-        self._panels.setText("Plots ▾")
+        self._panels.setText(_PLOTS)
         self._panels.setAccessibleName("Plots that are shown")
         self._panels.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         self._panels.setToolTip("Choose which plots are shown")

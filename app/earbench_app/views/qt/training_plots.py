@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _LONGEST_NAME = 48
 _DOT = "<span style='color:{}'>●</span>"
 _GAP = "&nbsp; "
+_ROWS = "<p style='white-space: pre'>{}</p>"
 
 
 class PanelView(QWidget):
@@ -77,8 +78,8 @@ class PanelView(QWidget):
         told = [f"{dot} {value}" for dot, value in zip(dots, values, strict=True)]
         self.values.setText(_GAP.join(told[:n_fit]) + more if told else self.note)
         names = [escape(_shortened(line.run)) for line in lines]
-        rows = [f"<nobr>{one}{_GAP}{name}</nobr>" for one, name in zip(told, names, strict=True)]
-        self.plot.setToolTip("<br>".join(rows))
+        rows = [f"{one}{_GAP}{name}" for one, name in zip(told, names, strict=True)]
+        self.plot.setToolTip(_ROWS.format("<br>".join(rows)) if rows else "")
 
     def _n_fit(self, values: Sequence[str]) -> int:
         """Return how many values there is room for, and for dots that say that there are more."""
