@@ -98,7 +98,7 @@ def test_the_lowest_rate_is_not_called_the_best(area: ListenArea) -> None:
         replace(STATE, rows=(replace(ROWS[0], best=True), replace(ROWS[1], best=True, within=False)))
     )
     lines = [area.table.topLevelItem(i) for i in (1, 2)]
-    assert [line.text(1) for line in lines if line] == ["step 100 · best", "step 200 · lowest rate"]
+    assert [line.text(1) for line in lines if line] == ["step 100 · best", "step 200 · nearest"]
 
 
 def test_the_triangle_is_where_the_sound_is_and_dots_where_it_will_be(area: ListenArea) -> None:

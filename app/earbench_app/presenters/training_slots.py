@@ -31,6 +31,8 @@ class Slot:
         Whether it is of the run's best step.
     kept : bool
         Whether the run still keeps its file.
+    validated_kbps : float, optional
+        What validation measured of the step; what a run ends with is measured anew, otherwise.
     key : str
         Which it is heard by; its own as long as it is listed.
     """
@@ -39,6 +41,7 @@ class Slot:
     seen: CheckpointSeen
     best: bool = False
     kept: bool = True
+    validated_kbps: float | None = None
     key: str = ""
 
     @property
@@ -94,7 +97,8 @@ def _slots(job: Job, seen: Sequence[CheckpointSeen]) -> list[Slot]:
     codecs = sorted(
         (one for one in seen if one.kind in _CODECS), key=lambda one: (one.step, one.kind == "exported")
     )
-    return [Slot(job, one, one.step == best_step) for one in codecs]
+    kbps = {one.step: one.kbps for one in codecs if one.kind == "listenable"}
+    return [Slot(job, one, one.step == best_step, validated_kbps=kbps.get(one.step)) for one in codecs]
 
 
 def _as_now(slot: Slot, now: Slot | None) -> Slot:

@@ -52,7 +52,8 @@ _CLIP_TIP = (
 )
 _BEST_TIP = (
     "best: what its run keeps and ends with, the best last figure of validation among the steps within the"
-    " rate that the recipe asks for (target and tolerance). Until a step is, that of the lowest rate is kept"
+    " rate that the recipe asks for (target and tolerance)."
+    " nearest: no step is within yet, and that of the lowest rate is kept"
 )
 _AUDIO = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aif", ".aiff"})
 _PATH = Qt.ItemDataRole.UserRole
@@ -323,7 +324,7 @@ _ORIGINAL = (None, ("S", "Original", "", ""))
 
 
 def _cells(row: CheckpointRow) -> tuple[str | None, tuple[str, ...]]:
-    mark = "best" if row.within else "lowest rate"
+    mark = "best" if row.within else "nearest"
     title = f"{row.title} · {mark}" if row.best else row.title
     of_clip = "   ".join(filter(None, (row.file_kbps, row.state, row.level)))
     return row.path, (row.key, title, row.figures, of_clip)
