@@ -90,7 +90,7 @@ def test_a_run_is_begun_watched_and_finished(
     qtbot.waitUntil(lambda: page.jobs.model.rows[0].step == 40, timeout=LIMIT_MS)
     row = page.jobs.model.rows[0]
     assert (row.fraction, row.target_kbps) == (1.0, 6)
-    assert row.best is not None
+    assert row.kbps is not None
     assert (job.folder / "checkpoint.safetensors").is_file()
     qtbot.waitUntil(lambda: "metrics/sdr_db" in page.run.curves.grid.views, timeout=LIMIT_MS)
     panel = page.run.curves.grid.views["metrics/sdr_db"].panel
