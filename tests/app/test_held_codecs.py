@@ -38,12 +38,17 @@ def test_on_another_disk_it_is_a_copy(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(held_codecs.os, "link", refuse)
     path = tmp_path / "step-1.safetensors"
     path.write_bytes(b"a codec")
-    assert hold_codec(path, tmp_path / "held" / "it").read_bytes() == b"a codec"
+    copy = hold_codec(path, tmp_path / "held" / "it")
+    assert copy is not None
+    assert copy.read_bytes() == b"a codec"
 
 
-def test_one_that_has_gone_is_said(tmp_path: Path) -> None:
+def test_one_that_has_gone_is_said_and_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    assert hold_codec(tmp_path / "gone", tmp_path / "held" / "gone") is None
+    path = tmp_path / "step-1.safetensors"
+    path.write_bytes(b"a codec")
     with pytest.raises(CheckpointError, match="cannot be kept to be heard"):
-        hold_codec(tmp_path / "gone", tmp_path / "held" / "gone")
+        hold_codec(path, path / "below a file")
 
 
 def test_what_programs_left_behind_is_deleted_and_what_is_in_use_stays(tmp_path: Path) -> None:

@@ -13,16 +13,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def hold_codec(path: Path, target: Path) -> Path:
+def hold_codec(path: Path, target: Path) -> Path | None:
     """Link a run's codec to another place, where its run does not delete it; return that.
+
+    None where the run has deleted it already.
 
     A hard link costs nothing; where the place is on another disk, it is a copy.
 
     Raises
     ------
     CheckpointError
-        The run has deleted it already, or there is no room.
+        There is no room.
     """
+    if not path.exists():
+        return None
     draft = target.with_name(f"{target.name}.draft")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

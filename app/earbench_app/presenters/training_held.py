@@ -24,10 +24,13 @@ class HeldFiles:
         Touches the disk.
     root : Path
         Each program has a folder of its own below it.
+    lost : callable
+        Called when a file was found to be deleted already.
     """
 
-    def __init__(self, workers: ProcessPool, root: Path) -> None:
-        self._workers, self._folder = workers, own_folder(root)
+    def __init__(self, workers: ProcessPool, root: Path, lost: Callable[[], None]) -> None:
+        self._workers, self._folder, self._tell_lost = workers, own_folder(root), lost
+        self._lost: set[str] = set()
         self._files: dict[str, Path | None] = {}  # by the run's path; None until it is there
         self._waiting: dict[str, Callable[[], None]] = {}
         self._submit(drop_left_behind, root)
@@ -36,6 +39,7 @@ class HeldFiles:
         """Begin to hold a file."""
         path = slot.seen.path
         self._files[path] = None
+        self._lost.discard(path)  # of a step that is made again
         self._workers.submit(
             hold_codec,
             Path(path),
@@ -48,6 +52,10 @@ class HeldFiles:
     def has(self, path: str) -> bool:
         """Return whether a file is held."""
         return self._files.get(path) is not None
+
+    def is_lost(self, path: str) -> bool:
+        """Return whether a file was deleted before it could be held."""
+        return path in self._lost
 
     def file_of(self, path: str) -> Path:
         """Return where a run's codec is read from."""
@@ -74,8 +82,12 @@ class HeldFiles:
         self._files.clear()
         let_go(self._folder)
 
-    def _done(self, path: str, file: Path) -> None:
-        if path in self._files:
+    def _done(self, path: str, file: Path | None) -> None:
+        if file is None:
+            self._files.pop(path, None)
+            self._lost.add(path)
+            self._tell_lost()
+        elif path in self._files:
             self._files[path] = file
         else:
             self._submit(let_go, file)  # it left the list meanwhile

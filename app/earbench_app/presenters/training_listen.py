@@ -81,7 +81,7 @@ class ListenPresenter:
         held: Path,
     ) -> None:
         self._view, self._audition, self._workers, self._shelf = view, audition, workers, shelf
-        self._files = HeldFiles(workers, held)
+        self._files = HeldFiles(workers, held, self.refresh)
         self._slots = Slots()
         self._jobs: tuple[str, ...] = ()  # that are looked at
         self._versions: dict[str, int] = {}  # path → version
@@ -188,7 +188,9 @@ class ListenPresenter:
         return there
 
     def _can_be_heard(self, slot: Slot) -> bool:
-        return slot.kept or self._files.has(slot.seen.path) or self._version(slot.seen.path) is not None
+        path = slot.seen.path
+        is_there = slot.kept and not self._files.is_lost(path)
+        return is_there or self._files.has(path) or self._version(path) is not None
 
     def _switch(self) -> None:
         """From the checkpoint to the original; from there to the one heard last, or the latest."""
