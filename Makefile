@@ -13,12 +13,12 @@ PYTEST := tools/with_screen.sh $(PY)/python -m pytest
 
 test: ## every fast test, with a virtual screen and a sound card of its own
 	@tools/setup.sh test
-	$(PYTEST) -m "not slow and not bench and not ($(ALONE))" -n auto --maxprocesses 4 --dist loadfile
+	$(PYTEST) -m "not slow and not bench and not ($(ALONE))" -n auto --maxprocesses 4 --dist loadfile --max-worker-restart 0
 	$(PYTEST) -m "not slow and not bench and ($(ALONE))"
 
 test-all: ## the slow ones too, and those on a Slurm cluster of their own, which need root
 	@tools/setup.sh test-all
-	$(PYTEST) -m "not bench and not ($(ALONE))" -n auto --maxprocesses 4 --dist loadfile
+	$(PYTEST) -m "not bench and not ($(ALONE))" -n auto --maxprocesses 4 --dist loadfile --max-worker-restart 0
 	$(PYTEST) -m "not bench and ($(ALONE))"
 
 check: ## linters, types, import contracts: what CI runs before the tests
