@@ -57,6 +57,7 @@ class CurvePlot(QWidget):
         self._log = (False, False)
         self._chosen: tuple[Range | None, Range | None] = (None, None)
         self._whole = False
+        self._free_y: Range | None = None  # of what is drawn, where nobody chose a part; painted at each move
         self._x_unit = ""
         self._cursor: float | None = None
         self._dragged: QPointF | None = None
@@ -71,6 +72,7 @@ class CurvePlot(QWidget):
     def show_panel(self, panel: CurvePanel) -> None:
         """Draw these lines."""
         self._lines, self._bands = panel.lines, panel.bands
+        self._free_y = None
         self.update()
 
     def show_axes(self, x_title: str, log_x: bool, log_y: bool) -> None:
@@ -92,7 +94,7 @@ class CurvePlot(QWidget):
 
     def see(self, *, whole: bool) -> None:
         """Zoom out, to every point or to the bulk of them, and follow what comes."""
-        self._whole, self._chosen = whole, (None, None)
+        self._whole, self._chosen, self._free_y = whole, (None, None), None
         self.update()
 
     @property
@@ -109,10 +111,14 @@ class CurvePlot(QWidget):
     @property
     def y_range(self) -> Range:
         """What is seen of the y axis; logarithms where it is logarithmic."""
-        drawn = [self._drawn(line)[1] for line in self._lines]
-        edges = [np.array(self._y_axis(np.array(band))) for band in self._bands]
-        span = _span if self._whole else bulk_span
-        return self._chosen[1] or _widened(span([*drawn, *edges]))
+        if self._chosen[1] is not None:
+            return self._chosen[1]
+        if self._free_y is None:
+            drawn = [self._drawn(line)[1] for line in self._lines]
+            edges = [np.array(self._y_axis(np.array(band))) for band in self._bands]
+            span = _span if self._whole else bulk_span
+            self._free_y = _widened(span([*drawn, *edges]))
+        return self._free_y
 
     @property
     def beyond(self) -> tuple[int, int]:
