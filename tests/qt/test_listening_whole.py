@@ -109,7 +109,7 @@ def test_a_checkpoint_is_heard_and_switched_with_the_original(
     bench: Workbench, job: Job, clip: Path, qtbot: QtBot
 ) -> None:
     area, playback = area_of(bench), bench.audition.playback
-    assert "first validation" in area._note.text()
+    qtbot.waitUntil(lambda: "first validation" in area._note.text(), timeout=LONG_MS)
     path = tell(job, 300, best=True)
     wait_for_rows(bench, qtbot, 1)
     assert area.table.topLevelItem(1).text(1) == "step 300 · best"
