@@ -132,7 +132,9 @@ def test_a_checkpoint_is_heard_and_switched_with_the_original(
     press(Qt.Key.Key_Space)
     assert bench.player.status().playing
     kbps = codec.encode(original).bitrate_kbps
-    assert area.table.topLevelItem(1).text(3) == f"{kbps:.1f}"
+    rate, _, level = area.table.topLevelItem(1).text(3).partition("   ")
+    assert rate == f"{kbps:.1f}"
+    assert level.endswith("dB lower"), "an untrained coder is far too loud"
 
 
 def test_new_checkpoints_come_by_themselves_and_few_stay(bench: Workbench, job: Job, qtbot: QtBot) -> None:
