@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import pickle
 import signal
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from earbench_codecs.processes import end_group, give_way, lead_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -193,8 +194,7 @@ class _Worker:
         """End the process and what it started, at once."""
         self.usable = False
         if self._process.pid is not None and self._process.exitcode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            end_group(self._process.pid)
             self._process.kill()
 
     def join(self) -> None:
@@ -210,9 +210,9 @@ class _Worker:
 
 def _work(pipe: Connection, niceness: int) -> None:
     """Serve calls until the pipe closes."""
-    os.setpgid(0, 0)  # so that `kill` takes command-line encoders along
+    lead_group()  # so that `kill` takes command-line encoders along
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(niceness)
+    give_way(niceness)
     with contextlib.suppress(EOFError, ConnectionError):  # the program has gone
         while True:
             function, arguments = _receive(pipe, bytearray)  # torch warns of arrays it may not write to

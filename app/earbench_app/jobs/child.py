@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from earbench_app.jobs.job import JobError
+from earbench_codecs.processes import end_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -109,8 +110,7 @@ class Child(Generic[T]):
 
     def _kill(self, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            end_group(process.pid)
 
 
 def serve(work: Callable[[dict[str, Any]], Iterator[dict[str, Any]]]) -> int:

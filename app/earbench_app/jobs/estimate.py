@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import resource
 import secrets
 import shutil
 import sys
@@ -14,6 +13,8 @@ from itertools import islice
 from pathlib import Path
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from earbench_app.jobs.child import Child, serve
 from earbench_app.jobs.keeper import process_start
@@ -304,6 +305,10 @@ def _notes(arguments: dict[str, Any]) -> tuple[str, ...]:
 
 def _memory_mb() -> float:
     """Return the most memory of this process and of one it started, in units of 2^20 bytes."""
+    if sys.platform == "win32":
+        return float(psutil.Process().memory_info().peak_wset / 2**20)
+    import resource
+
     unit = 1 if sys.platform == "darwin" else 1024
     used = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(used) * unit / 2**20

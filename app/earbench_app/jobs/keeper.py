@@ -44,6 +44,8 @@ def process_start(pid: int) -> str:
 
     Empty where there is none, or it has ended and nobody has asked how.
     """
+    if sys.platform == "win32":
+        return ""  # no run has a keeper there
     if not sys.platform.startswith("linux"):
         command = ["ps", "-o", "lstart=", "-p", str(pid)]
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()

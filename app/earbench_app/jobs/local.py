@@ -128,6 +128,8 @@ class LocalExecutor:
         return Started(device=device, pid=kept.pid if kept is not None else None)
 
     def _run_keeper(self, job: Job, device: str, gpus: Sequence[Gpu]) -> None:
+        if sys.platform == "win32":
+            raise JobError("runs go on without a window on Linux and macOS only; use `earbench train` here")
         numbers = gpu_numbers(device)
         uuids = [gpu.uuid for gpu in gpus if gpu.index in numbers]
         options = json.dumps({"folder": str(job.folder), "grace_s": self.grace_s, "then": [*self._then]})

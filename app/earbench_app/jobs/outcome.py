@@ -26,12 +26,12 @@ _IN_LOG = (
     (r"No space left on device|[Dd]isk quota exceeded", _DISK),
 )
 """What a process' last words tell, where it could not say it in good order."""
-_SIGNALS: dict[int, str] = {
-    signal.SIGKILL: "ended by SIGKILL, which somebody or another program sent",
-    signal.SIGBUS: "ended by SIGBUS: a file that it reads was cut, as its decoded corpus in the cache, or a "
+_SIGNALS = {
+    "SIGKILL": "ended by SIGKILL, which somebody or another program sent",
+    "SIGBUS": "ended by SIGBUS: a file that it reads was cut, as its decoded corpus in the cache, or a "
     "disk failed",
-    signal.SIGSEGV: "ended by SIGSEGV: a library crashed",
-    signal.SIGABRT: "ended by SIGABRT: a library gave up",
+    "SIGSEGV": "ended by SIGSEGV: a library crashed",
+    "SIGABRT": "ended by SIGABRT: a library gave up",
 }
 
 _LIMITS = {"step limit": "step limit", "time limit": "time box"}
@@ -47,7 +47,7 @@ def outcome(job: Job, end: Exit) -> tuple[State, str]:
     if said == "stopped" and reason in _LIMITS:
         return State.DONE, f"stopped at its {_LIMITS[reason]}{_place(job, end)}; resume goes on from there"
     stopped = said == "stopped" or end.signal == signal.SIGTERM
-    if job.state is State.PAUSING and (stopped or end.signal == signal.SIGKILL):
+    if job.state is State.PAUSING and (stopped or _name(end.signal) == "SIGKILL"):
         return State.PAUSED, "" if stopped else f"did not end in time; {_resume(job)}"
     if stopped:
         return State.PAUSED, f"was asked to stop by somebody; {_resume(job)}"
@@ -75,10 +75,10 @@ def _why(end: Exit) -> str:
         if re.search(pattern, end.log_tail):
             return words
     if end.signal is not None:
-        return _SIGNALS.get(end.signal, f"ended by signal {end.signal}")
+        return _by_signal(end.signal)
     one = re.search(r"Signal (\d+) \(SIG\w+\) received by PID", end.log_tail)  # as torchrun tells of it
     if one is not None:
-        return "one of its processes was " + _SIGNALS.get(int(one[1]), f"ended by signal {one[1]}")
+        return "one of its processes was " + _by_signal(int(one[1]))
     lines = [line for line in end.log_tail.splitlines() if re.search(r"\w", line)]
     return f"ended with exit code {end.code}: {(lines or ['nothing in its log'])[-1]}"
 
@@ -96,3 +96,12 @@ def _resume(job: Job) -> str:
     if job.last_checkpoint.is_file():
         return "resume goes on from its last checkpoint"
     return "resume begins anew, as there is no checkpoint yet"
+
+
+def _by_signal(number: int) -> str:
+    return _SIGNALS.get(_name(number), f"ended by signal {number}")
+
+
+def _name(number: int | None) -> str:
+    """Return the name of a signal; not every system has all of them."""
+    return signal.Signals(number).name if number in set(signal.Signals) else ""

@@ -18,14 +18,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
 import tomllib
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -34,6 +31,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from earbench_codecs.base import Codec, CodecInfo, Setting
 from earbench_codecs.clip_files import read_clip, write_wav
 from earbench_codecs.errors import CommandFailedError, PluginError
+from earbench_codecs.processes import end_group
 from earbench_codecs.resampling import fit_length
 
 if TYPE_CHECKING:
@@ -241,11 +239,6 @@ def _failure(argv: Sequence[str], log: Path, timeout_s: float) -> str:
     except subprocess.TimeoutExpired:
         return f"was stopped after {timeout_s:g} s (timeout_s)"
     finally:
-        _kill_group(process.pid)
+        end_group(process.pid)
         process.wait()
     return f"failed with exit code {code}" if code else ""
-
-
-def _kill_group(group: int) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGKILL)
