@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 
@@ -63,3 +64,14 @@ def test_what_programs_left_behind_is_deleted_and_what_is_in_use_stays(tmp_path:
     assert list(own_folder(tmp_path).iterdir()) == []
     let_go(own_folder(tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_looking_for_a_program_sends_it_no_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows, signal 0 ends a process: only what `psutil` asks the system for tells there."""
+    asked = Mock(return_value=True)
+    monkeypatch.setattr(held_codecs, "is_running", asked)
+    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("a signal was sent"))
+    (tmp_path / "123").mkdir()
+    drop_left_behind(tmp_path)
+    asked.assert_called_once_with(123)
+    assert (tmp_path / "123").is_dir()

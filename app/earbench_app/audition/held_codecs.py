@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from earbench_codecs.errors import CheckpointError
+from earbench_codecs.processes import is_running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +51,7 @@ def own_folder(root: Path) -> Path:
 def drop_left_behind(root: Path) -> None:
     """Delete what was held by programs that are there no more."""
     for folder in root.glob("[0-9]*"):
-        if not _is_there(int(folder.name)):
+        if not is_running(int(folder.name)):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -61,13 +62,3 @@ def let_go(path: Path) -> None:
     else:
         with suppress(OSError):
             path.unlink()
-
-
-def _is_there(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
