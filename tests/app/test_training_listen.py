@@ -15,7 +15,7 @@ from training_runs import request
 from earbench_app.audition.making import ClipInfo
 from earbench_app.audition.run_checkpoints import Kept
 from earbench_app.jobs.history import CheckpointSeen
-from earbench_app.jobs.job import Job
+from earbench_app.jobs.job import Job, State
 from earbench_app.notifications import Level
 from earbench_app.playback.fake import FakePlayer
 from earbench_app.presenters.audition import AuditionPresenter
@@ -237,9 +237,9 @@ def lines(bench: Bench) -> list[tuple[str, str]]:
 def test_the_checkpoints_of_all_selected_runs_are_listed(bench: Bench) -> None:
     show(bench, speech=(100, 200), music=(100,))
     assert lines(bench) == [
-        ("1", "step 100 · speech"),
-        ("2", "step 200 · speech"),
-        ("3", "step 100 · music"),
+        ("1", "step 100"),
+        ("2", "step 200"),
+        ("3", "step 100"),
     ]
     assert [row.run for row in bench.view.state.rows] == ["speech", "speech", "music"]
     show(bench, music=(100,))
@@ -256,6 +256,73 @@ def test_a_new_checkpoint_moves_no_line_and_no_key(bench: Bench) -> None:
     bench.view.may_move.return_value = True
     show(bench, speech=(100, 300, 400, 500))
     assert lines(bench) == [("1", "step 100"), ("3", "step 300"), ("4", "step 400"), ("2", "step 500")]
+
+
+def test_lines_without_a_key_get_those_of_lines_that_have_left(bench: Bench) -> None:
+    """As of a user who rests the pointer on the list while a run goes on, and then listens."""
+    steps = tuple(range(40, 1320, 40))
+    bench.view.chosen_paths.return_value = ("/jobs/speech/120",)  # its key stays
+    bench.view.may_move.return_value = False
+    for end in range(1, len(steps) + 1):
+        show(bench, speech=steps[max(0, end - 8) : end])
+    assert [key for key, _ in lines(bench)] == [*"123456789", *[""] * 23]
+    bench.view.may_move.return_value = True
+    bench.view.ticked.emit()  # the pointer has left, and the run tells nothing new
+    kept = [f"step {step:,}" for step in (120, *steps[-8:])]
+    assert lines(bench) == list(zip("312456789", kept, strict=True))
+
+
+def test_one_without_a_key_keeps_its_line_as_another_leaves(bench: Bench) -> None:
+    show(bench, speech=tuple(range(100, 1200, 100)))
+    assert [key for key, _ in lines(bench)] == [*"123456789", "", ""]
+    show(bench, speech=tuple(range(400, 1300, 100)))
+    assert [key for key, _ in lines(bench)] == [*"456789123"]
+
+
+# What is exported ------------------------------------------------------------------------------------
+
+
+def exported(bench: Bench, step: int, state: State, message: str = "") -> None:
+    steps = [seen("speech", other) for other in (100, 200)]
+    at_end = CheckpointSeen(step, "exported", "/jobs/speech/end", step + 0.5, 16.1, (), file_kbps=3.4)
+    run = replace(job(), state=state, message=message)
+    bench.presenter.show_runs(((run, (*steps, at_end)),))
+
+
+@pytest.mark.parametrize(
+    ("state", "message", "title"),
+    [
+        (State.RUNNING, "", "step 100 · exported"),
+        (State.FAILED, "no room", "step 100 · exported"),
+        (State.DONE, "stopped at its time limit", "step 100 · exported"),
+        (State.DONE, "", "step 100 · finished"),
+    ],
+)
+def test_finished_is_said_of_runs_that_are(bench: Bench, state: State, message: str, title: str) -> None:
+    exported(bench, 100, state, message)
+    assert [text for _, text in lines(bench)] == ["step 100", title, "step 200"]
+
+
+def test_the_rate_of_an_exported_codec_is_of_the_measure_beside(bench: Bench) -> None:
+    exported(bench, 100, State.RUNNING)
+    row = bench.view.state.rows[1]
+    assert row.figures == "16.1 kbps"
+    assert "3.4 kbps" in row.note
+
+
+def test_a_second_export_is_another_line_and_never_heard_as_the_first(bench: Bench) -> None:
+    bench.open_clips("a")
+    exported(bench, 100, State.DONE, "stopped at its time limit")
+    first = bench.view.state.rows[1].path
+    bench.view.checkpoint_chosen.emit(first)
+    bench.describe()
+    exported(bench, 200, State.DONE)
+    rows = {row.title: row.path for row in bench.view.state.rows}
+    assert {title for title in rows if "·" in title} == {"step 100 · exported", "step 200 · finished"}
+    bench.view.checkpoint_chosen.emit(rows["step 200 · finished"])
+    bench.describe()
+    files = [version.checkpoint for version in bench.audition.workspace.versions]
+    assert len(set(files)) == 2
 
 
 def test_a_list_that_the_pointer_rests_on_does_not_grow_for_ever(bench: Bench) -> None:
@@ -324,7 +391,7 @@ def test_a_checkpoint_keeps_its_colour_while_others_come_and_go(bench: Bench) ->
 def test_best_is_said_of_steps_within_the_rate_alone(bench: Bench) -> None:
     def rows_at(kbps: float) -> list[tuple[bool, bool]]:
         best = CheckpointSeen(100, "best", "/jobs/speech/best", 100.0)
-        end = CheckpointSeen(100, "exported", "/jobs/speech/end", 300.0, kbps + 0.3)  # of other recordings
+        end = CheckpointSeen(100, "exported", "/jobs/speech/end", 300.0, kbps, file_kbps=kbps - 1)
         step = replace(seen("speech", 100), kbps=kbps)
         bench.presenter.show_runs(((job(f"at-{kbps}"), (step, best, end)),))
         return [(row.best, row.within) for row in bench.view.state.rows]

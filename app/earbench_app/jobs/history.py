@@ -7,7 +7,7 @@ import math
 import os
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -188,9 +188,11 @@ class CheckpointSeen:
     time_s : float
         Seconds since 1970.
     kbps : float, optional
-        Of a codec.
+        Of a codec, as validation estimated it at its step.
     metrics : tuple of (name, figure)
-        Of one that is listenable.
+        Of a codec, from that validation.
+    file_kbps : float, optional
+        Of one that is exported, as it was measured of real bitstreams.
     """
 
     step: int
@@ -199,6 +201,7 @@ class CheckpointSeen:
     time_s: float
     kbps: float | None = None
     metrics: tuple[tuple[str, float | None], ...] = ()
+    file_kbps: float | None = None
 
 
 @dataclass(slots=True)
@@ -306,7 +309,8 @@ class History:
             self.best = self.validation
         if kind == "exported":
             self.exported = event
-        self.checkpoints.append(_seen(event, step, kind))
+        seen = _seen_at_end(event, step, self.best) if kind == "exported" else _seen(event, step, kind)
+        self.checkpoints.append(seen)
 
     def _take_listenable(self, event: Event) -> None:
         """Codecs that are no longer kept are forgotten; one of a step that is made again is the new one."""
@@ -384,6 +388,12 @@ def _seen(event: Event, step: int, kind: str) -> CheckpointSeen:
     figures = tuple(metrics.items()) if isinstance(metrics, dict) else ()
     path = str(event.get("path", ""))
     return CheckpointSeen(step, kind, path, event["time"], event.get("kbps"), figures)
+
+
+def _seen_at_end(event: Event, step: int, best: Event) -> CheckpointSeen:
+    """Return the codec that was exported, the best, with the figures that the steps beside it have."""
+    figures = {name: best.get(name) for name in ("kbps", "metrics")}
+    return replace(_seen({**event, **figures}, step, "exported"), file_kbps=event.get("kbps"))
 
 
 def _prefixed(prefix: str, values: object) -> dict[str, Any]:

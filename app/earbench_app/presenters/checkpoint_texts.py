@@ -20,7 +20,7 @@ _ROUNDING_KBPS = 0.05
 def is_within(slot: Slot) -> bool:
     """Return whether the rate of a step is one at which it may be its run's best."""
     recipe = recipe_of(slot.job.request.recipe_toml)
-    return recipe is None or (slot.validated_kbps or 0.0) <= recipe.highest_kbps + _ROUNDING_KBPS
+    return recipe is None or (slot.seen.kbps or 0.0) <= recipe.highest_kbps + _ROUNDING_KBPS
 
 
 def kept_text(lines: Sequence[Slot]) -> str:
@@ -34,10 +34,20 @@ def kept_text(lines: Sequence[Slot]) -> str:
 
 
 def figures_text(seen: CheckpointSeen) -> str:
-    """Return what validation measured."""
+    """Return what validation measured of its step, which is told of codecs alike."""
     parts = [f"{seen.kbps:.1f} kbps"] if seen.kbps else []
     for name, value in seen.metrics:
         if value is not None:
             unit = metric_unit(name)  # a scale's name says nothing that the metric's does not
             parts.append(f"{metric_title(name)} {value:.2f} {unit if unit == 'dB' else ''}".strip())
     return "   ".join(parts)
+
+
+def files_text(seen: CheckpointSeen) -> str:
+    """Return what was measured otherwise, of real bitstreams, where that was done."""
+    if seen.file_kbps is None:
+        return ""
+    return (
+        f"At its export: {seen.file_kbps:.1f} kbps, measured of files of held-out recordings."
+        " Validation's kbps, beside, are an estimate, as those of the steps are"
+    )

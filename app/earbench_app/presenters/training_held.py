@@ -31,50 +31,49 @@ class HeldFiles:
     def __init__(self, workers: ProcessPool, root: Path, lost: Callable[[], None]) -> None:
         self._workers, self._folder, self._tell_lost = workers, own_folder(root), lost
         self._lost: set[str] = set()
-        self._files: dict[str, Path | None] = {}  # by the run's path; None until it is there
+        self._files: dict[str, Path | None] = {}  # by the line's id; None until it is there
         self._waiting: dict[str, Callable[[], None]] = {}
         self._submit(drop_left_behind, root)
 
     def hold(self, slot: Slot) -> None:
         """Begin to hold a file."""
-        path = slot.seen.path
-        self._files[path] = None
-        self._lost.discard(path)  # of a step that is made again
+        path, slot_id = Path(slot.seen.path), slot.id
+        self._files[slot_id] = None
+        self._lost.discard(slot_id)  # of a step that is made again
         self._workers.submit(
             hold_codec,
-            Path(path),
-            self._folder / slot.job.id / Path(path).name,
-            done=partial(self._done, path),
-            failed=partial(self._failed, path),
+            path,
+            self._folder / slot.job.id / _name(slot),
+            done=partial(self._done, slot_id),
+            failed=partial(self._failed, slot_id),
             priority=-2,  # before a run deletes it
         )
 
-    def has(self, path: str) -> bool:
+    def has(self, slot: Slot) -> bool:
         """Return whether a file is held."""
-        return self._files.get(path) is not None
+        return self._files.get(slot.id) is not None
 
-    def is_lost(self, path: str) -> bool:
+    def is_lost(self, slot: Slot) -> bool:
         """Return whether a file was deleted before it could be held."""
-        return path in self._lost
+        return slot.id in self._lost
 
-    def file_of(self, path: str) -> Path:
+    def file_of(self, slot: Slot) -> Path:
         """Return where a run's codec is read from."""
-        return self._files.get(path) or Path(path)
+        return self._files.get(slot.id) or Path(slot.seen.path)
 
     def when_held(self, slot: Slot, do: Callable[[], None]) -> None:
         """Do something as soon as a file is held, or cannot be."""
-        path = slot.seen.path
-        if path not in self._files:
+        if slot.id not in self._files:
             self.hold(slot)
-        if self._files[path] is None:
-            self._waiting[path] = do
+        if self._files[slot.id] is None:
+            self._waiting[slot.id] = do
         else:
             do()
 
-    def keep_only(self, paths: Set[str]) -> None:
+    def keep_only(self, slot_ids: Set[str]) -> None:
         """Let go of all others."""
-        for path in self._files.keys() - paths:
-            if (file := self._files.pop(path)) is not None:
+        for slot_id in self._files.keys() - slot_ids:
+            if (file := self._files.pop(slot_id)) is not None:
                 self._submit(let_go, file)
 
     def close(self) -> None:
@@ -82,25 +81,31 @@ class HeldFiles:
         self._files.clear()
         let_go(self._folder)
 
-    def _done(self, path: str, file: Path | None) -> None:
+    def _done(self, slot_id: str, file: Path | None) -> None:
         if file is None:
-            self._files.pop(path, None)
-            self._lost.add(path)
+            self._files.pop(slot_id, None)
+            self._lost.add(slot_id)
             self._tell_lost()
-        elif path in self._files:
-            self._files[path] = file
+        elif slot_id in self._files:
+            self._files[slot_id] = file
         else:
             self._submit(let_go, file)  # it left the list meanwhile
-        self._go_on(path)
+        self._go_on(slot_id)
 
-    def _failed(self, path: str, error: WorkError) -> None:
+    def _failed(self, slot_id: str, error: WorkError) -> None:
         del error  # reading the run's own file says what is wrong
-        self._files.pop(path, None)
-        self._go_on(path)
+        self._files.pop(slot_id, None)
+        self._go_on(slot_id)
 
-    def _go_on(self, path: str) -> None:
-        if (do := self._waiting.pop(path, None)) is not None:
+    def _go_on(self, slot_id: str) -> None:
+        if (do := self._waiting.pop(slot_id, None)) is not None:
             do()
 
     def _submit(self, function: Callable[[Path], None], path: Path) -> None:
         self._workers.submit(function, path, done=lambda _: None, failed=lambda _: None, priority=1)
+
+
+def _name(slot: Slot) -> str:
+    """Return what a file is called: a run's exports, which are of one name, are not."""
+    name = Path(slot.seen.path).name
+    return name if slot.seen.kind == "listenable" else f"{slot.seen.step}-{name}"

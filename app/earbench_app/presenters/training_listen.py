@@ -12,7 +12,7 @@ from earbench_app.audition.demo import demo_paths
 from earbench_app.audition.run_checkpoints import describe_codec
 from earbench_app.audition.workspace import State, Version
 from earbench_app.notifications import Level, Notice
-from earbench_app.presenters.checkpoint_texts import figures_text, is_within, kept_text
+from earbench_app.presenters.checkpoint_texts import figures_text, files_text, is_within, kept_text
 from earbench_app.presenters.training_blind_test import BlindTests
 from earbench_app.presenters.training_held import HeldFiles
 from earbench_app.presenters.training_slots import Slots, latest
@@ -83,10 +83,12 @@ class ListenPresenter:
         self._view, self._audition, self._workers, self._shelf = view, audition, workers, shelf
         self._files = HeldFiles(workers, held, self.refresh)
         self._slots = Slots()
-        self._jobs: tuple[str, ...] = ()  # that are looked at
-        self._versions: dict[str, int] = {}  # path → version
-        self._colors: dict[str, int] = {}  # path → place in the palette
-        self._coming: set[str] = set()  # paths that a worker reads
+        self._runs: Runs = ()  # that are looked at
+        self._jobs: tuple[str, ...] = ()  # of these
+        self._could_move = True
+        self._versions: dict[str, int] = {}  # line's id → version
+        self._colors: dict[str, int] = {}  # line's id → place in the palette
+        self._coming: set[str] = set()  # lines' ids, that a worker reads
         self._followed: set[str] = set()  # jobs
         self._wanted: str | None = None  # to be heard when it is a version
         self._last_heard: str | None = None
@@ -119,8 +121,9 @@ class ListenPresenter:
 
     def show_runs(self, runs: Runs) -> None:
         """Take the runs that are looked at; of those that are followed, add the newest."""
-        new = self._slots.take(runs, self._is_needed, may_move=self._view.may_move())
-        self._jobs = tuple(job.id for job, _ in runs)
+        self._could_move = self._view.may_move()
+        new = self._slots.take(runs, self._is_needed, may_move=self._could_move)
+        self._runs, self._jobs = runs, tuple(job.id for job, _ in runs)
         for slot in new:
             self._files.hold(slot)
         self._forget_what_has_left()
@@ -188,9 +191,8 @@ class ListenPresenter:
         return there
 
     def _can_be_heard(self, slot: Slot) -> bool:
-        path = slot.seen.path
-        is_there = slot.kept and not self._files.is_lost(path)
-        return is_there or self._files.has(path) or self._version(path) is not None
+        is_there = slot.kept and not self._files.is_lost(slot)
+        return is_there or self._files.has(slot) or self._version(slot.id) is not None
 
     def _switch(self) -> None:
         """From the checkpoint to the original; from there to the one heard last, or the latest."""
@@ -199,7 +201,7 @@ class ListenPresenter:
             return
         slot = self._slots.find(self._last_heard or "") or latest(self._slots.lines)
         if slot is not None:
-            self.hear(slot.seen.path)
+            self.hear(slot.id)
 
     def _heard_path(self) -> str | None:
         """Return the checkpoint that sounds: what was chosen and is not there yet does not."""
@@ -229,6 +231,8 @@ class ListenPresenter:
         return level.note if level and level.lowered_db and not heard.difference else ""
 
     def _tick(self) -> None:
+        if not self._could_move and self._view.may_move():
+            self.show_runs(self._runs)  # lines that stayed under the pointer leave, and free their keys
         status = self._audition.playback.status()
         self._view.show_playing(status.playing, status.position_s)
 
@@ -250,7 +254,7 @@ class ListenPresenter:
         return latest([slot for slot in self._slots.lines if slot.job.id == job_id])
 
     def _add(self, slot: Slot) -> None:
-        path = slot.seen.path
+        path = slot.id
         if self._version(path) is not None or path in self._coming:
             return
         if not self._audition.workspace.clips:
@@ -262,7 +266,7 @@ class ListenPresenter:
     def _describe(self, slot: Slot) -> None:
         self._workers.submit(
             describe_codec,
-            self._files.file_of(slot.seen.path),
+            self._files.file_of(slot),
             done=partial(self._described, slot),
             failed=partial(self._not_described, slot),
             priority=-1,
@@ -270,23 +274,23 @@ class ListenPresenter:
 
     def _described(self, slot: Slot, info: CodecInfo) -> None:
         seen = slot.seen
-        self._coming.discard(seen.path)
+        self._coming.discard(slot.id)
         workspace = self._audition.workspace
-        color, setting = self._color_of(seen.path), checked(info, Setting())
-        path = self._files.file_of(seen.path)
+        color, setting = self._color_of(slot.id), checked(info, Setting())
+        path = self._files.file_of(slot)
         version = Version(workspace.new_id(), info.name, slot.title, setting, color, info.sha256, path)
         workspace.versions.append(version)
-        self._versions[seen.path] = version.id
+        self._versions[slot.id] = version.id
         self._audition.maker.start()
         self._audition.show_versions()
         self._add_beside(seen.kbps)  # made after what was asked for
-        if self._wanted == seen.path:
+        if self._wanted == slot.id:
             self._audition.choose_version(version.id)
         self._make_room()
 
     def _not_described(self, slot: Slot, error: WorkError) -> None:
-        self._coming.discard(slot.seen.path)
-        if self._wanted == slot.seen.path:
+        self._coming.discard(slot.id)
+        if self._wanted == slot.id:
             self._wanted = None
         self.refresh()
         self._view.show_notice(Notice(str(error), Level.ERROR))
@@ -320,7 +324,7 @@ class ListenPresenter:
 
     def _forget_what_has_left(self) -> None:
         """Let go of the files and colours of what is neither listed nor a version any more."""
-        listed = {slot.seen.path for slot in self._slots.lines}
+        listed = {slot.id for slot in self._slots.lines}
         needed = listed | {path for path in self._versions if self._version(path) is not None} | self._coming
         self._files.keep_only(needed)
         self._colors = {path: color for path, color in self._colors.items() if path in needed}
@@ -333,17 +337,18 @@ class ListenPresenter:
     def _row(self, slot: Slot) -> CheckpointRow:
         seen = slot.seen
         plain = CheckpointRow(
-            seen.path,
-            f"{slot.step_text} · {slot.job.request.name}" if len(self._jobs) > 1 else slot.step_text,
+            slot.id,
+            slot.step_text,
             slot.job.request.name,
             figures_text(seen),
             best=slot.best,
             within=is_within(slot),
             key=slot.key,
+            note=files_text(seen),
         )
-        version = self._version(seen.path)
+        version = self._version(slot.id)
         if version is None:
-            state = "reading…" if seen.path in self._coming else "" if self._can_be_heard(slot) else _GONE
+            state = "reading…" if slot.id in self._coming else "" if self._can_be_heard(slot) else _GONE
             return replace(plain, state=state)
         row = self._made(version)
         kbps = f"{row.figures.bitrate_kbps:.1f}" if row.figures else ""
@@ -362,7 +367,7 @@ class ListenPresenter:
                 Notice(f"No blind test of {' and '.join(gone)}: {_GONE}. Choose another step.")
             )
             return
-        pair = [(str(self._files.file_of(slot.seen.path)), slot.title) for slot in slots if slot is not None]
+        pair = [(str(self._files.file_of(slot)), slot.title) for slot in slots if slot is not None]
         if len(pair) != 2 or clip is None:
             self._view.show_notice(Notice("A blind test needs a clip and two checkpoints: choose both."))
             return
@@ -373,8 +378,12 @@ class ListenPresenter:
         self.tests.codecs_listed(codecs)
 
     def _publish(self, path: str, name: str) -> None:
+        slot = self._slots.find(path)
+        if slot is None:
+            self._view.show_published("The list has changed: choose the step again")
+            return
         self._shelf.publish(
-            self._files.file_of(path),
+            self._files.file_of(slot),
             name.strip(),
             done=lambda: self._view.show_published(""),
             failed=lambda error: self._view.show_published(str(error)),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from earbench_app.jobs.job import State
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
 
 Runs = tuple[tuple["Job", tuple["CheckpointSeen", ...]], ...]
 """Runs that are looked at, the one in front first, each with what it told of."""
-_CODECS = ("listenable", "exported")
 _KEYS = "123456789"
 _MOST = 40
 """Lines beyond which those of deleted codecs leave even while the pointer rests on the list."""
@@ -31,8 +32,6 @@ class Slot:
         Whether it is of the run's best step.
     kept : bool
         Whether the run still keeps its file.
-    validated_kbps : float, optional
-        What validation measured of the step; what a run ends with is measured anew, otherwise.
     key : str
         Which it is heard by; its own as long as it is listed.
     """
@@ -41,13 +40,21 @@ class Slot:
     seen: CheckpointSeen
     best: bool = False
     kept: bool = True
-    validated_kbps: float | None = None
     key: str = ""
+
+    @property
+    def id(self) -> str:
+        """Its path; of what is exported with its step, as the next export is written over it."""
+        seen = self.seen
+        return seen.path if seen.kind == "listenable" else f"{seen.path} of step {seen.step}"
 
     @property
     def step_text(self) -> str:
         """What it is called beside others of its run."""
-        return f"step {self.seen.step:,}" if self.seen.kind == "listenable" else "finished"
+        step = f"step {self.seen.step:,}"
+        if self.seen.kind == "listenable":
+            return step
+        return f"{step} · {'finished' if is_finished(self.job) else 'exported'}"
 
     @property
     def title(self) -> str:
@@ -62,29 +69,32 @@ class Slots:
         self.lines: list[Slot] = []
         self._of: frozenset[str] = frozenset()
 
-    def find(self, path: str) -> Slot | None:
+    def find(self, slot_id: str) -> Slot | None:
         """Return the line of a checkpoint."""
-        return next((slot for slot in self.lines if slot.seen.path == path), None)
+        return next((slot for slot in self.lines if slot.id == slot_id), None)
 
     def take(self, runs: Runs, is_needed: Callable[[str], bool], *, may_move: bool = True) -> list[Slot]:
         """Take what runs have now; return what was not there before.
 
-        A line whose file its run has deleted leaves, unless its path is needed, or lines may not move now.
+        A line whose file its run has deleted leaves, unless its id is needed, or lines may not move now. Its
+        key is free then, and goes to the oldest line that has none.
         """
         there = [slot for run in runs for slot in _slots(*run)]
         of = frozenset(job.id for job, _ in runs)
         if of != self._of:
             self._of, self.lines = of, []
-        now = {slot.seen.path: slot for slot in there}
-        lines = [_as_now(slot, now.pop(slot.seen.path, None)) for slot in self.lines]
+        now = {slot.id: slot for slot in there}
+        lines = [_as_now(slot, now.pop(slot.id, None)) for slot in self.lines]
         new = list(now.values()) if not lines else sorted(now.values(), key=lambda slot: slot.seen.time_s)
         if may_move or len(lines) + len(new) > _MOST:
-            lines = [slot for slot in lines if slot.kept or is_needed(slot.seen.path)]
-        for slot in new:
-            taken = {line.key for line in lines}
-            lines.append(replace(slot, key=next((key for key in _KEYS if key not in taken), "")))
-        self.lines = lines
-        return lines[len(lines) - len(new) :]
+            lines = [slot for slot in lines if slot.kept or is_needed(slot.id)]
+        self.lines = _with_keys([*lines, *new])
+        return self.lines[len(lines) :]
+
+
+def is_finished(job: Job) -> bool:
+    """Return whether a run has done all its steps: one that a time box ended says so, and can go on."""
+    return job.state is State.DONE and not job.message
 
 
 def latest(slots: Sequence[Slot]) -> Slot | None:
@@ -94,12 +104,18 @@ def latest(slots: Sequence[Slot]) -> Slot | None:
 
 def _slots(job: Job, seen: Sequence[CheckpointSeen]) -> list[Slot]:
     best_step = max((one.step for one in seen if one.kind == "best"), default=-1)
-    codecs = sorted(
-        (one for one in seen if one.kind in _CODECS), key=lambda one: (one.step, one.kind == "exported")
-    )
-    kbps = {one.step: one.kbps for one in codecs if one.kind == "listenable"}
-    return [Slot(job, one, one.step == best_step, validated_kbps=kbps.get(one.step)) for one in codecs]
+    codecs = [one for one in seen if one.kind == "listenable"]
+    codecs += [one for one in seen if one.kind == "exported"][-1:]  # it is written over those before
+    codecs.sort(key=lambda one: (one.step, one.kind == "exported"))
+    return [Slot(job, one, one.step == best_step) for one in codecs]
+
+
+def _with_keys(lines: Sequence[Slot]) -> list[Slot]:
+    """Give the lowest free key to each line that has none; none that has one gets another."""
+    taken = {line.key for line in lines}
+    free = iter(key for key in _KEYS if key not in taken)
+    return [line if line.key else replace(line, key=next(free, "")) for line in lines]
 
 
 def _as_now(slot: Slot, now: Slot | None) -> Slot:
-    return replace(slot, kept=False) if now is None else replace(now, key=slot.key)
+    return replace(slot, kept=False, best=False) if now is None else replace(now, key=slot.key)

@@ -18,8 +18,9 @@ class CheckpointRow:
     Parameters
     ----------
     path : str
+        Its id, which tells the file.
     title : str
-        Its step; "finished" for what the run ended with.
+        Its step, and whether it is what the run exported, or finished with.
     run : str
         The run's name.
     figures : str
@@ -38,6 +39,8 @@ class CheckpointRow:
     level : str
         How much softer it is played, where its peak is far over full scale.
     key : str
+    note : str
+        What else there is to know of its figures.
     """
 
     path: str
@@ -51,6 +54,7 @@ class CheckpointRow:
     state: str = ""
     level: str = ""
     key: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

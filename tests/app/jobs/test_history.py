@@ -212,7 +212,7 @@ def test_what_the_events_of_a_run_come_to(tmp_path):
         line("checkpoint", step=10, kind="best", path="b"),
         line("checkpoint", step=10, kind="last", path="l"),
         line("validation", **worse),
-        line("exported", path="e", name="n", kbps=24.1, measured={}),
+        line("exported", path="e", name="n", kbps=23.2, measured={}),
         line("finished", step=20, reason="finished"),
         line("never heard of", step=1),
         '{"event": "progress", "time": 1}\n',
@@ -227,6 +227,9 @@ def test_what_the_events_of_a_run_come_to(tmp_path):
     assert [(c.kind, c.step, c.path) for c in history.checkpoints] == [
         ("best", 10, "b"), ("last", 10, "l"), ("exported", 10, "e"),
     ]  # fmt: skip
+    exported = history.checkpoints[-1]
+    assert (exported.kbps, exported.file_kbps) == (24.1, 23.2)  # as validated at its step; as measured
+    assert dict(exported.metrics) == best["metrics"]
     assert set(history.series) == {
         "loss", "kbps", "terms/mse", "validation/kbps", "metrics/sdr_db", "metrics/pesq_wb",
     }  # fmt: skip
