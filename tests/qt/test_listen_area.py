@@ -166,12 +166,25 @@ def test_no_digit_of_a_figure_is_left_out(area: ListenArea) -> None:
     figures = "28.7 kbps   SDR 18.71 dB   PESQ-WB 4.04"
     area.show_state(replace(STATE, rows=(replace(ROWS[0], figures=figures, file_kbps="15.9"),)))
     needed = area.table.fontMetrics().horizontalAdvance(figures)
-    assert area.table.columnWidth(2) > needed
-    assert area.table.columnWidth(3) > area.table.fontMetrics().horizontalAdvance("115.9")
+    assert area.table.columnWidth(3) > needed
+    assert area.table.columnWidth(4) > area.table.fontMetrics().horizontalAdvance("115.9")
 
 
 def test_what_is_made_is_said_where_its_rate_will_be(area: ListenArea) -> None:
     area.show_state(replace(STATE, rows=(replace(ROWS[0], state="decoding…"),)))
     line = area.table.topLevelItem(1)
     assert line is not None
-    assert line.text(3) == "decoding…"
+    assert line.text(4) == "decoding…"
+
+
+def test_beside_another_run_the_step_is_whole_and_the_name_gives_way(area: ListenArea) -> None:
+    assert area.table.isColumnHidden(2)
+    name = "kankanahalli-small-with-quite-a-long-name-of-which-no-end-is-seen-matrices"
+    first = replace(ROWS[0], title="step 1,720,000 · exported", figures="28.7 kbps   SDR 18.71 dB", run=name)
+    area.show_state(replace(STATE, rows=(first, replace(ROWS[1], run="matrices"))))
+    table, metrics = area.table, area.table.fontMetrics()
+    assert table.columnWidth(1) > metrics.horizontalAdvance(first.title)
+    assert not table.isColumnHidden(2)
+    assert 40 < table.columnWidth(2) < metrics.horizontalAdvance(name)
+    area.resize(1600, 260)
+    assert table.columnWidth(2) > metrics.horizontalAdvance(name)  # the free width is used

@@ -113,7 +113,7 @@ def test_a_checkpoint_is_heard_and_switched_with_the_original(
     path = tell(job, 300, best=True)
     wait_for_rows(bench, qtbot, 1)
     assert area.table.topLevelItem(1).text(1) == "step 300 · best"
-    assert "SDR 7.00 dB" in area.table.topLevelItem(1).text(2)
+    assert "SDR 7.00 dB" in area.table.topLevelItem(1).text(3)
     qtbot.waitUntil(lambda: bench.audition.codecs.known, timeout=LONG_MS)
     click(area, 1)
     qtbot.waitUntil(lambda: playback.heard.version_id is not None, timeout=LONG_MS)
@@ -132,7 +132,7 @@ def test_a_checkpoint_is_heard_and_switched_with_the_original(
     press(Qt.Key.Key_Space)
     assert bench.player.status().playing
     kbps = codec.encode(original).bitrate_kbps
-    rate, _, level = area.table.topLevelItem(1).text(3).partition("   ")
+    rate, _, level = area.table.topLevelItem(1).text(4).partition("   ")
     assert rate == f"{kbps:.1f}"
     assert level.endswith("dB lower"), "an untrained coder is far too loud"
 

@@ -32,19 +32,20 @@ from earbench_app.views.qt.training_publish import PublishBar
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from PySide6.QtGui import QDragEnterEvent, QDropEvent, QHideEvent, QShowEvent
+    from PySide6.QtGui import QDragEnterEvent, QDropEvent, QHideEvent, QResizeEvent, QShowEvent
 
     from earbench_app.notifications import Notice
     from earbench_app.views.listen_protocols import CheckpointRow
 
 _TICK_MS = 100
 _SWATCH = QSize(24, 12)
-_HEADINGS = ("", "Checkpoint", "Validation", "kbps of this clip")
-_KEY, _NAME, _FIGURES, _CLIP = range(len(_HEADINGS))
-_WIDTHS = {_KEY: 5, _NAME: 21}  # in grid units
+_HEADINGS = ("", "Checkpoint", "Run", "Validation", "kbps of this clip")
+_KEY, _NAME, _RUN, _FIGURES, _CLIP = range(len(_HEADINGS))
+_KEY_PX, _SHORTEST_RUN_PX, _SHORTEST_CLIP_PX = 5 * GRID_PX, 8 * GRID_PX, 17 * GRID_PX
 _VALIDATION_TIP = (
-    "The mean over recordings that the run holds out. Its kbps are estimated from codes: files of the same"
-    " recordings are within a few percent; a fifth smaller, where the recipe measures a static rate"
+    "The mean over recordings that the run holds out. Its kbps are estimated from codes, also of what is"
+    " exported: files of the same recordings are within a few percent; a fifth smaller, or less still, where"
+    " the recipe measures a static rate"
 )
 _CLIP_TIP = (
     "Measured of this clip's own bitstream. A coder spends more on one clip than on another: half of"
@@ -173,6 +174,11 @@ class ListenArea(QWidget):
         super().showEvent(event)
         self._timer.start()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the width among the columns."""
+        super().resizeEvent(event)
+        self._fit_run()
+
     def hideEvent(self, event: QHideEvent) -> None:
         """Rest."""
         self._timer.stop()
@@ -191,6 +197,7 @@ class ListenArea(QWidget):
             table.takeTopLevelItem(table.topLevelItemCount() - 1)
         while table.topLevelItemCount() < len(lines):
             table.addTopLevelItem(QTreeWidgetItem())
+        table.setColumnHidden(_RUN, len({row.run for row in state.rows}) < 2)
         for place, (path, texts) in enumerate(lines):
             item = self._item(place)
             if item.data(0, _PATH) != path:
@@ -204,6 +211,14 @@ class ListenArea(QWidget):
             font.setBold(heard)
             item.setFont(_NAME, font)
             self._dress_line(item, state.rows[place - 1] if place else None)
+        self._fit_run()
+
+    def _fit_run(self) -> None:
+        """Give the runs' names what others leave free: a step is never shortened, a name may be."""
+        table = self.table
+        others_px = sum(table.columnWidth(column) for column in (_KEY, _NAME, _FIGURES)) + _SHORTEST_CLIP_PX
+        free_px = max(_SHORTEST_RUN_PX, table.viewport().width() - others_px)
+        table.setColumnWidth(_RUN, min(free_px, table.sizeHintForColumn(_RUN) + GRID_PX))
 
     def _item(self, place: int) -> QTreeWidgetItem:
         item = self.table.topLevelItem(place)
@@ -225,7 +240,8 @@ class ListenArea(QWidget):
             return
         item.setIcon(_NAME, _swatch(row.color))
         item.setToolTip(_CLIP, row.state)
-        item.setToolTip(_FIGURES, row.figures)
+        item.setToolTip(_FIGURES, "\n".join(filter(None, (row.figures, row.note))))
+        item.setToolTip(_RUN, row.run)
         item.setToolTip(_NAME, f"{row.run} {row.path}\nClick, or press Enter, to hear it")
 
     def _hear(self, item: QTreeWidgetItem | None) -> None:
@@ -257,13 +273,13 @@ class ListenArea(QWidget):
         self.table.setRootIsDecorated(False)
         self.table.setUniformRowHeights(True)
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)  # it would hide a line
-        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # a step is at the end
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # sweeps differ at the end
         self.table.setIconSize(_SWATCH)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.table.setAccessibleName("Checkpoints to hear")
-        for column, width in _WIDTHS.items():
-            self.table.setColumnWidth(column, width * GRID_PX)
-        self.table.header().setSectionResizeMode(_FIGURES, QHeaderView.ResizeMode.ResizeToContents)
+        self.table.setColumnWidth(_KEY, _KEY_PX)
+        for column in (_NAME, _FIGURES):
+            self.table.header().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.table.headerItem().setToolTip(_NAME, _BEST_TIP)
         self.table.headerItem().setToolTip(_FIGURES, _VALIDATION_TIP)
         self.table.headerItem().setToolTip(_CLIP, _CLIP_TIP)
@@ -320,14 +336,14 @@ class ListenArea(QWidget):
         self.publish_bar.asked.connect(lambda path, name: self.publish_requested.emit(path, name))
 
 
-_ORIGINAL = (None, ("S", "Original", "", ""))
+_ORIGINAL = (None, ("S", "Original", "", "", ""))
 
 
 def _cells(row: CheckpointRow) -> tuple[str | None, tuple[str, ...]]:
     mark = "best" if row.within else "nearest"
     title = f"{row.title} · {mark}" if row.best else row.title
     of_clip = "   ".join(filter(None, (row.file_kbps, row.state, row.level)))
-    return row.path, (row.key, title, row.figures, of_clip)
+    return row.path, (row.key, title, row.run, row.figures, of_clip)
 
 
 def _swatch(color: int | None) -> QIcon:
