@@ -167,6 +167,23 @@ def test_a_sweep_is_a_run_for_each_pair_of_values(values: dict[str, str]) -> Non
 
 
 @pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("small-24", ["small-12", "small-18"]),
+        ("small-24-2", ["small-12-2", "small-18-2"]),
+        ("small-240", ["small-240-kbps12", "small-240-kbps18"]),
+        ("small", ["small-kbps12", "small-kbps18"]),
+    ],
+)
+def test_runs_of_other_rates_do_not_tell_that_of_the_form(
+    values: dict[str, str], name: str, names: list[str]
+) -> None:
+    axis = {"sweep.0.path": "rate.target_kbps", "sweep.0.values": "12, 18"}
+    requests = plan(values | axis | {"run.name": name, "rate.target_kbps": "24"}).requests
+    assert [request.name for request in requests] == names
+
+
+@pytest.mark.parametrize(
     ("texts", "words"),
     [
         ("16", "Two values or more, separated by commas"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -251,7 +252,7 @@ def _request(values: Values, toml: str, settings: Mapping[str, str]) -> TrainReq
     on_cluster = _text(values, "run.executor") == CLUSTER
     minutes = _text(values, "run.max_minutes")
     request = TrainRequest(
-        "-".join([_text(values, "run.name"), *(_short(path, text) for path, text in settings.items())]),
+        _name(values, settings),
         toml,
         Path(_text(values, "run.data")).expanduser().absolute(),
         device=_text(values, "run.device"),
@@ -259,6 +260,16 @@ def _request(values: Values, toml: str, settings: Mapping[str, str]) -> TrainReq
         max_minutes=float(minutes) if minutes else None,
     )
     return replace(request, executor="slurm", slurm=_slurm(values)) if on_cluster else request
+
+
+def _name(values: Values, settings: Mapping[str, str]) -> str:
+    """Return a run's name: a swept rate takes the place of the rate that the name tells, if it does."""
+    name, kbps = _text(values, "run.name"), values.get(TARGET, "").strip()
+    told = re.search(rf"-{re.escape(kbps)}((-\d+)?)$", name) if kbps and TARGET in settings else None
+    if told is not None:
+        name = f"{name[: told.start()]}-{settings[TARGET]}{told[1]}"
+        settings = {path: text for path, text in settings.items() if path != TARGET}
+    return "-".join([name, *(_short(path, text) for path, text in settings.items())])
 
 
 def _slurm(values: Values) -> SlurmOptions:
