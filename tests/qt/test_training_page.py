@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from dropping import drop
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -32,7 +32,7 @@ from earbench_app.views.qt import theme
 from earbench_app.views.qt.notice_bar import NoticeBar
 from earbench_app.views.qt.training_jobs import COLUMNS, FILTERS, STATE_ICONS
 from earbench_app.views.qt.training_page import TrainingPage
-from earbench_app.views.qt.training_plot import bulk_span
+from earbench_app.views.qt.training_plot import CurvePlot, bulk_span, ticks
 from earbench_app.views.training_protocols import (
     Actions,
     CurveLine,
@@ -389,6 +389,50 @@ def test_curves_are_drawn_and_followed(listed: TrainingPage, qtbot: QtBot) -> No
     low, high = plot.y_range
     assert low < 4 < 7 < high < 7.5
     assert grid.views["rate"].plot.y_range[0] < 4.0
+
+
+def luminance(color: QColor) -> float:
+    """As WCAG 2 defines it."""
+    parts = np.array(color.getRgbF()[:3])
+    return float(
+        np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+    )
+
+
+def drawn(y: list[float]) -> CurvePlot:
+    plot = CurvePlot()
+    plot.show_panel(
+        CurvePanel("rate", "Rate", "", (CurveLine("run", 0, np.arange(float(len(y))), np.array(y)),))
+    )
+    return plot
+
+
+def test_rounding_is_no_spike_of_a_constant_curve(qapp: object) -> None:
+    low, high = drawn([1e-3, 1e-3 + 2e-19, 1e-3 - 2e-19]).y_range
+    assert low < 0.6e-3 < 1.4e-3 < high < 1e-2
+    low, high = drawn([1e-3, 1e-3 + 1e-8]).y_range  # more than rounding
+    assert high - low < 2e-8
+    assert drawn([0.0, 0.0]).y_range[0] < -0.4
+
+
+@pytest.mark.parametrize("span", [(0.001, 0.001 + 1e-9), (1e6, 1e6 + 1), (0.0, 1.0), (-3.0, -2.9999)])
+def test_no_two_ticks_say_the_same(span: tuple[float, float]) -> None:
+    for log in (False, True):
+        texts = [text for _, text in ticks(span if not log or span[0] < 100 else (6.0, 6.0001), 6, log)]
+        assert len(set(texts)) == len(texts) > 1
+
+
+def test_the_tooltip_says_where_the_pointer_is(listed: TrainingPage) -> None:
+    for title, told in (("step", "step 30"), ("time of running (min)", "30 min")):
+        listed.show_curves([panel()], title)
+        view = listed.run.curves.grid.views["loss"]
+        view.plot.hovered.emit(30.2)
+        assert f"{told}<br>" in view.plot.toolTip().replace(".2", "")
+
+
+def test_no_colour_is_pale_on_white(qapp: object) -> None:
+    with theme.on_paper():
+        assert max(luminance(theme.version_color(index)) for index in range(7)) < 0.5
 
 
 def test_no_plot_is_of_the_selection_before(listed: TrainingPage) -> None:

@@ -145,4 +145,4 @@ def _title(key: str) -> tuple[str, str]:
         return _TITLES[key]
     if kind == "metrics":
         return metric_title(name), metric_unit(name)
-    return (f"Term: {name.replace('_', ' ')}" if kind == "terms" else key), ""
+    return (f"{name.replace('_', ' ')} (loss term)" if kind == "terms" else key), ""

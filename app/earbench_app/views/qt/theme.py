@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 GRID_PX = 8
 ColorScheme = Literal["system", "light", "dark"]
 
-# Okabe & Ito (2008), told apart by colour-blind eyes; yellow last, as it is pale on white.
+# Okabe & Ito (2008), told apart by colour-blind eyes; yellow last, as it is pale on white: darker there.
 OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#D55E00", "#0072B2", "#CC79A7", "#F0E442")
 LINE_STYLES = (
     Qt.PenStyle.SolidLine,
@@ -81,6 +81,7 @@ DARK = Theme(
     plot="#12141A",
     waveform="#A9B4C6",
 )
+_PALE, _PALE_ON_WHITE = OKABE_ITO[-1], "#B3A300"
 _active = LIGHT
 
 
@@ -122,8 +123,9 @@ def follow_system(app: QApplication, scheme: ColorScheme) -> None:
 
 
 def version_color(index: int) -> QColor:
-    """Return the colour of the version made as number `index`, the same in every view."""
-    return QColor(OKABE_ITO[index % len(OKABE_ITO)])
+    """Return the colour of the version made as number `index`, as in every view; none is pale on white."""
+    color = OKABE_ITO[index % len(OKABE_ITO)]
+    return QColor(_PALE_ON_WHITE if color == _PALE and not _active.dark else color)
 
 
 def version_pen(index: int, width_px: float = 2.0) -> QPen:

@@ -64,9 +64,7 @@ class CurveGrid(QWidget):
         self._note.setTextFormat(Qt.TextFormat.PlainText)
         self._note.setProperty("class", "muted")
         self._note.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._x_title = QLabel()
-        self._x_title.setProperty("class", "muted")
-        self._x_title.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._x_title = ""
         self._grid = QGridLayout()
         self._grid.setSpacing(2 * GRID_PX)
         self._n_columns = 0
@@ -75,17 +73,15 @@ class CurveGrid(QWidget):
         column.addWidget(self.legend)
         column.addWidget(self._note, 1)
         column.addLayout(self._grid, 1)
-        column.addWidget(self._x_title)
 
     def show_panels(self, panels: Sequence[CurvePanel], x_title: str, log: tuple[bool, bool]) -> None:
         """Draw these; a plot that is there already is given new points."""
         runs = tuple(dict.fromkeys((line.run, line.color) for panel in panels for line in panel.lines))
         self.legend.show_runs(runs)
-        if x_title != self._x_title.text():  # what was zoomed into is elsewhere
+        if x_title != self._x_title:  # what was zoomed into is elsewhere
             self.see(whole=False)
         self._note.setVisible(not panels)
-        self._x_title.setText(x_title)
-        self._x_title.setVisible(bool(panels))
+        self._x_title = x_title
         keys = [panel.key for panel in panels]
         of = (runs, x_title, log)
         new = set(keys) if of != self._of else set(keys) - set(self.views)  # no plot is of another selection
@@ -138,14 +134,13 @@ class CurveGrid(QWidget):
             for line in panel.lines
             for x, y in zip(line.x.tolist(), line.y.tolist(), strict=True)
         )
-        return ("quantity", "unit", "run", self._x_title.text(), "value"), rows
+        return ("quantity", "unit", "run", self._x_title, "value"), rows
 
     def paint_picture(self, painter: QPainter) -> None:
         """Draw the legend and all plots, on white."""
         with on_paper():
             painter.fillRect(self.rect(), QColor(theme().surface))
             self._paint_part(painter, self.legend)
-            self._paint_text(painter, self._x_title, self._x_title.text(), theme().muted)
             for view in self.views.values():
                 if not view.isHidden():
                     self._paint_text(painter, view.title, view.title.text(), theme().text)
@@ -207,7 +202,7 @@ class CurveGrid(QWidget):
 
     def _show_cursor(self, x: float | None) -> None:
         for view in self.views.values():
-            view.show_cursor(x)
+            view.show_cursor(x, self._x_title)
 
 
 class CurvesView(QWidget):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Range = tuple[float, float]
 
-_LEFT_PX, _BOTTOM_PX, _TOP_PX, _RIGHT_PX = 7 * GRID_PX, 3 * GRID_PX, GRID_PX, 2 * GRID_PX
+_LEFT_PX, _BOTTOM_PX, _TOP_PX, _RIGHT_PX = 7 * GRID_PX, 4 * GRID_PX, GRID_PX, 2 * GRID_PX
 _TICK_PX, _ACROSS_PX = 3 * GRID_PX, 7 * GRID_PX  # between two ticks of the axes, at least
 _MARGIN = 0.04  # of the range, above and below what is drawn
 _ZOOM = 1.25
@@ -37,6 +37,7 @@ _BULK_PERCENT = (5.0, 95.0)
 _BESIDE = 0.5  # of the bulk's range
 _MANY = 50  # points, so that some are outside of that
 _MARK_PX = 2.5
+_ROUNDING = 1e-6  # of a value: what means of a constant differ by, and less
 _RIGHT_MIDDLE = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -58,10 +59,10 @@ class CurvePlot(QWidget):
         self._chosen: tuple[Range | None, Range | None] = (None, None)
         self._whole = False
         self._free_y: Range | None = None  # of what is drawn, where nobody chose a part; painted at each move
-        self._x_unit = ""
+        self._x_title = ""
         self._cursor: float | None = None
         self._dragged: QPointF | None = None
-        self.setMinimumHeight(20 * GRID_PX)
+        self.setMinimumHeight(21 * GRID_PX)
         self.setMouseTracking(True)
         self.setCursor(Qt.CursorShape.CrossCursor)
 
@@ -76,8 +77,8 @@ class CurvePlot(QWidget):
         self.update()
 
     def show_axes(self, x_title: str, log_x: bool, log_y: bool) -> None:
-        """Say what the x axis is of, its unit in parentheses if it has one; turn axes logarithmic."""
-        self._x_unit = x_title.rpartition("(")[2].removesuffix(")")
+        """Say what the x axis is of, with its unit if it has one; turn axes logarithmic."""
+        self._x_title = x_title
         if (log_x, log_y) != self._log:
             self._log = (log_x, log_y)
             self.see(whole=False)
@@ -200,6 +201,9 @@ class CurvePlot(QWidget):
         for band in self._bands:
             low_px, high_px = _y_px(self._y_axis(np.array(band)), y_range, plot).tolist()
             painter.fillRect(QRectF(plot.left(), high_px, plot.width(), max(2.0, low_px - high_px)), tint)
+            painter.setPen(QColor(theme().muted))
+            place = QPointF(plot.left() + GRID_PX / 2, max(high_px - 3, plot.top() + 12))
+            painter.drawText(place, f"target {sum(band) / 2:.4g} ± {(band[1] - band[0]) / 2:.3g}")
 
     def _paint_y_axis(self, painter: QPainter, plot: QRectF, y_range: Range) -> None:
         free_px = plot.bottom() + 2 * GRID_PX
@@ -215,14 +219,17 @@ class CurvePlot(QWidget):
     def _paint_x_axis(self, painter: QPainter, plot: QRectF, x_range: Range) -> None:
         metrics = painter.fontMetrics()
         painter.setPen(QColor(theme().muted))
-        unit_px = self.width() - metrics.horizontalAdvance(self._x_unit) - 1.0
-        painter.drawText(QPointF(unit_px, plot.bottom() + 2 * GRID_PX), self._x_unit)
-        free_px, last_px = 0.0, unit_px - GRID_PX if self._x_unit else float(self.width())
+        painter.drawText(
+            plot.adjusted(0, plot.height() + 2 * GRID_PX, 0, _BOTTOM_PX),
+            Qt.AlignmentFlag.AlignCenter,
+            self._x_title,
+        )
+        free_px = 0.0
         for place, text in ticks(x_range, int(plot.width() / _ACROSS_PX), self._log[0]):
             x_px = float(_x_px(np.array(place), x_range, plot))
             width_px = metrics.horizontalAdvance(text)
             left_px = x_px - width_px / 2
-            if left_px >= free_px and left_px + width_px <= last_px:
+            if left_px >= free_px and left_px + width_px <= self.width():
                 free_px = left_px + width_px + GRID_PX
                 painter.drawText(QPointF(left_px, plot.bottom() + 2 * GRID_PX), text)
 
@@ -318,12 +325,12 @@ def ticks(span: Range, n_most: int, log: bool = False) -> list[tuple[float, str]
     """
     low, high = span
     if not log:
-        return [(value, _number(value)) for value in _round_values(low, high, n_most)]
+        return _numbered(_round_values(low, high, n_most))
     if high - low >= 2:
         every = max(1, math.ceil((high - low) / max(1, n_most)))
         return [(float(k), _number(10.0**k)) for k in range(math.ceil(low), math.floor(high) + 1, every)]
     values = _round_values(10**low, 10**high, n_most)
-    return [(math.log10(value), _number(value)) for value in values if value > 0]
+    return [(math.log10(value), text) for value, text in _numbered(values) if value > 0]
 
 
 def _round_values(low: float, high: float, n_most: int) -> list[float]:
@@ -336,17 +343,27 @@ def _round_values(low: float, high: float, n_most: int) -> list[float]:
     return [k * step for k in range(first, last + 1)]
 
 
-def _number(value: float) -> str:
-    return f"{value:.6g}".replace("-", "−").replace("e−0", "e−").replace("e+0", "e")
+def _numbered(values: Sequence[float]) -> list[tuple[float, str]]:
+    """Return values with their texts, in as many figures as tell them apart."""
+    for n_figures in range(6, 17):
+        texts = [_number(value, n_figures) for value in values]
+        if len(set(texts)) == len(texts):
+            break
+    return list(zip(values, texts, strict=True))
+
+
+def _number(value: float, n_figures: int = 6) -> str:
+    return f"{value:.{n_figures}g}".replace("-", "−").replace("e−0", "e−").replace("e+0", "e")
 
 
 def _span(parts: Sequence[NDArray[np.float64]]) -> Range:
-    """Return the least and the largest of some values; where there is one, a little beside it."""
+    """Return the least and the largest of some values; of one value but for rounding, half of it beside."""
     known = [part for part in parts if len(part)]
     if not known:
         return 0.0, 1.0
     low, high = min(float(part.min()) for part in known), max(float(part.max()) for part in known)
-    return (low, high) if high > low else (low - 0.5, low + 0.5)
+    size = max(abs(low), abs(high))
+    return (low, high) if high - low > _ROUNDING * size else (low - (size or 1) / 2, high + (size or 1) / 2)
 
 
 def bulk_span(parts: Sequence[NDArray[np.float64]]) -> Range:

@@ -66,8 +66,8 @@ class PanelView(QWidget):
         """What is what in the plot."""
         return self.panel.note if self.panel is not None else ""
 
-    def show_cursor(self, x: float | None) -> None:
-        """Say what the curves are at a place."""
+    def show_cursor(self, x: float | None, x_title: str = "") -> None:
+        """Say what the curves are at a place of the x axis."""
         self.plot.show_cursor(x)
         self._pointed = x is not None
         lines = self.panel.lines if self.panel is not None and x is not None else ()
@@ -79,7 +79,8 @@ class PanelView(QWidget):
         self.values.setText(_GAP.join(told[:n_fit]) + more if told else self.note)
         names = [escape(_shortened(line.run)) for line in lines]
         rows = [f"{one}{_GAP}{name}" for one, name in zip(told, names, strict=True)]
-        self.plot.setToolTip(_ROWS.format("<br>".join(rows)) if rows else "")
+        rows.insert(0, "" if x is None else escape(_place(x, x_title)))
+        self.plot.setToolTip(_ROWS.format("<br>".join(rows)) if lines else "")
 
     def _n_fit(self, values: Sequence[str]) -> int:
         """Return how many values there is room for, and for dots that say that there are more."""
@@ -134,6 +135,12 @@ class RunLegend(QWidget):
         if height != self.height():
             self.setFixedHeight(height)
         self.update()
+
+
+def _place(x: float, x_title: str) -> str:
+    """Return where on an x axis that is, such as "step 1,400" or "12.5 min"."""
+    name, _, unit = x_title.removesuffix(")").rpartition("(")
+    return f"{x:.4g} {unit}" if name else f"{x_title} {x:,.0f}"
 
 
 def _value_at(line: CurveLine, x: float) -> float:
