@@ -185,6 +185,8 @@ def test_beside_another_run_the_step_is_whole_and_the_name_gives_way(area: Liste
     table, metrics = area.table, area.table.fontMetrics()
     assert table.columnWidth(1) > metrics.horizontalAdvance(first.title)
     assert not table.isColumnHidden(2)
-    assert 40 < table.columnWidth(2) < metrics.horizontalAdvance(name)
+    others_px = sum(table.columnWidth(column) for column in (0, 1, 3))
+    assert 60 < table.columnWidth(2) < metrics.horizontalAdvance(name)
+    assert abs(table.viewport().width() - others_px - table.columnWidth(2) - 136) < 3  # all that is free
     area.resize(1600, 260)
     assert table.columnWidth(2) > metrics.horizontalAdvance(name)  # the free width is used

@@ -32,7 +32,7 @@ from earbench_app.views.qt.training_publish import PublishBar
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from PySide6.QtGui import QDragEnterEvent, QDropEvent, QHideEvent, QResizeEvent, QShowEvent
+    from PySide6.QtGui import QDragEnterEvent, QDropEvent, QHideEvent, QShowEvent
 
     from earbench_app.notifications import Notice
     from earbench_app.views.listen_protocols import CheckpointRow
@@ -174,11 +174,6 @@ class ListenArea(QWidget):
         super().showEvent(event)
         self._timer.start()
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Share the width among the columns."""
-        super().resizeEvent(event)
-        self._fit_run()
-
     def hideEvent(self, event: QHideEvent) -> None:
         """Rest."""
         self._timer.stop()
@@ -280,6 +275,7 @@ class ListenArea(QWidget):
         self.table.setColumnWidth(_KEY, _KEY_PX)
         for column in (_NAME, _FIGURES):
             self.table.header().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        self.table.header().sectionResized.connect(lambda at, *_: None if at == _RUN else self._fit_run())
         self.table.headerItem().setToolTip(_NAME, _BEST_TIP)
         self.table.headerItem().setToolTip(_FIGURES, _VALIDATION_TIP)
         self.table.headerItem().setToolTip(_CLIP, _CLIP_TIP)
