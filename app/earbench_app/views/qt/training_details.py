@@ -85,7 +85,8 @@ class RunPanel(QWidget):
         """Put a widget below the curves, in which the run's checkpoints can be heard."""
         self._listen = widget
         self.splitter.addWidget(widget)
-        self.splitter.setStretchFactor(0, 1)
+        self.splitter.setStretchFactor(0, 2)
+        self.splitter.setStretchFactor(1, 1)  # of a higher window, the list gets its share
         self.splitter.setCollapsible(1, True)
         self.splitter.setSizes([54 * GRID_PX, 27 * GRID_PX])  # two rows of curves, a handful of checkpoints
 
