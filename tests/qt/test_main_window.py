@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from audition_doubles import window_double
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QPalette
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QVBoxLayout, QWidget
@@ -23,6 +23,7 @@ from earbench_app.views.qt.codecs_page import CodecsPage
 from earbench_app.views.qt.empty_state import EmptyState
 from earbench_app.views.qt.icons import icon, icon_names
 from earbench_app.views.qt.main_window import MainWindow
+from earbench_app.views.qt.notice_bar import NoticeBar
 from earbench_codecs.base import CodecInfo
 
 if TYPE_CHECKING:
@@ -114,6 +115,34 @@ def test_a_notice_shows_its_text_as_text_and_its_action(window: MainWindow) -> N
     assert pressed == ["Undo"]
     QTest.mouseClick(window.notice_bar._close, Qt.MouseButton.LeftButton)
     assert window.notice_bar.text == ""
+
+
+def test_a_notice_can_be_answered_after_pages_were_switched(window: MainWindow) -> None:
+    """What a user clicks on is what is in front: not a page that was raised above the notice."""
+    pressed: list[str] = []
+    window.notice_bar.action_pressed.connect(pressed.append)
+    window.show_notice(Notice("Published a", action="Undo"))
+    for page in ("Codecs", "Studies", "Codecs"):
+        window.show_page(page)
+        button = window.notice_bar._action
+        place = button.mapTo(window, button.rect().center())
+        assert window.childAt(place) is button
+        QTest.mouseClick(window.windowHandle(), Qt.MouseButton.LeftButton, pos=place)
+    assert pressed == ["Undo"] * 3
+
+
+def test_a_notice_of_the_window_stands_below_that_of_its_page(window: MainWindow) -> None:
+    page = QWidget()
+    own = NoticeBar(page)
+    window.add_page("Own", page)
+    window.show_page("Own")
+    window.show_notice(Notice("of the window"))
+    alone = window.notice_bar.y()
+    own.show_notice(Notice("of the page"))
+    foot = own.mapTo(window, own.rect().bottomLeft()).y()
+    assert window.notice_bar.mapTo(window, QPoint(0, 0)).y() > foot
+    own.dismiss()
+    assert window.notice_bar.y() == alone
 
 
 def test_an_error_goes_with_the_page_it_was_told_on_and_other_notices_stay(window: MainWindow) -> None:

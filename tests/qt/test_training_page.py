@@ -14,6 +14,7 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
+    QApplication,
     QComboBox,
     QLineEdit,
     QPlainTextEdit,
@@ -217,9 +218,29 @@ def test_cancelling_asks_first_and_names_those_that_are_not_over(listed: Trainin
     table.selectAll()
     listed.jobs.actions_by_name["cancel"].trigger()
     assert bar.text.startswith("Cancel 2 runs?")
-    QTest.keyClick(bar.no, Qt.Key.Key_Left)
+    for key in (Qt.Key.Key_Tab, Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
+        QTest.keyClick(QApplication.focusWidget(), key)
+        assert bar.isAncestorOf(QApplication.focusWidget()), "what is asked wants an answer first"
     QTest.keyClick(bar.yes, Qt.Key.Key_Space)
     assert [set(ids) for ids in cancelled] == [{"j2", "j4"}]
+
+
+def test_a_checkpoint_is_promised_only_where_a_run_has_begun(listed: TrainingPage) -> None:
+    begun = JobRow("j5", "five", State.RUNNING, created_s=500, step=3)
+    listed.show_jobs([*ROWS, begun, JobRow("j6", "six", State.QUEUED, created_s=600)])
+    for job_id, has_one in (("j5", True), ("j6", False)):
+        listed.choose((job_id,))
+        listed.jobs.actions_by_name["cancel"].trigger()
+        assert ("A checkpoint is written" in listed.jobs.confirm.text) == has_one
+
+
+def test_a_run_that_is_not_listed_is_no_longer_chosen(listed: TrainingPage) -> None:
+    listed.choose(("j2",))
+    chosen: list[object] = []
+    listed.jobs_chosen.connect(chosen.append)
+    listed.jobs.search.setText("nothing is called so")
+    assert listed.jobs.chosen_ids() == ()
+    assert chosen == [()]
 
 
 def test_letters_typed_at_a_drop_down_list_find_an_entry_and_stop_no_run(listed: TrainingPage) -> None:

@@ -5,13 +5,27 @@ It comes and goes by itself, so it moves nothing: what is clicked on stays where
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from psygnal import Signal
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QStackedWidget,
+    QToolButton,
+    QWidget,
+)
 
 from earbench_app.notifications import Level, Notice
 from earbench_app.views.qt.icons import icon
 from earbench_app.views.qt.theme import GRID_PX
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QHideEvent, QShowEvent
 
 _CLASS = {Level.INFO: "", Level.WARNING: "warning", Level.ERROR: "error"}
 _WIDEST = 90 * GRID_PX
@@ -54,6 +68,8 @@ class NoticeBar(QFrame):
         layout.addWidget(self._close)
         self._level = Level.INFO
         page.installEventFilter(self)
+        if isinstance(page, QStackedWidget):
+            page.currentChanged.connect(lambda _: self._float())  # it raised the page that it shows
         self.hide()
 
     @property
@@ -73,9 +89,8 @@ class NoticeBar(QFrame):
         self._text.style().polish(self._text)
         self._action.setText(notice.action)
         self._action.setVisible(bool(notice.action))
-        self._place()
         self.show()
-        self.raise_()
+        self._float()
 
     def hide_error(self) -> None:
         """Hide what failed: it is read, and other things are done now."""
@@ -89,14 +104,33 @@ class NoticeBar(QFrame):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Stay over the page's top when its size changes, or it gets more to show."""
-        if watched is self._page and event.type() == QEvent.Type.Resize:
-            self._place()
-        if watched is self._page and event.type() == QEvent.Type.ChildAdded:
-            self.raise_()
+        if watched is self._page and event.type() in (QEvent.Type.Resize, QEvent.Type.ChildAdded):
+            self._float()
         return super().eventFilter(watched, event)
 
-    def _place(self) -> None:
-        """Take the middle of the top, as wide as the text in one line asks for, and as high as it needs."""
+    def showEvent(self, event: QShowEvent) -> None:
+        """Make room for it, also where it comes back with its page."""
+        super().showEvent(event)
+        self._float_all()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Let others take its room."""
+        super().hideEvent(event)
+        self._float_all()
+
+    def _float_all(self) -> None:
+        for bar in self.window().findChildren(NoticeBar):
+            bar._float()
+
+    def _float(self) -> None:
+        """Be above all of the page, and below the notices that parts of it show."""
+        others = (bar for bar in self._page.findChildren(NoticeBar) if bar is not self and bar.isVisible())
+        feet = (bar.mapTo(self._page, QPoint(0, bar.height())).y() for bar in others)
+        self._place(max(feet, default=0) + GRID_PX)
+        self.raise_()
+
+    def _place(self, top: int) -> None:
+        """Take the middle, as wide as the text in one line asks for, and as high as it needs."""
         layout = self.layout()
         assert layout is not None
         layout.activate()
@@ -104,4 +138,4 @@ class NoticeBar(QFrame):
         others_px = layout.minimumSize().width() - self._text.minimumSizeHint().width()
         width = min(text_px + others_px, _WIDEST, self._page.width() - 4 * GRID_PX)
         left = (self._page.width() - width) // 2
-        self.setGeometry(left, GRID_PX, width, layout.heightForWidth(width))
+        self.setGeometry(left, top, width, layout.heightForWidth(width))

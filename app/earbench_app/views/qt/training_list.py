@@ -77,6 +77,7 @@ class JobList(QWidget):
         self.gpus, self._hint = QLabel(), QLabel("No run is like that.")
         self.confirm = ConfirmBar()
         self.actions_by_name: dict[str, QAction] = {}
+        self._told: tuple[str, ...] = ()
         self._set_up_table()
         self._make_actions()
         self._lay_out()
@@ -88,6 +89,7 @@ class JobList(QWidget):
         self.model.show_rows(rows)
         if first and rows and not self.chosen_ids():
             self.table.selectRow(0)
+        self._tell_chosen()
         self._show_hint()
 
     def show_actions(self, actions: Actions) -> None:
@@ -133,12 +135,24 @@ class JobList(QWidget):
     def _ask_to_cancel(self, rows: Sequence[JobRow]) -> None:
         ids = tuple(row.id for row in rows)
         if ids:
-            question = f"Cancel {_named(rows)}? A checkpoint is written, and Resume goes on from it."
+            begun = all(row.step for row in rows)
+            then = (
+                "A checkpoint is written, and Resume goes on from it." if begun else "Resume begins it anew."
+            )
+            question = f"Cancel {_named(rows)}? {then}"
             self.confirm.ask(question, ("Cancel run", "Go on"), lambda: self.acted.emit("cancel", ids))
 
     def _filter(self) -> None:
         self.filtered.show_only(self.search.text(), FILTERS[self.states.currentData()])
+        self._tell_chosen()
         self._show_hint()
+
+    def _tell_chosen(self) -> None:
+        """Tell of another choice. What is no longer listed is not chosen, but no selection model says so."""
+        ids = self.chosen_ids()
+        if ids != self._told:
+            self._told = ids
+            self.chosen.emit(ids)
 
     def _show_hint(self) -> None:
         self._hint.setVisible(bool(self.model.rows) and not self.filtered.rowCount())
@@ -169,7 +183,7 @@ class JobList(QWidget):
             self.addAction(action)
 
     def _connect(self) -> None:
-        self.table.selectionModel().selectionChanged.connect(lambda *_: self.chosen.emit(self.chosen_ids()))
+        self.table.selectionModel().selectionChanged.connect(lambda *_: self._tell_chosen())
         self.table.customContextMenuRequested.connect(self._open_menu)
         self.search.textChanged.connect(lambda _: self._filter())
         self.states.activated.connect(lambda _: self._filter())
@@ -298,6 +312,11 @@ class ConfirmBar(QFrame):
     def text(self) -> str:
         """What is asked; empty when nothing is."""
         return "" if self.isHidden() else self._text.text()
+
+    def focusNextPrevChild(self, _next: bool) -> bool:
+        """Go from one answer to the other: what is asked wants an answer first."""
+        (self.no if self.yes.hasFocus() else self.yes).setFocus()
+        return True
 
     def ask(self, text: str, answers: tuple[str, str], do: Callable[[], object]) -> None:
         """Ask, and do it after the first answer; the keyboard is at the one that changes nothing."""
