@@ -409,6 +409,26 @@ def test_the_picker_gives_what_is_ticked_with_all_options(page: AuditionPage) ->
     assert not page.picker.isVisible()
 
 
+def test_scrolling_over_an_option_of_a_codec_does_not_change_it(page: AuditionPage) -> None:
+    page.show_codecs(CODECS)
+    page.open_picker()
+    box = page.picker._groups[0]._options["stereo"]
+    place = QPointF(box.rect().center())
+    no_key, no_button = Qt.KeyboardModifier.NoModifier, Qt.MouseButton.NoButton
+    wheel = QWheelEvent(
+        place,
+        box.mapToGlobal(place),
+        QPoint(),
+        QPoint(0, -120),
+        no_button,
+        no_key,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(box, wheel)
+    assert box.currentData() == "joint"
+
+
 def test_another_option_makes_a_locked_rate_new(page: AuditionPage) -> None:
     page.show_codecs(CODECS)
     page.show_picked([("mp3", Setting.of(64, vbr="off", stereo="joint"))])

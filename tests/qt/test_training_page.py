@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from dropping import drop
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QColor, QImage
+from PySide6.QtCore import QPoint, Qt, QUrl
+from PySide6.QtGui import QColor, QDesktopServices, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -791,3 +791,13 @@ def test_every_control_has_a_name_and_is_reached_by_keys(
         if one.focusPolicy() == Qt.FocusPolicy.NoFocus and one.metaObject().className() != "CloseButton"
     ]
     assert [one.accessibleName() for one in out_of_reach] == []
+
+
+def test_an_address_is_told_also_where_there_is_no_browser(
+    page: TrainingPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[QUrl] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
+    page.open_address("http://localhost:6006/")
+    assert opened == [QUrl("http://localhost:6006/")]
+    assert "http://localhost:6006/" in page.notice_bar.text

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from earbench_app.audition.listing import is_untrained, short_facts
 from earbench_app.views.qt.theme import GRID_PX
+from earbench_app.views.qt.wheel import leave_wheel
 from earbench_codecs.base import Setting
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class CodecGroup(QWidget):
         box = QComboBox()
         for value in option.values:
             box.addItem(str(value), value)
+        leave_wheel(box)
         box.setToolTip(option.help)
         box.setAccessibleName(f"{self._info.title} {option.name}")
         box.currentIndexChanged.connect(lambda _: self._unlock())

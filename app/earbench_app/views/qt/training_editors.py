@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
-from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -26,6 +26,7 @@ from earbench_app.presenters.training_fields import FormField, Kind
 from earbench_app.views.qt.elided_label import ElidedLabel
 from earbench_app.views.qt.file_dialogs import ask_folder
 from earbench_app.views.qt.theme import GRID_PX
+from earbench_app.views.qt.wheel import leave_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,19 +37,6 @@ _WIDEST_PX = {
     Kind.NUMBER_OR_WORD: 16 * GRID_PX,
     Kind.CHOICE: 32 * GRID_PX,
 }
-
-
-class _WheelLeaver(QObject):
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Wheel:
-            event.ignore()
-            return True
-        return super().eventFilter(watched, event)
-
-
-def leave_wheel(control: QWidget) -> None:
-    """Let a control leave the wheel to what it lies on, so that scrolling changes no value."""
-    control.installEventFilter(_WheelLeaver(control))
 
 
 class Editor(QWidget):

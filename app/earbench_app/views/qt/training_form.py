@@ -35,8 +35,8 @@ from earbench_app.views.qt.elided_label import ElidedLabel
 from earbench_app.views.qt.notice_bar import NoticeBar
 from earbench_app.views.qt.relay import relay
 from earbench_app.views.qt.theme import GRID_PX
-from earbench_app.views.qt.training_editors import leave_wheel
 from earbench_app.views.qt.training_sections import FieldRows, SectionBody, SectionFold
+from earbench_app.views.qt.wheel import leave_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

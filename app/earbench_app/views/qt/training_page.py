@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from earbench_app.notifications import Notice
 from earbench_app.presenters.training_new import takes
 from earbench_app.views.qt.empty_state import EmptyState
 from earbench_app.views.qt.main_window import dropped_paths
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from PySide6.QtGui import QDragEnterEvent, QDropEvent
 
-    from earbench_app.notifications import Notice
     from earbench_app.views.training_protocols import Actions, CurveOptions, CurvePanel, JobRow, RunDetails
 
 _OPENER = "xdg-open"
@@ -183,8 +183,8 @@ class TrainingPage(QWidget):
         QGuiApplication.clipboard().setText(text)
 
     def open_address(self, address: str) -> None:
-        """Show a page in the browser."""
-        self.show_notice(None)
+        """Show a page in the browser, and say where it is: not every machine has a browser."""
+        self.show_notice(Notice(f"Open in the browser: {address}"))
         QDesktopServices.openUrl(QUrl(address))
 
     def splitters(self) -> dict[str, QSplitter]:
