@@ -41,6 +41,7 @@ from earbench_codecs.psychoacoustics.p862 import PesqDistance
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from earbench_codecs.neural.entropy_coding import EntropyModel, Integers
@@ -101,6 +102,8 @@ class MdctHyperConfig(CoderConfig):
         it prefer it to a hole.
     fill_from_hz : float
         Below it, holes remain.
+    full_from_hz : float or None
+        From there on, noise is as loud as is told; from `fill_from_hz` to there, its share rises.
     """
 
     transform: int = 256
@@ -119,6 +122,7 @@ class MdctHyperConfig(CoderConfig):
     dead_zone: float = 0.15
     fill: float = 0.4
     fill_from_hz: float = 0.0
+    full_from_hz: float | None = None
 
 
 class MdctHyper(TransformCoder):
@@ -164,11 +168,10 @@ class MdctHyper(TransformCoder):
         self.pesq = PesqDistance(1 / config.crest) if "pesq" in config.terms else None
         self.mask = MaskOfBlocks(size, config.sample_rate_hz) if "masked" in config.terms else None
         shares = interpolation(size, config.nodes)
-        filled = config.fill * (np.arange(size) >= config.fill_from_hz * 2 * size / config.sample_rate_hz)
         for name, array in (
             ("means", (shares / shares.sum(1, keepdims=True)).T),
             ("noise", np.random.default_rng(0).uniform(-1, 1, _N_NOISE)),
-            ("filled", filled * math.sqrt(3)),
+            ("filled", _filled(config) * math.sqrt(3)),
         ):
             self.register_buffer(name, torch.from_numpy(array).float(), persistent=False)
         self.holes = self._hole_network(torch.from_numpy(shares).float()) if "holes" in config.terms else None
@@ -331,6 +334,15 @@ def _analysis(config: MdctHyperConfig) -> nn.Sequential:
         nn.GELU(),
         nn.Conv1d(width, config.latents, 1),
     )
+
+
+def _filled(config: MdctHyperConfig) -> NDArray[np.float64]:
+    """Return the share of amplitude [M] that noise has in place of holes."""
+    hz = np.arange(config.transform) * config.sample_rate_hz / 2 / config.transform
+    shares = np.full(config.transform, config.fill)
+    if config.full_from_hz is not None:
+        shares = np.interp(hz, [config.fill_from_hz, config.full_from_hz], [config.fill, 1.0])
+    return np.where(hz >= config.fill_from_hz, shares, 0.0)
 
 
 def _tolerated(threshold: Tensor, gain: Tensor) -> Tensor:

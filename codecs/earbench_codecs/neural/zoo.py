@@ -148,8 +148,9 @@ def _music(sample_rate_hz: int) -> MdctHyperConfig:
         coarsest=15,
         lowest_gain=0.2,
         highest_gain=300.0,
-        fill=0.7,
+        fill=0.3,
         fill_from_hz=4000.0,
+        full_from_hz=10_000.0,
     )
 
 

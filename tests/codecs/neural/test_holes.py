@@ -115,3 +115,14 @@ def test_checkpoints_without_the_network_have_none(coder):
     plain = MdctHyper(replace(coder.config, terms=("masked",)))
     assert plain.holes is None
     assert not any(name.startswith("holes") for name in plain.state_dict())
+
+
+def test_noise_gets_as_loud_as_is_told_by_and_by(coder):
+    """Half as loud as told at 2 kHz, all of it from 6 kHz on."""
+    config = replace(coder._hyper, fill=0.5, full_from_hz=6000.0)
+    shares = MdctHyper(config).get_buffer("filled") / 3**0.5
+    hz = torch.arange(64) * 16_000 / 2 / 64
+    assert (shares[hz < 2000] == 0).all()
+    assert (shares[hz >= 6000] == 1).all()
+    torch.testing.assert_close(shares[hz == 2000], torch.tensor([0.5]))
+    torch.testing.assert_close(shares[hz == 4000], torch.tensor([0.75]))
