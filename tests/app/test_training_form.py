@@ -343,15 +343,21 @@ def test_typing_is_checked_at_once_and_starts_what_it_says(
     assert tomllib.loads(request.recipe_toml)["rate"]["target_kbps"] == 20
 
 
+def start_unread(form: TrainingFormPresenter, view: View, trials: FakeTrials, folder: Path) -> Mock:
+    """Press Start with a folder that is not read yet; return what is called with the runs."""
+    asked = Mock()
+    form.submitted.connect(asked)
+    trials.found = None
+    view.value_changed.emit("run.data", str(folder))
+    view.start_requested.emit()
+    return asked
+
+
 def test_a_start_waits_until_the_folder_is_known_to_be_good(
     form: TrainingFormPresenter, view: View, trials: FakeTrials, tmp_path: Path
 ) -> None:
     """Without, a run on a folder that holds no audio was queued, and failed a minute later."""
-    asked = Mock()
-    form.submitted.connect(asked)
-    trials.found = None
-    view.value_changed.emit("run.data", str(tmp_path))
-    view.start_requested.emit()
+    asked = start_unread(form, view, trials, tmp_path)
     trials.scan.assert_called_once()
     asked.assert_not_called()
     assert view.state.summary.startswith("Reading the folder")
@@ -365,11 +371,7 @@ def test_a_start_waits_until_the_folder_is_known_to_be_good(
 def test_a_folder_that_cannot_be_trained_on_is_refused_at_its_field(
     form: TrainingFormPresenter, view: View, trials: FakeTrials, tmp_path: Path
 ) -> None:
-    asked = Mock()
-    form.submitted.connect(asked)
-    trials.found = None
-    view.value_changed.emit("run.data", str(tmp_path))
-    view.start_requested.emit()
+    asked = start_unread(form, view, trials, tmp_path)
     trials.read.emit("there is no audio file in it; choose another folder")
     assert view.state.problems == {"run.data": "there is no audio file in it; choose another folder"}
     assert view.state.n_jobs == 0
@@ -383,11 +385,7 @@ def test_a_folder_that_cannot_be_trained_on_is_refused_at_its_field(
 def test_what_is_typed_meanwhile_ends_the_wait_for_a_start(
     form: TrainingFormPresenter, view: View, trials: FakeTrials, tmp_path: Path
 ) -> None:
-    asked = Mock()
-    form.submitted.connect(asked)
-    trials.found = None
-    view.value_changed.emit("run.data", str(tmp_path))
-    view.start_requested.emit()
+    asked = start_unread(form, view, trials, tmp_path)
     view.value_changed.emit("optimiser.batch", "4")
     trials.read.emit(Scan(tmp_path, 9, 9, 9))
     asked.assert_not_called()

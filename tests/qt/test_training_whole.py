@@ -18,6 +18,7 @@ from earbench_app.views.qt.thread_bridge import MainThread
 from earbench_app.views.qt.training_place import TrainingPlace
 from earbench_codecs.clip import AudioClip
 from earbench_codecs.clip_files import write_wav
+from earbench_codecs.training.recipe import read_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +91,9 @@ def test_a_run_is_begun_watched_and_finished(
     qtbot.waitUntil(lambda: page.jobs.model.rows[0].step == 40, timeout=LIMIT_MS)
     row = page.jobs.model.rows[0]
     assert (row.fraction, row.target_kbps) == (1.0, 6)
+    highest_kbps = read_recipe(str(recipe)).highest_kbps
     assert row.kbps is not None
+    assert (row.best is None) == (row.kbps > highest_kbps), "a step is the best within the rate only"
     assert (job.folder / "checkpoint.safetensors").is_file()
     qtbot.waitUntil(lambda: "metrics/sdr_db" in page.run.curves.grid.views, timeout=LIMIT_MS)
     panel = page.run.curves.grid.views["metrics/sdr_db"].panel

@@ -365,7 +365,8 @@ class Trainer:
     def _keep_if_best(self, kbps: float, metrics: dict[str, float | None]) -> bool:
         """Keep the best figure within the rate; until one is within, the lowest rate; tell whether it is."""
         value = metrics[self._metric.name]
-        within = not kbps > self._recipe.highest_kbps
+        highest_kbps = self._recipe.highest_kbps
+        within = math.isinf(highest_kbps) or kbps <= highest_kbps  # NaN is within no rate
         figure = (value if self._metric.higher_is_better else -value) if value is not None else -math.inf
         rank = (within, figure if within else -kbps)
         rates_differ = self._coder.takes_any_rate and self._recipe.validation.kbps is None
