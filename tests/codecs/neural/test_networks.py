@@ -38,6 +38,11 @@ def frames_for(coder, n=3):
     return 0.3 * torch.randn(n, 1, coder.config.framing.length, generator=generator)
 
 
+def assert_same(found, expected):
+    """Sums in another order, as processors differ in, move a sample by some millionths of the largest."""
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * float(expected.detach().abs().max()))
+
+
 each_architecture = pytest.mark.parametrize("architecture", TINY)
 
 
@@ -123,16 +128,14 @@ def test_evaluation_is_what_files_hold(architecture):
     if not coder.alphabet.escape:
         assert coder.alphabet.low <= codes.min()
         assert codes.max() <= coder.alphabet.high
-    torch.testing.assert_close(coder.decode(codes), coder(frames).decoded, rtol=1e-4, atol=1e-5)
+    assert_same(coder.decode(codes), coder(frames).decoded)
 
 
 @each_architecture
 def test_frames_do_not_depend_on_their_batch(architecture):
     coder = tiny(architecture).eval()
     frames = frames_for(coder, n=4)
-    torch.testing.assert_close(
-        coder.decode(coder.encode(frames))[2:3], coder.decode(coder.encode(frames)[2:3])
-    )
+    assert_same(coder.decode(coder.encode(frames))[2:3], coder.decode(coder.encode(frames)[2:3]))
     assert (coder.encode(frames)[2:3] != coder.encode(frames[2:3])).float().mean() < 0.01
 
 
