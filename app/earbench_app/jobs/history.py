@@ -243,6 +243,8 @@ class History:
     n_events: int = 0
     _began_s: float = 0.0  # of the present start
     _before_s: float = 0.0  # running before it
+    _boxes_s: float = 0.0  # of that, until a time box last ended the run
+    _box_is_over: bool = False
     _latest_s: float = 0.0
     _reported_step: float = 0.0
     _interval: float = 0.0  # steps of the last report
@@ -269,10 +271,25 @@ class History:
         """Seconds that the run has run, all its starts together."""
         return self._before_s + max(0.0, self._latest_s - self._began_s)
 
+    @property
+    def box_used_s(self) -> float:
+        """Seconds of its time box that are used: all running since one last ended the run."""
+        return 0.0 if self._box_is_over else self._worked_s - self._boxes_s
+
+    @property
+    def _worked_s(self) -> float:
+        """Seconds of running, the end left out: what is measured there is no part of a time box."""
+        last_s: float = max(self.progress.get("time", 0), self.validation.get("time", 0), self._began_s)
+        return self._before_s + last_s - self._began_s
+
+    def box_left_s(self, minutes: float, now_s: float) -> float:
+        """Return seconds to the end of the time box of a run that is running now, at a time since 1970."""
+        return 60 * minutes - (self._before_s - self._boxes_s) - (now_s - self._began_s)
+
     def _take_started(self, event: Event) -> None:
-        if self.started:
-            last_s = max(self.progress.get("time", 0), self.validation.get("time", 0), self._began_s)
-            self._before_s += last_s - self._began_s
+        self._before_s = self._worked_s
+        if self._box_is_over:
+            self._boxes_s, self._box_is_over = self._before_s, False
         self._began_s = event["time"]
         self.started, self.ending, self.opening = event, {}, None
         self._reported_step = event.get("step") or 0
@@ -326,6 +343,7 @@ class History:
 
     def _take_ending(self, event: Event) -> None:
         self.ending, self.opening = event, None
+        self._box_is_over = event.get("reason") == "time limit"
 
     def _add_points(self, event: Event, values: dict[str, Any], weight: float = 1.0) -> None:
         step = event.get("step")
@@ -373,8 +391,7 @@ def remaining_s(job: Job, history: History) -> float | None:
     if job.request.max_steps and n_steps > step:
         eta_s *= max(0, job.request.max_steps - step) / (n_steps - step)
     if job.request.max_minutes is not None and history.started:
-        box_s = history.started["time"] + 60 * job.request.max_minutes - time.time()
-        eta_s = max(0.0, min(eta_s, box_s))
+        eta_s = max(0.0, min(eta_s, history.box_left_s(job.request.max_minutes, time.time())))
     return float(eta_s)
 
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 STOP_MARK = "slurm-stop"
 """A file in a job's folder: it is to end, not to be put back into the queue."""
-USED = "slurm-used.json"
-"""Of a job's time box, what was used before it was put back into the queue."""
 
 _END_S = 300.0
 _AGAIN_S = 10.0
@@ -91,7 +89,7 @@ class SlurmExecutor:
         from earbench_app.jobs.slurm_node import train
 
         for job in jobs:
-            for name in (keeper.EXIT, STOP_MARK, USED):
+            for name in (keeper.EXIT, STOP_MARK):
                 (job.folder / name).unlink(missing_ok=True)
         ids = submit(
             [partial(train, job, self._make_command) for job in jobs],

@@ -13,15 +13,14 @@ import json
 import os
 import re
 import signal
-import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from submitit import JobEnvironment
 
 from earbench_app.jobs import keeper
-from earbench_app.jobs.slurm import STOP_MARK, USED
+from earbench_app.jobs.slurm import STOP_MARK
 from earbench_app.jobs.slurm_queue import call
 from earbench_codecs.files import write_atomically
 
@@ -60,10 +59,8 @@ def train(job: Job, make_command: Callable[[Job, str], list[str]]) -> None:
     """Train a job on this node, until it is done or the cluster wants the node back."""
     if (job.folder / STOP_MARK).exists():
         return
-    began_s, before = time.monotonic(), _digest(job.last_checkpoint)
+    before = _digest(job.last_checkpoint)
     ended = keep(make_command(_as_here(job), _device(job)), job.folder)
-    used_min = _used_min(job) + (time.monotonic() - began_s) / 60
-    (job.folder / USED).write_text(json.dumps({"minutes": used_min}))
     if not (job.folder / STOP_MARK).exists():
         put_back(ended, job.folder, got_on=_digest(job.last_checkpoint) != before)
     finish(ended)
@@ -131,26 +128,16 @@ def finish(ended: Ended) -> None:
 
 
 def _as_here(job: Job) -> Job:
-    """Return a job as it goes on here: a process for each GPU, and what is left of its time box."""
+    """Return a job as it goes on here: a process for each GPU."""
     request = job.request
     count = max(request.n_processes, request.slurm.gpus if request.slurm else 0)
-    left_min = request.max_minutes
-    if left_min is not None:
-        left_min = max(left_min - _used_min(job), 0.01)
-    return replace(job, request=replace(request, n_processes=count, max_minutes=left_min))
+    return replace(job, request=replace(request, n_processes=count))
 
 
 def _device(job: Job) -> str:
     if job.request.device != "auto":
         return job.request.device
     return "cuda" if job.request.slurm and job.request.slurm.gpus else "cpu"
-
-
-def _used_min(job: Job) -> float:
-    with suppress(OSError, ValueError):
-        facts: dict[str, Any] = json.loads((job.folder / USED).read_bytes())
-        return float(facts["minutes"])
-    return 0.0
 
 
 def _is_preempted() -> bool:

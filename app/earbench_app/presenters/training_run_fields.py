@@ -65,9 +65,10 @@ RUN_FIELDS = (
         "Time box",
         Kind.NUMBER,
         unit="min",
-        help="The run ends in good order so long after the corpus has been read, and can be gone on with;"
-        " empty for no limit. Starting, reading and decoding the corpus, a validation that is under way when"
-        " time is up, and measuring the codec at the end come on top.",
+        help="The run ends in good order so long after the corpus has been read, and can be gone on with for"
+        " as long again; one that was paused goes on for what is left. Empty for no limit. Starting, reading"
+        " and decoding the corpus, a validation that is under way when time is up, and measuring the codec at"
+        " the end come on top.",
     ),
 )
 SLURM_FIELDS = (

@@ -235,3 +235,30 @@ def test_what_the_events_of_a_run_come_to(tmp_path):
     }  # fmt: skip
     np.testing.assert_array_equal(history.series["metrics/pesq_wb"].points()[2], [2.5, np.nan])
     assert history.opening is None
+
+
+def box_events(*minutes_and_reasons):
+    """A run that reads for a minute, trains for some, ends for some reason, and measures for five."""
+    history, now = History(), 0.0
+    for minutes, reason in minutes_and_reasons:
+        history.add({"event": "reading", "time": now, "done": 1, "total": 1})
+        history.add({"event": "started", "time": now + 60, "step": 0})
+        history.add(progress(1, now + 60 + 60 * minutes))
+        now += 60 + 60 * minutes
+        if reason is not None:
+            history.add({"event": "stopped", "time": now + 300, "step": 1, "reason": reason})
+            now += 300
+    return history
+
+
+def test_a_time_box_counts_what_was_run_since_it_last_ended_the_run():
+    asked, time = "asked to stop", "time limit"
+    assert History().box_used_s == 0
+    assert box_events((20, asked)).box_used_s == 20 * 60
+    assert box_events((20, asked), (5, None)).box_used_s == 25 * 60  # the second was killed
+    assert box_events((20, None), (5, None)).box_used_s == 25 * 60
+    assert box_events((30, time)).box_used_s == 0
+    assert box_events((30, time), (7, asked)).box_used_s == 7 * 60
+    assert box_events((30, time), (7, asked), (23, time)).box_used_s == 0
+    running = box_events((30, time), (7, asked), (2, None))
+    assert running.box_left_s(10, now_s=running.told_s + 30) == pytest.approx(30)
