@@ -12,7 +12,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import pytest
 from audition_doubles import tone
-from processes import audio_process, audio_processes, children, is_alive
+from processes import audio_process, audio_processes, children, is_alive, started
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -113,7 +113,7 @@ def test_no_process_outlives_the_program(null_sink: NullSink, tmp_path: Path, en
     script.write_text(PROGRAM, encoding="utf-8")
     write_wav(clip, tone(3.0, seed=1, n_channels=2))
     environment = {**os.environ, "EARBENCH_HOME": str(tmp_path / "home")}
-    with subprocess.Popen([sys.executable, script, clip], env=environment, stdout=subprocess.PIPE) as program:
+    with started([sys.executable, script, clip], env=environment, stdout=subprocess.PIPE) as program:
         assert program.stdout.readline() == b"running\n"
         wait_until(lambda: null_sink.pactl("list", "sink-inputs", "short") != "")
         processes = children(program.pid)

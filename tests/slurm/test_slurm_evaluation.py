@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+from processes import started
 
 from earbench_app.cli.main import run
 from earbench_codecs.clip import AudioClip
@@ -81,7 +82,7 @@ def test_stopped_it_goes_on_and_the_same_command_gathers_its_rows(cluster, clips
     before = arrays(cluster)
     more = ["--cluster", "slurm", "--time", "5", "--jobs", "1"]
     command = [sys.executable, "-m", "earbench_app", "evaluate", str(clips), *WHAT, "--out", str(out), *more]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with started(command, stderr=subprocess.PIPE, text=True) as process:
         state = tmp_path / "out.csv.slurm" / "array.json"
         while not state.exists():
             assert process.poll() is None
@@ -105,7 +106,7 @@ def test_a_part_that_dies_names_its_rows_and_only_these_are_computed_again(clust
     more = ["--cluster", "slurm", "--time", "5", "--jobs", "1"]
     command = [sys.executable, "-m", "earbench_app", "evaluate", str(clips), *WHAT, "--out", str(out), *more]
     state = tmp_path / "out.csv.slurm" / "array.json"
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with started(command, stderr=subprocess.PIPE, text=True) as process:
         while not state.exists():
             assert process.poll() is None
             time.sleep(0.1)

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from processes import started
 from slurm_recipe import recipe_text
 
 from earbench_app.cli.main import run
@@ -54,7 +55,7 @@ def test_a_run_is_followed_to_its_end_and_its_checkpoint_is_where_it_was_wanted(
 
 def test_ctrl_c_leaves_it_running_and_it_is_followed_again(cluster, words, tmp_path, capsys):
     command = [sys.executable, "-m", "earbench_app", *words(100_000)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with started(command, stderr=subprocess.PIPE, text=True) as process:
         events = tmp_path / "run" / "events.jsonl"
         while not events.exists():
             assert process.poll() is None, process.stderr.read()

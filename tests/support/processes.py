@@ -6,13 +6,35 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+
+@contextmanager
+def started(command: Sequence[str | Path], **options: Any) -> Iterator[subprocess.Popen[Any]]:
+    """Run a program beside a test, which waits for its end; where the test fails, at once."""
+    with subprocess.Popen(command, **options) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
 
 
 def children(parent: int, named: str = "") -> list[int]:
     """Return the processes that `parent` has started and whose command contains `named`."""
-    listing = subprocess.check_output(["ps", "-eo", "pid,ppid,args"], text=True)
-    rows = [line.split(None, 2) for line in listing.splitlines()]
-    return [int(pid) for pid, ppid, args in rows if ppid == str(parent) and named in args]
+    found = []
+    for child in psutil.Process(parent).children():
+        with suppress(psutil.NoSuchProcess):
+            if named in " ".join(child.cmdline()):
+                found.append(child.pid)
+    return found
 
 
 def audio_processes(parent: int) -> list[int]:

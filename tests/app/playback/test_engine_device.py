@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from coded_stimuli import coded_stimulus, decode
-from processes import audio_process, audio_processes, is_alive
+from processes import audio_process, audio_processes, is_alive, started
 from waiting import wait_until
 
 from earbench_app.playback.engine import EnginePlayer
@@ -174,7 +174,7 @@ time.sleep(60)
 def test_the_audio_process_dies_with_a_killed_interface(null_sink: NullSink, tmp_path: Path) -> None:
     script = tmp_path / "play.py"
     script.write_text(PLAY_FOREVER, encoding="utf-8")
-    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE) as interface:
+    with started([sys.executable, script], stdout=subprocess.PIPE) as interface:
         assert interface.stdout.readline() == b"playing\n"
         pid = audio_process(interface.pid)
         interface.kill()
@@ -192,7 +192,7 @@ def test_the_audio_process_dies_even_if_the_sound_server_hangs(
     script.write_text(PLAY_FOREVER, encoding="utf-8")
     if hangs == "at the start":
         own_null_sink.hang()
-    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE) as interface:
+    with started([sys.executable, script], stdout=subprocess.PIPE) as interface:
         if hangs == "while playing":
             assert interface.stdout.readline() == b"playing\n"
             own_null_sink.hang()

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from processes import started
 
 from earbench_codecs.training import export, run_folder
 from earbench_codecs.training.average import RunningAverage
@@ -173,7 +174,7 @@ def test_sigterm_writes_a_checkpoint_that_can_be_taken_up(job_of, tmp_path, tiny
     command = [sys.executable, "-m", "earbench_codecs.training", str(recipe), "--device", "cpu"]
     command += ["--data", str(job.data), "--run", str(job.run), "--cache", str(job.cache)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
+    with started(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as running:
         for line in running.stdout:
