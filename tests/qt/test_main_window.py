@@ -131,18 +131,47 @@ def test_a_notice_can_be_answered_after_pages_were_switched(window: MainWindow) 
     assert pressed == ["Undo"] * 3
 
 
-def test_a_notice_of_the_window_stands_below_that_of_its_page(window: MainWindow) -> None:
+def test_a_notice_of_the_window_stands_above_that_of_its_page(window: MainWindow) -> None:
     page = QWidget()
-    own = NoticeBar(page)
+    own = NoticeBar(page, at_foot=True)
     window.add_page("Own", page)
     window.show_page("Own")
     window.show_notice(Notice("of the window"))
     alone = window.notice_bar.y()
     own.show_notice(Notice("of the page"))
-    foot = own.mapTo(window, own.rect().bottomLeft()).y()
-    assert window.notice_bar.mapTo(window, QPoint(0, 0)).y() > foot
+    head = own.mapTo(window, QPoint(0, 0)).y()
+    assert window.notice_bar.mapTo(window, window.notice_bar.rect().bottomLeft()).y() < head
     own.dismiss()
     assert window.notice_bar.y() == alone
+
+
+@pytest.mark.parametrize(
+    ("notice", "leaves"),
+    [
+        (Notice("Saved a.toml"), True),
+        (Notice("Removed a", action="Undo"), False),
+        (Notice("a.toml could not be read", Level.ERROR), False),
+        (Notice("a.toml is not complete", Level.WARNING), False),
+    ],
+)
+def test_only_what_informs_leaves_by_itself(
+    window: MainWindow, qtbot: QtBot, notice: Notice, leaves: bool
+) -> None:
+    window.notice_bar._leaving.setInterval(50)
+    window.show_notice(notice)
+    qtbot.wait(200)
+    assert (window.notice_bar.text == "") == leaves
+
+
+def test_what_informs_stays_while_it_is_pointed_at(window: MainWindow, qtbot: QtBot) -> None:
+    bar = window.notice_bar
+    bar._leaving.setInterval(100)
+    window.show_notice(Notice("Saved a.toml"))
+    QTest.mouseMove(bar, bar.rect().center())
+    qtbot.wait(400)
+    assert bar.text
+    QTest.mouseMove(window, QPoint(5, 5))
+    qtbot.waitUntil(lambda: not bar.text)
 
 
 def test_an_error_goes_with_the_page_it_was_told_on_and_other_notices_stay(window: MainWindow) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from dropping import drop
-from PySide6.QtCore import QPoint, Qt, QUrl
+from PySide6.QtCore import QPoint, QRect, Qt, QUrl
 from PySide6.QtGui import QColor, QDesktopServices, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -26,7 +26,7 @@ from training_runs import request
 
 from earbench_app.jobs.job import State
 from earbench_app.jobs.scan import Scan
-from earbench_app.notifications import Level
+from earbench_app.notifications import Level, Notice
 from earbench_app.presenters.training_new import TrainingFormPresenter
 from earbench_app.presenters.training_trials import Trials
 from earbench_app.views.qt import theme
@@ -621,6 +621,22 @@ def test_a_table_asks_for_all_numbers(listed: TrainingPage, tmp_path: Path) -> N
 def test_an_export_that_fails_is_told(listed: TrainingPage, tmp_path: Path) -> None:
     listed.run.curves.exporter.save(tmp_path / "no" / "folder.pdf")
     assert "folder.pdf" in listed.notice_bar.text
+
+
+def test_a_notice_hides_no_button(listed: TrainingPage) -> None:
+    listed.choose(["j1"])
+    QTest.keyClick(listed.jobs.table, Qt.Key.Key_Delete)
+    listed.show_notice(Notice("Open in the browser: http://localhost:6006/ " * 3))
+    QApplication.processEvents()
+    bar = listed.notice_bar
+    buttons = [one for one in listed.findChildren(QAbstractButton) if one.isVisible()]
+    places = {
+        one.text() or one.toolTip(): QRect(one.mapTo(listed, QPoint()), one.size())
+        for one in buttons
+        if not bar.isAncestorOf(one)
+    }
+    assert {"Delete", "New run…"} <= places.keys()
+    assert [name for name, place in places.items() if bar.geometry().intersects(place)] == []
 
 
 # The form --------------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ class AuditionPage(QWidget):
         self.measure = MeasureButton(self.table)
         self.analysis = AnalysisArea(self.axis, self.ruler, self.waveform, self.spectrogram)
         self.picker = CodecPicker(self)
-        self.notice_bar = NoticeBar(self)
+        self.notice_bar = NoticeBar(self, at_foot=True)
         self.folder = ""  # where the open dialog starts
         self._heard = Heard()
         self._lay_out()

@@ -80,7 +80,7 @@ class MainWindow(QMainWindow):
         self._stack = QStackedWidget()
         self.devices = DeviceChooser()
         self.status_line = StatusLine()
-        self.notice_bar = NoticeBar(self._stack)
+        self.notice_bar = NoticeBar(self._stack, at_foot=True)
         self._help = QToolButton()
         self._build()
         self._overlay = ShortcutsOverlay(self)

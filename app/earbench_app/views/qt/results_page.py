@@ -33,7 +33,7 @@ class ResultsPage(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("results_page")
-        self.notices = NoticeBar(self)
+        self.notices = NoticeBar(self, at_foot=True)
         self._seal_title, self._seal_text = QLabel(), QLabel()
         self._open = QPushButton("Open the results")
         self._stack = QStackedWidget()

@@ -63,7 +63,7 @@ class StudiesPage(QWidget):
         self._folder = Path()
         self._list = QListWidget()
         self._title, self._detail = QLabel(), QLabel()
-        self.notices = NoticeBar(self)
+        self.notices = NoticeBar(self, at_foot=True)
         self._design, self._sittings = DesignTable(), SittingsTable()
         self._tabs = QTabWidget()
         self._stack = QStackedWidget()

@@ -69,8 +69,8 @@ class TrainingPage(QWidget):
         super().__init__(parent)
         self.setObjectName("training_page")
         self.setAcceptDrops(True)
-        self.notice_bar = NoticeBar(self)
         self.jobs, self.run, self.form = JobList(), RunPanel(), TrainingForm()
+        self.notice_bar = NoticeBar(self, at_foot=True, above=self.jobs.confirm)
         self._right, self._whole = QStackedWidget(), QStackedWidget()
         self._form_shown = False
         self._lay_out()
