@@ -96,6 +96,7 @@ class Settings(BaseModel):
     studies: list[str] = Field(default_factory=list)
     spectrogram: SpectrogramSettings = SpectrogramSettings()
     curves: CurveSettings = CurveSettings()
+    run_colors: dict[str, int] = Field(default_factory=dict)  # of training runs' curves
 
 
 class SettingsFile:

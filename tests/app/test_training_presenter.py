@@ -202,6 +202,23 @@ def test_how_curves_are_drawn_is_remembered(view: View, form: FakeForm, watch: F
     assert settings.curves == CurveSettings(smoothing=0.3, log_x=True)
 
 
+def test_the_colour_of_a_run_is_remembered_as_long_as_it_is_there(
+    view: View, form: FakeForm, watch: FakeWatch, board: JobBoard
+) -> None:
+    settings, post = Settings(run_colors={"gone": 5}), lambda function: function()
+    a, b = (board.submit(request(name)).id for name in ("a", "b"))
+    TrainingPresenter(view, form, watch, post, settings)  # type: ignore[arg-type]
+    watch.tell()
+    view.jobs_chosen.emit((a, b))
+    view.jobs_chosen.emit(())
+    assert settings.run_colors == {a: 0, b: 1}
+    later = FakeWatch(board)
+    view = View()
+    TrainingPresenter(view, form, later, post, settings)  # type: ignore[arg-type]
+    view.jobs_chosen.emit((b, "new"))
+    assert later.wishes[-1].colors == {b: 1, "new": 2}
+
+
 def test_each_job_is_told_what_applies_to_it(view: View, watch: FakeWatch, board: JobBoard) -> None:
     jobs = [add_job(board, str(state), state, 0) for state in (State.QUEUED, State.RUNNING, State.DONE)]
     ids = tuple(job.id for job in jobs)

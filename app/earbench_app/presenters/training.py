@@ -46,7 +46,7 @@ class TrainingPresenter:
     post : callable
         Runs a function on the interface's thread.
     settings : Settings, optional
-        Keeps how curves are drawn.
+        Keeps how curves are drawn, and in which colours.
 
     Attributes
     ----------
@@ -71,8 +71,8 @@ class TrainingPresenter:
         self._jobs: dict[str, Job] = {}
         self._chosen: tuple[str, ...] = ()
         self._colors: dict[str, int] = {}  # of those whose curves are drawn
-        self._known_colors: dict[str, int] = {}  # of all that ever were
         self._settings = settings or Settings()
+        self._known_colors = dict(self._settings.run_colors)  # of all that ever were
         self._options = CurveOptions(**self._settings.curves.model_dump())
         view.show_options(self._options)
         self.runs: Runs = ()
@@ -158,6 +158,9 @@ class TrainingPresenter:
         self._chosen = job_ids
         self._colors = lasting_colors(job_ids, self._known_colors)
         self._known_colors |= self._colors
+        if job_ids:
+            known = self._known_colors.items()
+            self._settings.run_colors = {job_id: color for job_id, color in known if job_id in self._jobs}
         self._view.show_actions(actions_for(self._chosen_jobs()))
         self._wish()
 
