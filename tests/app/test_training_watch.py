@@ -81,9 +81,9 @@ def test_a_limit_shortens_what_is_left() -> None:
     half = job_row(job_of(request=request(max_steps=2000)), history)
     assert (half.n_steps, half.fraction) == (2000, 0.5)
     assert half.eta_s == pytest.approx(1000 * 0.09)
-    history.started["time"] = time.time() - 50
+    history.add(history.started | {"time": time.time() - 50})
     history.progress["time"] = time.time()
-    boxed = job_row(job_of(request=request(max_minutes=1)), history)
+    boxed = job_row(job_of(request=request(max_minutes=2.5)), history)  # 90 s were run before
     assert boxed.eta_s == pytest.approx(10, abs=2)
 
 

@@ -224,8 +224,8 @@ class History:
     opening : tuple of (str, int, int), optional
         What is done with the corpus before the start, "reading" or "decoding": files done, of how many.
     notices : deque of str
-    checkpoints : deque of CheckpointSeen
-        The latest, oldest first.
+    checkpoints : list of CheckpointSeen
+        The codecs that are kept, and the latest of each other kind; in the order they were told.
     n_events : int
     """
 
@@ -239,7 +239,7 @@ class History:
     ending: Event = field(default_factory=dict)
     opening: tuple[str, int, int] | None = None
     notices: deque[str] = field(default_factory=lambda: deque(maxlen=100))
-    checkpoints: deque[CheckpointSeen] = field(default_factory=lambda: deque(maxlen=500))
+    checkpoints: list[CheckpointSeen] = field(default_factory=list)
     n_events: int = 0
     _began_s: float = 0.0  # of the present start
     _before_s: float = 0.0  # running before it
@@ -327,16 +327,14 @@ class History:
         if kind == "exported":
             self.exported = event
         seen = _seen_at_end(event, step, self.best) if kind == "exported" else _seen(event, step, kind)
-        self.checkpoints.append(seen)
+        self.checkpoints = [one for one in self.checkpoints if one.kind != kind] + [seen]
 
     def _take_listenable(self, event: Event) -> None:
         """Codecs that are no longer kept are forgotten; one of a step that is made again is the new one."""
         step, kept = int(event.get("step") or 0), event.get("kept") or ()
-        others = [
-            seen for seen in self.checkpoints if seen.kind != "listenable" or seen.step in {*kept} - {step}
-        ]
-        self.checkpoints.clear()
-        self.checkpoints.extend([*others, _seen(event, step, "listenable")])
+        still = {*kept} - {step}
+        others = [seen for seen in self.checkpoints if seen.kind != "listenable" or seen.step in still]
+        self.checkpoints = [*others, _seen(event, step, "listenable")]
 
     def _take_notice(self, event: Event) -> None:
         self.notices.append(str(event.get("message", "")))

@@ -13,14 +13,10 @@ if TYPE_CHECKING:
     from earbench_app.presenters.training_slots import Slot
 
 
-_ROUNDING_KBPS = 0.05
-"""A codec tells its rate in tenths."""
-
-
 def is_within(slot: Slot) -> bool:
     """Return whether the rate of a step is one at which it may be its run's best."""
     recipe = recipe_of(slot.job.request.recipe_toml)
-    return recipe is None or (slot.seen.kbps or 0.0) <= recipe.highest_kbps + _ROUNDING_KBPS
+    return recipe is None or (slot.seen.kbps or 0.0) <= recipe.highest_kbps
 
 
 def kept_text(lines: Sequence[Slot]) -> str:

@@ -66,7 +66,7 @@ class ListenableCodecs:
             step=validated.step,
             path=str(path),
             name=info.name,
-            kbps=info.kbps,
+            kbps=validated.kbps,  # as `validation` told it, where its header has it rounded
             best=validated.is_best,
             kept=[read_info(kept).step for kept in setup.folder.codecs()],
             metrics=validated.metrics,

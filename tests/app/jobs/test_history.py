@@ -237,6 +237,17 @@ def test_what_the_events_of_a_run_come_to(tmp_path):
     assert history.opening is None
 
 
+def test_codecs_that_are_kept_are_known_however_long_a_run_is():
+    history = History()
+    history.add({"event": "listenable", "time": 1.0, "step": 100, "path": "a", "kept": [100]})
+    for step in range(101, 2000):
+        history.add({"event": "checkpoint", "time": float(step), "step": step, "kind": "last", "path": "l"})
+    history.add({"event": "listenable", "time": 2001.0, "step": 2000, "path": "b", "kept": [100, 2000]})
+    assert [(seen.kind, seen.step) for seen in history.checkpoints] == [
+        ("listenable", 100), ("last", 1999), ("listenable", 2000),
+    ]  # fmt: skip
+
+
 def box_events(*minutes_and_reasons):
     """A run that reads for a minute, trains for some, ends for some reason, and measures for five."""
     history, now = History(), 0.0
