@@ -51,7 +51,7 @@ class View:
     def __init__(self) -> None:
         self.show_state, self.show_playing = Mock(), Mock()
         self.show_published, self.show_notice = Mock(), Mock()
-        self.chosen_paths, self.may_move = Mock(return_value=()), Mock(return_value=True)
+        self.chosen_ids, self.may_move = Mock(return_value=()), Mock(return_value=True)
 
     @property
     def state(self) -> ListenState:
@@ -261,7 +261,7 @@ def test_a_new_checkpoint_moves_no_line_and_no_key(bench: Bench) -> None:
 def test_lines_without_a_key_get_those_of_lines_that_have_left(bench: Bench) -> None:
     """As of a user who rests the pointer on the list while a run goes on, and then listens."""
     steps = tuple(range(40, 1320, 40))
-    bench.view.chosen_paths.return_value = ("/jobs/speech/120",)  # its key stays
+    bench.view.chosen_ids.return_value = ("/jobs/speech/120",)  # its key stays
     bench.view.may_move.return_value = False
     for end in range(1, len(steps) + 1):
         show(bench, speech=steps[max(0, end - 8) : end])
@@ -313,11 +313,11 @@ def test_the_rate_of_an_exported_codec_is_of_the_measure_beside(bench: Bench) ->
 def test_a_second_export_is_another_line_and_never_heard_as_the_first(bench: Bench) -> None:
     bench.open_clips("a")
     exported(bench, 100, State.DONE, "stopped at its time limit")
-    first = bench.view.state.rows[1].path
+    first = bench.view.state.rows[1].id
     bench.view.checkpoint_chosen.emit(first)
     bench.describe()
     exported(bench, 200, State.DONE)
-    rows = {row.title: row.path for row in bench.view.state.rows}
+    rows = {row.title: row.id for row in bench.view.state.rows}
     assert {title for title in rows if "·" in title} == {"step 100 · exported", "step 200 · finished"}
     bench.view.checkpoint_chosen.emit(rows["step 200 · finished"])
     bench.describe()
@@ -366,7 +366,7 @@ def test_one_that_is_chosen_before_it_is_held_is_heard_all_the_same(bench: Bench
 
 def test_what_is_selected_stays_listed(bench: Bench) -> None:
     show(bench, speech=(100, 200))
-    bench.view.chosen_paths.return_value = ("/jobs/speech/100",)
+    bench.view.chosen_ids.return_value = ("/jobs/speech/100",)
     show(bench, speech=(200, 300))
     assert [title for _, title in lines(bench)] == ["step 100", "step 200", "step 300"]
 
@@ -375,7 +375,7 @@ def test_a_checkpoint_keeps_its_colour_while_others_come_and_go(bench: Bench) ->
     def hear(step: int) -> int | None:
         bench.view.checkpoint_chosen.emit(f"/jobs/speech/{step}")
         bench.describe()
-        return next(row.color for row in bench.view.state.rows if row.path.endswith(f"/{step}"))
+        return next(row.color for row in bench.view.state.rows if row.id.endswith(f"/{step}"))
 
     bench.open_clips("a")
     steps = tuple(range(100, 800, 100))

@@ -46,14 +46,14 @@ def test_a_selected_line_stays_selected_while_others_change(area: ListenArea) ->
     click(area, 2)
     more = (*ROWS, CheckpointRow("/run/400", "step 400", "speech-24", key="4"))
     area.show_state(replace(STATE, rows=more))
-    assert area.chosen_paths() == ("/run/200",)
+    assert area.chosen_ids() == ("/run/200",)
     area.show_state(replace(STATE, rows=more[1:]))  # the first has left
-    assert area.chosen_paths() == ("/run/200",)
+    assert area.chosen_ids() == ("/run/200",)
     assert [area.table.topLevelItem(i).text(1) for i in range(4)] == [  # type: ignore[union-attr]
         "Original", "step 200", "step 300", "step 400",
     ]  # fmt: skip
     area.show_state(replace(STATE, rows=more[2:]))
-    assert area.chosen_paths() == ()
+    assert area.chosen_ids() == ()
 
 
 def test_what_is_heard_is_what_is_selected_and_published(area: ListenArea) -> None:
@@ -62,12 +62,12 @@ def test_what_is_heard_is_what_is_selected_and_published(area: ListenArea) -> No
     click(area, 1)
     area.choose_key("3")
     assert asked == ["/run/100", "/run/300"]
-    assert area.chosen_paths() == ("/run/300",)
+    assert area.chosen_ids() == ("/run/300",)
     area.show_state(replace(STATE, heard="/run/300"))
     area.show_state(replace(STATE, heard=None))  # S: the original
-    assert area.chosen_paths() == ("/run/300",)
+    assert area.chosen_ids() == ("/run/300",)
     area.show_state(replace(STATE, heard="/run/200"))  # as chosen on the audition page
-    assert area.chosen_paths() == ("/run/200",)
+    assert area.chosen_ids() == ("/run/200",)
     area.publish.click()
     assert area.publish_bar.what.text() == "Publish step 200 as"
 
@@ -77,7 +77,7 @@ def test_a_pair_stays_selected_while_one_and_the_other_are_heard(area: ListenAre
     area.table.topLevelItem(3).setSelected(True)  # type: ignore[union-attr]
     area.choose_key("3")
     area.show_state(replace(STATE, heard="/run/300"))
-    assert area.chosen_paths() == ("/run/100", "/run/300")
+    assert area.chosen_ids() == ("/run/100", "/run/300")
     assert area.table.currentItem() is area.table.topLevelItem(3)
 
 
@@ -131,7 +131,7 @@ def test_a_name_that_is_refused_leaves_the_keyboard_where_another_is_typed(area:
 
 
 def test_what_is_published_is_named_and_stays_in_sight(area: ListenArea) -> None:
-    rows = tuple(replace(ROWS[0], path=f"/run/{step}", title=f"step {step}") for step in range(9))
+    rows = tuple(replace(ROWS[0], id=f"/run/{step}", title=f"step {step}") for step in range(9))
     area.resize(700, 220)
     area.show_state(replace(STATE, rows=rows))
     item = area.table.topLevelItem(9)

@@ -137,22 +137,22 @@ class ListenPresenter:
         """Let go of what was held to be heard."""
         self._files.close()
 
-    def hear(self, path: str) -> None:
+    def hear(self, line_id: str) -> None:
         """Hear a checkpoint, as soon as it is decoded."""
-        slot = self._slots.find(path)
+        slot = self._slots.find(line_id)
         if slot is None or not self._is_there(slot):
             return
-        self._wanted = path
-        if self._version(path) is None:
+        self._wanted = line_id
+        if self._version(line_id) is None:
             self._add(slot)
         else:
-            self._audition.choose_version(self._versions[path])
+            self._audition.choose_version(self._versions[line_id])
 
     def refresh(self) -> None:
         """Show what there is to hear, where it is new."""
         workspace = self._audition.workspace
         clip = workspace.current_clip
-        heard = self._heard_path()
+        heard = self._heard_line()
         if heard:
             self._last_heard = heard
         lines = self._slots.lines
@@ -161,7 +161,7 @@ class ListenPresenter:
             clip.id if clip else None,
             tuple(map(self._row, lines)),
             heard,
-            self._waiting_path(),
+            self._waiting_line(),
             bool(self._jobs) and self._followed.issuperset(self._jobs),
             "" if lines or not self._jobs else _NOTHING_YET,
             kept_text(lines),
@@ -196,30 +196,30 @@ class ListenPresenter:
 
     def _switch(self) -> None:
         """From the checkpoint to the original; from there to the one heard last, or the latest."""
-        if self._heard_path() or self._waiting_path():
+        if self._heard_line() or self._waiting_line():
             self._hear_original()
             return
         slot = self._slots.find(self._last_heard or "") or latest(self._slots.lines)
         if slot is not None:
             self.hear(slot.id)
 
-    def _heard_path(self) -> str | None:
+    def _heard_line(self) -> str | None:
         """Return the checkpoint that sounds: what was chosen and is not there yet does not."""
         version_id = self._audition.playback.heard.version_id
-        return None if version_id is None else self._path_of(version_id)
+        return None if version_id is None else self._line_of(version_id)
 
-    def _waiting_path(self) -> str:
+    def _waiting_line(self) -> str:
         """Return the checkpoint that was chosen and will sound once it is there."""
         wanted = self._audition.playback.wanted
         if self._wanted in self._coming:
             return self._wanted or ""
-        path = self._path_of(wanted.version_id) if wanted and wanted.version_id is not None else ""
-        version = self._version(path)
+        line_id = self._line_of(wanted.version_id) if wanted and wanted.version_id is not None else ""
+        version = self._version(line_id)
         coming = version is not None and self._made(version).state in _COMING
-        return path if coming else ""
+        return line_id if coming else ""
 
-    def _path_of(self, version_id: int) -> str:
-        return next((path for path, there in self._versions.items() if there == version_id), "")
+    def _line_of(self, version_id: int) -> str:
+        return next((line_id for line_id, there in self._versions.items() if there == version_id), "")
 
     def _made(self, version: Version) -> VersionRow:
         workspace = self._audition.workspace
@@ -254,12 +254,12 @@ class ListenPresenter:
         return latest([slot for slot in self._slots.lines if slot.job.id == job_id])
 
     def _add(self, slot: Slot) -> None:
-        path = slot.id
-        if self._version(path) is not None or path in self._coming:
+        line_id = slot.id
+        if self._version(line_id) is not None or line_id in self._coming:
             return
         if not self._audition.workspace.clips:
             self._open_demo()
-        self._coming.add(path)
+        self._coming.add(line_id)
         self._files.when_held(slot, partial(self._describe, slot))
         self.refresh()
 
@@ -307,31 +307,39 @@ class ListenPresenter:
         """Take the oldest checkpoints off the table, but not what is heard or waited for."""
         playback = self._audition.playback
         spared = {heard.version_id for heard in (playback.heard, playback.wanted or Heard())}
-        there = [version for path in self._versions if (version := self._version(path)) is not None]
+        there = [version for line_id in self._versions if (version := self._version(line_id)) is not None]
         old = [version for version in there[:-1] if version.id not in spared]
         self._audition.take_away(old[: max(0, len(there) - N_VERSIONS)])
 
-    def _color_of(self, path: str) -> int:
+    def _color_of(self, line_id: str) -> int:
         """Return a checkpoint's colour: its own as long as it is listed, whatever else comes and goes."""
         workspace = self._audition.workspace
-        if path not in self._colors:
-            self._colors[path] = workspace.free_color()
-            workspace.reserved_colors.add(self._colors[path])
-        return self._colors[path]
+        if line_id not in self._colors:
+            self._colors[line_id] = workspace.free_color()
+            workspace.reserved_colors.add(self._colors[line_id])
+        return self._colors[line_id]
 
-    def _is_needed(self, path: str) -> bool:
-        return self._version(path) is not None or path in self._coming or path in self._view.chosen_paths()
+    def _is_needed(self, line_id: str) -> bool:
+        return (
+            self._version(line_id) is not None
+            or line_id in self._coming
+            or line_id in self._view.chosen_ids()
+        )
 
     def _forget_what_has_left(self) -> None:
         """Let go of the files and colours of what is neither listed nor a version any more."""
         listed = {slot.id for slot in self._slots.lines}
-        needed = listed | {path for path in self._versions if self._version(path) is not None} | self._coming
+        needed = (
+            listed
+            | {line_id for line_id in self._versions if self._version(line_id) is not None}
+            | self._coming
+        )
         self._files.keep_only(needed)
-        self._colors = {path: color for path, color in self._colors.items() if path in needed}
+        self._colors = {line_id: color for line_id, color in self._colors.items() if line_id in needed}
         self._audition.workspace.reserved_colors = set(self._colors.values())
 
-    def _version(self, path: str) -> Version | None:
-        version_id = self._versions.get(path)
+    def _version(self, line_id: str) -> Version | None:
+        version_id = self._versions.get(line_id)
         return None if version_id is None else self._audition.workspace.version(version_id)
 
     def _row(self, slot: Slot) -> CheckpointRow:
@@ -359,8 +367,11 @@ class ListenPresenter:
 
     # What is made of them ----------------------------------------------------------------------------
 
-    def _request_test(self, paths: Sequence[str]) -> None:
-        clip, slots = self._audition.workspace.current_clip, [self._slots.find(path) for path in paths]
+    def _request_test(self, line_ids: Sequence[str]) -> None:
+        clip, slots = (
+            self._audition.workspace.current_clip,
+            [self._slots.find(line_id) for line_id in line_ids],
+        )
         gone = [slot.title for slot in slots if slot is not None and not self._can_be_heard(slot)]
         if gone:
             self._view.show_notice(
@@ -377,8 +388,8 @@ class ListenPresenter:
         self.refresh()
         self.tests.codecs_listed(codecs)
 
-    def _publish(self, path: str, name: str) -> None:
-        slot = self._slots.find(path)
+    def _publish(self, line_id: str, name: str) -> None:
+        slot = self._slots.find(line_id)
         if slot is None:
             self._view.show_published("The list has changed: choose the step again")
             return

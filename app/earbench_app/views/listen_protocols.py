@@ -17,8 +17,8 @@ class CheckpointRow:
 
     Parameters
     ----------
-    path : str
-        Its id, which tells the file.
+    id : str
+        Its path, or what else tells it apart.
     title : str
         Its step, and whether it is what the run exported, or finished with.
     run : str
@@ -43,7 +43,7 @@ class CheckpointRow:
         What else there is to know of its figures.
     """
 
-    path: str
+    id: str
     title: str
     run: str = ""
     figures: str = ""
@@ -100,14 +100,14 @@ class ListenView(Protocol):
     demo_requested: SignalInstance
     paths_given: SignalInstance  # (paths): of audio files
     follow_switched: SignalInstance  # (on)
-    checkpoint_chosen: SignalInstance  # (path): hear it
+    checkpoint_chosen: SignalInstance  # (id): hear it
     original_chosen: SignalInstance
     switch_requested: SignalInstance  # from the checkpoint to the original, and back
     play_toggled: SignalInstance
     shown_requested: SignalInstance  # on the audition page
-    test_requested: SignalInstance  # (two paths)
+    test_requested: SignalInstance  # (two ids)
     test_cancelled: SignalInstance  # while it is prepared
-    publish_requested: SignalInstance  # (path, name)
+    publish_requested: SignalInstance  # (id, name)
     ticked: SignalInstance  # while it is seen
 
     def show_state(self, state: ListenState) -> None:
@@ -122,7 +122,7 @@ class ListenView(Protocol):
     def show_notice(self, notice: Notice | None) -> None:
         """Show a message over the page."""
 
-    def chosen_paths(self) -> tuple[str, ...]:
+    def chosen_ids(self) -> tuple[str, ...]:
         """Return the checkpoints that are selected, from top to bottom."""
 
     def may_move(self) -> bool:

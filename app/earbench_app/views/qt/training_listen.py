@@ -57,7 +57,7 @@ _BEST_TIP = (
     " nearest: no step is within yet, and that of the lowest rate is kept"
 )
 _AUDIO = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aif", ".aiff"})
-_PATH = Qt.ItemDataRole.UserRole
+_ID = Qt.ItemDataRole.UserRole
 _FOLLOW_TIP = (
     "Each new checkpoint of the selected runs is decoded, and joins MP3 and Opus on the audition page"
 )
@@ -139,10 +139,10 @@ class ListenArea(QWidget):
         """Hand a message to the page."""
         self.told.emit(notice)
 
-    def chosen_paths(self) -> tuple[str, ...]:
+    def chosen_ids(self) -> tuple[str, ...]:
         """Return the checkpoints that are selected, from top to bottom."""
         items = sorted(self.table.selectedItems(), key=self.table.indexOfTopLevelItem)
-        return tuple(path for item in items if (path := item.data(0, _PATH)))
+        return tuple(line_id for item in items if (line_id := item.data(0, _ID)))
 
     def may_move(self) -> bool:
         """Return whether lines may leave and others move up: not under the pointer, nor as one is named."""
@@ -152,8 +152,8 @@ class ListenArea(QWidget):
         """Hear the line that has a key, and select it: what is published is what is heard."""
         for row in self._state.rows:
             if row.key == key:
-                self._select(row.path)
-                self.checkpoint_chosen.emit(row.path)
+                self._select(row.id)
+                self.checkpoint_chosen.emit(row.id)
 
     # Events ------------------------------------------------------------------------------------------
 
@@ -184,22 +184,22 @@ class ListenArea(QWidget):
     def _show_rows(self, state: ListenState) -> None:
         """Change lines where they are, so that none moves under the pointer."""
         table, lines = self.table, [_ORIGINAL, *map(_cells, state.rows)]
-        paths = {path for path, _ in lines}
+        ids = {line_id for line_id, _ in lines}
         for place in reversed(range(table.topLevelItemCount())):
-            if self._item(place).data(0, _PATH) not in paths:
+            if self._item(place).data(0, _ID) not in ids:
                 table.takeTopLevelItem(place)
         while table.topLevelItemCount() > len(lines):
             table.takeTopLevelItem(table.topLevelItemCount() - 1)
         while table.topLevelItemCount() < len(lines):
             table.addTopLevelItem(QTreeWidgetItem())
         table.setColumnHidden(_RUN, len({row.run for row in state.rows}) < 2)
-        for place, (path, texts) in enumerate(lines):
+        for place, (line_id, texts) in enumerate(lines):
             item = self._item(place)
-            if item.data(0, _PATH) != path:
+            if item.data(0, _ID) != line_id:
                 item.setSelected(False)  # another one's line now
-                item.setData(0, _PATH, path)
-            heard = state.heard == path
-            mark = "▶ " if heard else "… " if path and state.waiting == path else ""
+                item.setData(0, _ID, line_id)
+            heard = state.heard == line_id
+            mark = "▶ " if heard else "… " if line_id and state.waiting == line_id else ""
             for column, text in enumerate(texts):
                 item.setText(column, text if column else mark + text)
             font = QFont(table.font())
@@ -220,10 +220,10 @@ class ListenArea(QWidget):
         assert item is not None
         return item
 
-    def _select(self, path: str) -> None:
+    def _select(self, line_id: str) -> None:
         """Make a line the current one; where it is one of several that are selected, these stay so."""
         items = map(self._item, range(self.table.topLevelItemCount()))
-        item = next((item for item in items if item.data(0, _PATH) == path), None)
+        item = next((item for item in items if item.data(0, _ID) == line_id), None)
         if item is not None:
             flag = QItemSelectionModel.SelectionFlag
             keeps = flag.NoUpdate if item.isSelected() else flag.ClearAndSelect | flag.Rows
@@ -237,28 +237,28 @@ class ListenArea(QWidget):
         item.setToolTip(_CLIP, row.state)
         item.setToolTip(_FIGURES, "\n".join(filter(None, (row.figures, row.note))))
         item.setToolTip(_RUN, row.run)
-        item.setToolTip(_NAME, f"{row.run} {row.path}\nClick, or press Enter, to hear it")
+        item.setToolTip(_NAME, f"{row.run} {row.id}\nClick, or press Enter, to hear it")
 
     def _hear(self, item: QTreeWidgetItem | None) -> None:
         if item is None:
             return
-        path = item.data(0, _PATH)
-        if path is None:
+        line_id = item.data(0, _ID)
+        if line_id is None:
             self.original_chosen.emit()
         else:
-            self.checkpoint_chosen.emit(path)
+            self.checkpoint_chosen.emit(line_id)
 
     def _enable(self) -> None:
-        chosen = self.chosen_paths()
+        chosen = self.chosen_ids()
         self.follow.setEnabled(bool(self._state.rows or self._state.note))
         self.switch.setEnabled(bool(self._state.rows))
         self.test.setEnabled(len(chosen) == 2 and self._state.clip is not None)
         self.publish.setEnabled(len(chosen) == 1)
 
     def _open_publishing(self) -> None:
-        (path,) = self.chosen_paths()
-        row = next(row for row in self._state.rows if row.path == path)
-        self.publish_bar.open(path, row.title, row.run)
+        (line_id,) = self.chosen_ids()
+        row = next(row for row in self._state.rows if row.id == line_id)
+        self.publish_bar.open(line_id, row.title, row.run)
         if layout := self.layout():
             layout.activate()
         self.table.scrollToItem(self.table.selectedItems()[0])  # the bar took its room
@@ -327,9 +327,9 @@ class ListenArea(QWidget):
         self.play.clicked.connect(lambda: self.play_toggled.emit())
         self.switch.clicked.connect(lambda: self.switch_requested.emit())
         self.show_there.clicked.connect(lambda: self.shown_requested.emit())
-        self.test.clicked.connect(lambda: self.test_requested.emit(self.chosen_paths()))
+        self.test.clicked.connect(lambda: self.test_requested.emit(self.chosen_ids()))
         self.publish.clicked.connect(self._open_publishing)
-        self.publish_bar.asked.connect(lambda path, name: self.publish_requested.emit(path, name))
+        self.publish_bar.asked.connect(lambda line_id, name: self.publish_requested.emit(line_id, name))
 
 
 _ORIGINAL = (None, ("S", "Original", "", "", ""))
@@ -339,7 +339,7 @@ def _cells(row: CheckpointRow) -> tuple[str | None, tuple[str, ...]]:
     mark = "best" if row.within else "nearest"
     title = f"{row.title} · {mark}" if row.best else row.title
     of_clip = "   ".join(filter(None, (row.file_kbps, row.state, row.level)))
-    return row.path, (row.key, title, row.run, row.figures, of_clip)
+    return row.id, (row.key, title, row.run, row.figures, of_clip)
 
 
 def _swatch(color: int | None) -> QIcon:
