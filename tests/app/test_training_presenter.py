@@ -194,12 +194,13 @@ def test_no_two_runs_look_the_same_even_after_very_many() -> None:
 
 def test_how_curves_are_drawn_is_remembered(view: View, form: FakeForm, watch: FakeWatch) -> None:
     settings = Settings(curves=CurveSettings(x="time", smoothing=0.9))
-    TrainingPresenter(view, form, watch, lambda function: function(), settings)  # type: ignore[arg-type]
+    presenter = TrainingPresenter(view, form, watch, lambda function: function(), settings)  # type: ignore[arg-type]
     view.show_options.assert_called_with(CurveOptions("time", 0.9))  # type: ignore[attr-defined]
     view.jobs_chosen.emit(("a",))
     assert watch.wishes[-1].options == CurveOptions("time", 0.9)
     view.options_changed.emit(CurveOptions("step", 0.3, log_x=True))
     assert settings.curves == CurveSettings(smoothing=0.3, log_x=True)
+    presenter.close()
 
 
 def test_the_colour_of_a_run_is_remembered_as_long_as_it_is_there(
@@ -207,16 +208,18 @@ def test_the_colour_of_a_run_is_remembered_as_long_as_it_is_there(
 ) -> None:
     settings, post = Settings(run_colors={"gone": 5}), lambda function: function()
     a, b = (board.submit(request(name)).id for name in ("a", "b"))
-    TrainingPresenter(view, form, watch, post, settings)  # type: ignore[arg-type]
+    first = TrainingPresenter(view, form, watch, post, settings)  # type: ignore[arg-type]
     watch.tell()
     view.jobs_chosen.emit((a, b))
     view.jobs_chosen.emit(())
     assert settings.run_colors == {a: 0, b: 1}
     later = FakeWatch(board)
     view = View()
-    TrainingPresenter(view, form, later, post, settings)  # type: ignore[arg-type]
+    second = TrainingPresenter(view, form, later, post, settings)  # type: ignore[arg-type]
     view.jobs_chosen.emit((b, "new"))
     assert later.wishes[-1].colors == {b: 1, "new": 2}
+    for one in (first, second):
+        one.close()
 
 
 def test_each_job_is_told_what_applies_to_it(view: View, watch: FakeWatch, board: JobBoard) -> None:

@@ -73,7 +73,7 @@ def card_text(info: CheckpointInfo) -> str:
         ]
     if info.tried:
         sections += ["## Tried on the way", "\n".join(f"- {line}" for line in info.tried)]
-    sections += ["## Good for, and not", "\n".join(_limits(info)), "## Make it again", *_commands(info)]
+    sections += ["## Good for, and not", "\n".join(_limits(info)), "## Make it again", *_commands(info, recipe)]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
@@ -269,11 +269,12 @@ def _unequal(comparison: Comparison) -> list[str]:
     ]
 
 
-def _commands(info: CheckpointInfo) -> list[str]:
+def _commands(info: CheckpointInfo, recipe: Recipe) -> list[str]:
     name = info.recipe_name or info.name
+    stop = f" --max-steps {info.step}" if info.step < recipe.n_steps else ""  # what comes later is another
     lines = [
         f"earbench card {info.name}.safetensors --recipe {name}.toml",
-        f"earbench train {name}.toml --data DATA --run runs/{name}",
+        f"earbench train {name}.toml --data DATA --run runs/{name}{stop}",
         f"earbench card runs/{name}/checkpoint.safetensors --data DATA --save --name {info.name}",
     ]
     coder = ARCHITECTURES.get(info.architecture)

@@ -90,10 +90,11 @@ def test_the_card_holds_the_facts(recipe):
         f"{heard:.2f} hours of sound heard, in 1.5 hours",
         "a fast one",
         "earbench card a-coder.safetensors --recipe kankanahalli-9.toml",
-        "earbench train kankanahalli-9.toml --data DATA --run runs/kankanahalli-9",
+        "earbench train kankanahalli-9.toml --data DATA --run runs/kankanahalli-9 --max-steps 5000\n",
     ):
         assert said in text
     assert "EARBENCH_HOME" not in text
+    assert "--max-steps" not in card_text(info_of(recipe, step=recipe.n_steps))
     assert "EARBENCH_HOME" in card_text(info_of(recipe, architecture="of-ones-own"))
 
 
