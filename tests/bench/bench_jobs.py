@@ -17,7 +17,8 @@ from statistics import median
 import pytest
 from job_boards import Boards, fake_command
 
-from earbench_app.jobs.history import EventTail, History
+from earbench_app.jobs.event_tail import EventTail
+from earbench_app.jobs.history import History
 from earbench_app.jobs.job import State
 
 pytestmark = pytest.mark.bench

@@ -32,8 +32,8 @@ from training_runs import add_job, progress
 
 from earbench_app.jobs.board import JobBoard
 from earbench_app.jobs.executors import Look
-from earbench_app.jobs.history import N_KEPT
 from earbench_app.jobs.job import State
+from earbench_app.jobs.series import N_KEPT
 from earbench_app.views.qt.training_page import TrainingPage
 
 if TYPE_CHECKING:

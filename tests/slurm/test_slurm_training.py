@@ -9,7 +9,7 @@ from slurm_recipe import recipe_text
 from stand_in_training import sleeping
 
 from earbench_app.jobs.board import JobBoard
-from earbench_app.jobs.history import EventTail
+from earbench_app.jobs.event_tail import EventTail
 from earbench_app.jobs.job import ACTIVE, SlurmOptions, State, TrainRequest
 from earbench_app.jobs.slurm import SlurmExecutor
 

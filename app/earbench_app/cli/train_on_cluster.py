@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from earbench_app.jobs.board import JobBoard
-from earbench_app.jobs.history import EventTail
+from earbench_app.jobs.event_tail import EventTail
 from earbench_app.jobs.job import JobError, State
 from earbench_app.settings import jobs_dir
 

@@ -1,177 +1,24 @@
-"""What a run has said so far: its events read as they come, and kept as curves of bounded length."""
+"""What a run has said so far: what its events come to."""
 
 from __future__ import annotations
 
 import json
-import math
-import os
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from earbench_app.jobs.event_tail import EventTail
 from earbench_app.jobs.job import State
+from earbench_app.jobs.series import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
+    from earbench_app.jobs.event_tail import Event
     from earbench_app.jobs.job import Job
 
-Event = dict[str, Any]
-
-N_KEPT = 4000
-"""Points of a curve that are kept, at most."""
-_AT_ONCE = 4 << 20  # bytes a read
-_LONGEST_LINE = 1 << 20
-_LITTLE = 0.5
-"""Weight of a report, by its steps, below which it is no point of its own: a pause cuts one short."""
-_PROGRESS = b'{"event": "progress"'
 _NUMBERS = ("step", "n_steps", "done", "total", "kbps", "target_kbps", "eta_s")
-
-
-class EventTail:
-    """Reads the lines that were added to a file of events since the last time.
-
-    Parameters
-    ----------
-    path : Path
-        May be missing yet.
-    sparse : bool
-        Of progress events, return only the last one of each read; much faster on long files.
-
-    Attributes
-    ----------
-    n_restarts : int
-        How often the file was found cut or replaced, and read from its beginning again.
-    """
-
-    def __init__(self, path: Path, sparse: bool = False) -> None:
-        self.path = path
-        self.n_restarts = 0
-        self._sparse = sparse
-        self._offset = 0
-        self._inode = -1
-
-    def read(self) -> list[Event]:
-        """Return whole new lines as events, a few megabytes at once; what is no event is left out."""
-        try:
-            with self.path.open("rb") as file:
-                self._find_place(file.fileno())
-                file.seek(self._offset)
-                content = file.read(_AT_ONCE)
-        except OSError:
-            return []
-        whole = content.rfind(b"\n") + 1
-        if not whole and len(content) > _LONGEST_LINE:
-            whole = len(content)  # no event is so long
-        self._offset += whole
-        return list(self._events(content[:whole].splitlines()))
-
-    def read_all(self) -> Iterator[Event]:
-        """Yield all there is to read."""
-        while events := self.read():
-            yield from events
-
-    def _find_place(self, number: int) -> None:
-        stat = os.fstat(number)
-        if self._inode not in (-1, stat.st_ino) or stat.st_size < self._offset:
-            self._offset = 0
-            self.n_restarts += 1
-        self._inode = stat.st_ino
-
-    def _events(self, lines: list[bytes]) -> Iterator[Event]:
-        last_progress = max((i for i, line in enumerate(lines) if line.startswith(_PROGRESS)), default=-1)
-        for i, line in enumerate(lines):
-            if self._sparse and i != last_progress and line.startswith(_PROGRESS):
-                continue
-            event = _parsed(line)
-            if event is not None:
-                yield event
-
-
-def last_events(path: Path, n_bytes: int = 65536) -> list[Event]:
-    """Return the events at the end of a file; none where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(0, size - n_bytes))
-            lines = file.read().split(b"\n")
-    except OSError:
-        return []
-    lines = lines[1:] if size > n_bytes else lines
-    return [event for event in map(_parsed, lines) if event is not None]
-
-
-def _parsed(line: bytes) -> Event | None:
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
-
-
-class Series:
-    """A curve of bounded length: when it is full, each two points become their mean.
-
-    Parameters
-    ----------
-    n_points : int
-        At most.
-    """
-
-    def __init__(self, n_points: int = N_KEPT) -> None:
-        self._points = np.empty((n_points, 4))  # step, seconds, sum of values, of weights
-        self._n = 0
-        self._stride = 1
-
-    def add(self, step: float, seconds: float, value: float | None, weight: float = 1.0) -> None:
-        """Add a point; None is a gap. One of little weight is taken into the point before it."""
-        if value is None or not math.isfinite(value):
-            self._append((step, seconds, 0, math.inf))
-        elif self._n and self._has_room(weight):
-            self._points[self._n - 1] += (0, 0, weight * value, weight)
-            self._points[self._n - 1, :2] = step, seconds
-        else:
-            self._append((step, seconds, weight * value, weight))
-
-    def drop_after(self, step: float) -> None:
-        """Forget points beyond a step: a run that goes on from a checkpoint makes them again."""
-        self._n = int(np.searchsorted(self._points[: self._n, 0], step, side="right"))
-
-    def __len__(self) -> int:
-        return self._n
-
-    def points(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Return steps, seconds of running, and values, each [n]; a gap is NaN."""
-        steps, seconds, sums, counts = self._points[: self._n].T
-        values = np.where(np.isfinite(counts), sums / counts, np.nan)
-        return steps.copy(), seconds.copy(), values
-
-    def _has_room(self, weight: float) -> bool:
-        """Return whether a point is to be taken into the last one."""
-        has = float(self._points[self._n - 1, 3])
-        return has < self._stride or (weight < _LITTLE and math.isfinite(has))
-
-    def _append(self, point: tuple[float, float, float, float]) -> None:
-        if self._n == len(self._points):
-            self._halve()
-        self._points[self._n] = point
-        self._n += 1
-
-    def _halve(self) -> None:
-        pairs = self._points.reshape(-1, 2, 4)
-        gaps = ~np.isfinite(pairs[:, :, 3])
-        known = np.where(gaps[:, :, np.newaxis], 0, pairs).sum(axis=1)
-        merged = np.column_stack([pairs[:, 1, :2], known[:, 2:]])
-        merged[gaps.all(axis=1), 3] = math.inf
-        self._n = len(merged)
-        self._points[: self._n] = merged
-        self._stride *= 2
 
 
 @dataclass(frozen=True, slots=True)

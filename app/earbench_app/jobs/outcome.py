@@ -6,7 +6,7 @@ import re
 import signal
 from typing import TYPE_CHECKING
 
-from earbench_app.jobs.history import last_events
+from earbench_app.jobs.event_tail import last_events
 from earbench_app.jobs.job import State
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any
 
-from earbench_app.jobs.history import EventTail
+from earbench_app.jobs.event_tail import EventTail
 from earbench_codecs.files import write_atomically
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from earbench_app.background.pool import explained
+from earbench_app.jobs.event_tail import EventTail
 from earbench_app.jobs.gpu import GpuReader
-from earbench_app.jobs.history import EventTail, History
+from earbench_app.jobs.history import History
 from earbench_app.jobs.job import ACTIVE, JobError
 from earbench_app.presenters.training_curves import Run, panels, x_title
 from earbench_app.presenters.training_rows import N_LOG_LINES, job_row, recipe_of, run_details
