@@ -7,18 +7,20 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
-from multiprocessing import Pipe
-from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
+from typing import IO, TYPE_CHECKING, ParamSpec, TypeVar, cast
 
 from earbench_codecs.errors import CodecError
 from earbench_codecs.metrics.measurement import NotApplicableError
+from earbench_codecs.metrics.worker_main import receive, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from multiprocessing.connection import Connection
     from types import TracebackType
 
+_AT_LIMIT = 1
+"""Exit code of a process that `faulthandler` ends."""
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -43,7 +45,6 @@ class Worker:
         self._environment = {**os.environ, **(environment or {})}
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._connection: Connection | None = None
         self._closed = False
 
     def __enter__(self) -> Worker:
@@ -63,7 +64,7 @@ class Worker:
         Parameters
         ----------
         timeout_s : float
-            Wall-clock limit; the kernel ends the process when it is over, whatever it is doing.
+            Wall-clock limit; the process ends itself when it is over, whatever it is doing.
         function : callable
             At the top level of a module that can be imported; arguments and result can be pickled.
 
@@ -77,10 +78,12 @@ class Worker:
         with self._turn:
             if self._closed:
                 raise WorkerError("the worker is closed")
+            began_s = time.monotonic()
             try:
                 return self._called(timeout_s, function, args, kwargs)
             except (EOFError, OSError):
-                raise WorkerError(self._end(timeout_s)) from None
+                late = time.monotonic() - began_s >= timeout_s
+                raise WorkerError(self._end(timeout_s if late else None)) from None
 
     def close(self) -> None:
         """End the process, also in the middle of a call; a closed worker takes no more calls."""
@@ -89,54 +92,52 @@ class Worker:
         if process is not None:
             process.kill()
         with self._turn:
-            self._end(0)
+            self._end()
 
     def _called(
         self, timeout_s: float, function: Callable[..., R], args: object, kwargs: Mapping[str, object]
     ) -> R:
-        connection = self._connection or self._start()
-        connection.send((timeout_s, function, args, kwargs))
-        outcome, value = connection.recv()
+        process = self._process or self._start()
+        send(cast("IO[bytes]", process.stdin), (timeout_s, function, args, kwargs))
+        outcome, value = receive(cast("IO[bytes]", process.stdout))
         if outcome == "not applicable":
             raise NotApplicableError(value)
         if outcome == "failed":
             raise WorkerError(value)
         return cast("R", value)
 
-    def _start(self) -> Connection:
-        self._connection, theirs = Pipe()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "earbench_codecs.metrics.worker_main", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,  # libraries chatter there
-                stderr=subprocess.DEVNULL,
-            )
-        return self._connection
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "earbench_codecs.metrics.worker_main"],
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # libraries chatter there
+        )
+        return self._process
 
-    def _end(self, timeout_s: float) -> str:
-        """Forget the process; return how it ended."""
-        process, connection = self._process, self._connection
-        self._process = self._connection = None
-        if connection is not None:
-            connection.close()
+    def _end(self, over_s: float | None = None) -> str:
+        """Forget the process; return how it ended, if not at its time limit, which was over."""
+        process, self._process = self._process, None
         if process is None:
             return "the worker process could not be started"
+        for stream in (process.stdin, process.stdout):
+            with suppress(OSError):  # what was not read any more
+                cast("IO[bytes]", stream).close()
         with suppress(subprocess.TimeoutExpired):
             process.wait(5)
         if process.poll() is None:
             process.kill()
             process.wait()
-        return _ending(process.returncode, timeout_s)
+        return _ending(process.returncode, over_s)
 
 
-def _ending(code: int, timeout_s: float) -> str:
-    if code == -signal.SIGALRM:
-        return f"stopped after its time limit of {timeout_s:g} s"
-    if code == -signal.SIGKILL:
+def _ending(code: int, over_s: float | None) -> str:
+    if code == _AT_LIMIT and over_s is not None:
+        return f"stopped after its time limit of {over_s:g} s"
+    name = signal.Signals(-code).name if code < 0 else ""
+    if name == "SIGKILL":
         return "the worker process was killed (closed, or the machine ran out of memory)"
-    if code < 0:
-        return f"the worker process crashed ({signal.Signals(-code).name})"
+    if name:
+        return f"the worker process crashed ({name})"
     return f"the worker process ended by itself with exit code {code}"

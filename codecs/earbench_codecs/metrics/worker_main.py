@@ -1,34 +1,66 @@
-"""The child's side of `Worker`: ``python -m earbench_codecs.metrics.worker_main FD``."""
+"""The child's side of `Worker`: ``python -m earbench_codecs.metrics.worker_main``.
+
+Calls come on standard input, outcomes go out on what standard output was at the start.
+"""
 
 from __future__ import annotations
 
+import faulthandler
+import os
+import pickle
 import signal
 import sys
-from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from earbench_codecs.metrics.measurement import NotApplicableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+_SIZE_BYTES = 8
 
-def serve(connection: Connection) -> None:
-    """Answer calls until the other side is gone."""
+
+def send(stream: IO[bytes], message: object) -> None:
+    """Write a message, whole, behind its size."""
+    data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    stream.write(len(data).to_bytes(_SIZE_BYTES, "little"))
+    stream.write(data)
+    stream.flush()
+
+
+def receive(stream: IO[bytes]) -> Any:
+    """Read a message.
+
+    Raises
+    ------
+    EOFError
+        The other side is gone.
+    ImportError, AttributeError
+        What it names cannot be had here; the next message can be read all the same.
+    """
+    size = int.from_bytes(_exactly(stream, _SIZE_BYTES), "little")
+    return pickle.loads(_exactly(stream, size))
+
+
+def serve(calls: IO[bytes], outcomes: IO[bytes], nowhere: IO[bytes]) -> None:
+    """Answer calls until the other side is gone.
+
+    A call that takes longer than its limit ends the process, even inside C code that hangs: a thread that
+    needs no interpreter sees to it.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the kernel ends us, even inside C code that hangs
     while True:
         try:
-            timeout_s, function, args, kwargs = connection.recv()
+            timeout_s, function, args, kwargs = receive(calls)
         except EOFError:
             return
         except (ImportError, AttributeError) as error:
-            connection.send(("failed", f"the function cannot be loaded here: {error}"))
+            send(outcomes, ("failed", f"the function cannot be loaded here: {error}"))
             continue
-        signal.setitimer(signal.ITIMER_REAL, timeout_s)
+        faulthandler.dump_traceback_later(timeout_s, exit=True, file=nowhere)
         outcome = _outcome(function, args, kwargs)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        connection.send(outcome)
+        faulthandler.cancel_dump_traceback_later()
+        send(outcomes, outcome)
 
 
 def _outcome(
@@ -43,5 +75,19 @@ def _outcome(
         return "failed", f"{type(error).__name__}: {error}"
 
 
+def _exactly(stream: IO[bytes], size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) < size:
+        raise EOFError
+    return data
+
+
+def main() -> None:
+    """Serve, with nothing where libraries chatter."""
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as outcomes, open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        serve(sys.stdin.buffer, outcomes, nowhere)
+
+
 if __name__ == "__main__":
-    serve(Connection(int(sys.argv[1])))
+    main()

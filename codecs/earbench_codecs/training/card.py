@@ -73,7 +73,12 @@ def card_text(info: CheckpointInfo) -> str:
         ]
     if info.tried:
         sections += ["## Tried on the way", "\n".join(f"- {line}" for line in info.tried)]
-    sections += ["## Good for, and not", "\n".join(_limits(info)), "## Make it again", *_commands(info, recipe)]
+    sections += [
+        "## Good for, and not",
+        "\n".join(_limits(info)),
+        "## Make it again",
+        *_commands(info, recipe),
+    ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
