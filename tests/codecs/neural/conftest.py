@@ -16,7 +16,12 @@ SMALL = {
         {"transform": 128, "framing": {"length": 15_872, "overlap": 32}, "width": 8, "hyper_width": 12},
     ),
 }
-"""Architecture → size and options."""
+SMALL["mdct-hyper-levels"] = (
+    "mdct-hyper-16k",
+    SMALL["mdct-hyper"][1]
+    | {"terms": ["masked", "holes"], "hole_levels": True, "fill": 0.5, "fill_from_hz": 2000.0},
+)
+"""Name → size and options."""
 
 
 @pytest.fixture(autouse=True)
@@ -60,17 +65,18 @@ def small_checkpoint(tmp_path_factory, signal_of):
         frames = coder.config.framing.split(signal / signal.abs().max()).unsqueeze(1)
         return entropy_tables(coder, [frames])
 
-    def make(architecture, half=False):
-        path = folder / f"{architecture}-{half}.safetensors"
+    def make(name, half=False):
+        path = folder / f"{name}-{half}.safetensors"
         if not path.exists():
-            size, options = SMALL[architecture]
+            size, options = SMALL[name]
+            architecture, config = SIZES[size]
             torch.manual_seed(5)
-            coder = build_from_json(architecture, config_to_json(SIZES[size][1]) | options).eval()
+            coder = build_from_json(architecture, config_to_json(config) | options).eval()
             if architecture == "koishekenov":  # as it is, all codes are 0
                 with torch.no_grad():
                     coder.encoder[-1].weight.mul_(30)
             info = CheckpointInfo(
-                name=f"{architecture}-test",
+                name=f"{name}-test",
                 title="A test",
                 architecture=architecture,
                 config=config_to_json(coder.config),

@@ -17,6 +17,7 @@ from earbench_codecs.errors import SettingError
 from earbench_codecs.neural.checkpoint_info import read_info, rewrite
 from earbench_codecs.neural.codec import NeuralCodec
 from earbench_codecs.neural.entropy_coding import code_bits, decode_segments, encode_segments, row_bits
+from earbench_codecs.neural.hole_levels import HoleLevels
 from earbench_codecs.neural.hyper_model import HyperModel, fit_tables
 from earbench_codecs.neural.hyper_prior import (
     HyperPrior,
@@ -30,44 +31,50 @@ from earbench_codecs.neural.segments import SegmentCoder
 from earbench_codecs.neural.zoo import SIZES, build_from_json, config_to_json
 
 
-@pytest.fixture(params=[False, True], ids=["plain", "notched"])
+@pytest.fixture(params=["plain", "notched", "levels", "notched, levels"])
 def prior(request):
     """One whose networks say something."""
     torch.manual_seed(3)
-    prior = HyperPrior(64, 16, 10, 4, 12, 16, notched=request.param).eval().requires_grad_(False)
+    levels = HoleLevels(64, 16_000, 2000.0) if "levels" in request.param else None
+    prior = HyperPrior(64, 16, 10, 4, 12, 16, notched="notched" in request.param, hole_levels=levels)
+    prior.eval().requires_grad_(False)
     for network in (prior.latent_network, *prior.networks, prior.synthesis):
         network.last.weight.normal_(0, 0.2)
     return prior
 
 
-def codes_of(shape, seed=0):
-    """Codes like a spectrum's, some of them beyond the alphabet; latents are within."""
+def codes_of(prior, shape, seed=0):
+    """Codes like a spectrum's, some of them beyond the alphabet; latents and levels of holes are within."""
     rng = np.random.default_rng(seed)
-    codes = np.round(rng.laplace(0, 2, shape) * np.linspace(4, 0, shape[-2])[:, np.newaxis])
-    codes[..., 0, :] = rng.integers(-15, 16, codes[..., 0, :].shape)
+    codes = np.round(rng.laplace(0, 2, (*shape, 5, 16)) * np.linspace(4, 0, 5)[:, np.newaxis])
+    codes[..., 0, :] = rng.integers(-15, 16, (*shape, 16))
+    if prior.hole_levels is not None:
+        codes = np.concatenate([codes, rng.integers(-15, 16, (*shape, 1, 16))], -2)
+        assert 0.1 < prior.hole_levels.sent(torch.from_numpy(coefficients_of(codes))).float().mean() < 0.9
     return codes.astype(np.int64)
 
 
-@pytest.fixture
-def codec(small_checkpoint, signal_of, tmp_path):
+def coefficients_of(codes):
+    return codes[..., 1:5, :].reshape(*codes.shape[:-2], 64)
+
+
+@pytest.fixture(params=["mdct-hyper", "mdct-hyper-levels"])
+def codec(request, small_checkpoint, signal_of, tmp_path):
     """A codec with a knob."""
-    plain = NeuralCodec.from_file(small_checkpoint("mdct-hyper"))
+    source = small_checkpoint(request.param)
+    plain = NeuralCodec.from_file(source)
     checkpoint = plain._loaded()
     coder = SegmentCoder(checkpoint.coder, checkpoint.tables.model("network"))
     signal = signal_of(32_000, 16_000)
     knob = [(coder.bits([signal], gain) / 2000, gain) for gain in (0.01, 0.1, 1.0, 10.0, 100.0)]
     path = tmp_path / "hyper.safetensors"
-    rewrite(
-        small_checkpoint("mdct-hyper"),
-        read_info(small_checkpoint("mdct-hyper")).model_copy(update={"knob": knob}),
-        path,
-    )
+    rewrite(source, read_info(source).model_copy(update={"knob": knob}), path)
     return NeuralCodec.from_file(path)
 
 
 def test_frequencies_are_the_same_all_at_once_as_one_after_the_other(prior):
     model = HyperModel(prior)
-    symbols = np.clip(codes_of((3, 9, 5, 16)), -15, 16) + 15
+    symbols = np.clip(codes_of(prior, (3, 9)), -15, 16) + 15
     cost = 0.0
     for (place, own), (_, at_once) in zip(
         model.passes(symbols), model.passes(symbols, known=True), strict=True
@@ -80,7 +87,7 @@ def test_frequencies_are_the_same_all_at_once_as_one_after_the_other(prior):
 def test_what_is_expected_depends_on_nothing_that_is_not_decoded(prior):
     """Frequencies of a place stay the same when all codes from there on become others."""
     model = HyperModel(prior)
-    one, other = (np.clip(codes_of((1, 4, 5, 16), seed), -15, 16) + 15 for seed in (1, 2))
+    one, other = (np.clip(codes_of(prior, (1, 4), seed), -15, 16) + 15 for seed in (1, 2))
     mixed = one.copy()
     before = [(place, numbers.copy()) for place, numbers in model.passes(one)]
     for number, (_, expected) in enumerate(before):
@@ -94,7 +101,7 @@ def test_what_is_expected_depends_on_nothing_that_is_not_decoded(prior):
 @pytest.mark.parametrize("n_segments", [1, 4])
 def test_codes_come_back_whatever_is_beside_them(prior, n_segments):
     model, alphabet = HyperModel(prior), MdctHyper.alphabet
-    codes = codes_of((n_segments, 6, 5, 16))
+    codes = codes_of(prior, (n_segments, 6))
     coded = encode_segments(codes, alphabet, model)
     data = [one.data for one in coded]
     decoded = decode_segments(data, codes.shape[1:], alphabet, model)
@@ -105,9 +112,9 @@ def test_codes_come_back_whatever_is_beside_them(prior, n_segments):
     assert [encode_segments(one[np.newaxis], alphabet, model)[0].data for one in codes] == data
 
 
-def test_numbers_of_tables_spare_the_decoder_the_network(codec, signal_of):
+def test_numbers_of_tables_spare_the_decoder_the_network(small_checkpoint, signal_of):
     """And make the same coefficients; others would be heard."""
-    checkpoint = codec._loaded()
+    checkpoint = NeuralCodec.from_file(small_checkpoint("mdct-hyper"))._loaded()
     coder, model = checkpoint.coder, checkpoint.tables.model("network")
     frames = coder.config.framing.split(torch.from_numpy(signal_of(15_000, 16_000))).unsqueeze(1)
     with torch.inference_mode():
@@ -123,7 +130,7 @@ def test_numbers_of_tables_spare_the_decoder_the_network(codec, signal_of):
 
 def test_what_rows_cost_adds_up_to_what_segments_cost(prior):
     model, alphabet = HyperModel(prior), MdctHyper.alphabet
-    codes = codes_of((3, 6, 5, 16))
+    codes = codes_of(prior, (3, 6))
     assert (np.abs(codes) > 15).any()
     rows = row_bits(codes, alphabet, model)
     assert rows.shape == (3, 6)
@@ -134,7 +141,7 @@ def test_what_rows_cost_adds_up_to_what_segments_cost(prior):
 
 
 def test_tables_follow_the_codes_of_clips(prior):
-    clips = [np.clip(codes_of((8, 5, 16), seed), -15, 16) + 15 for seed in range(6)]
+    clips = [np.clip(codes_of(prior, (8,), seed), -15, 16) + 15 for seed in range(6)]
     before = HyperModel(prior).bits(np.stack(clips))
     fit_tables(prior, clips)
     once = prior.coefficient_table.clone()
@@ -234,8 +241,7 @@ def test_a_lost_segment_costs_only_itself(codec, signal_of):
     assert not np.array_equal(found[hop : 2 * hop], whole[hop : 2 * hop])
 
 
-def test_evaluation_is_what_files_hold(small_checkpoint, signal_of):
-    codec = NeuralCodec.from_file(small_checkpoint("mdct-hyper"))
+def test_evaluation_is_what_files_hold(codec, signal_of):
     coder = codec._loaded().coder
     frames = coder.config.framing.split(torch.from_numpy(signal_of(30_000, 16_000))).unsqueeze(1) * 10
     with torch.inference_mode():

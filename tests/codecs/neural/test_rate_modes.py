@@ -37,10 +37,10 @@ SYNTAXES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def codec(small_checkpoint, signal_of, tmp_path_factory):
+@pytest.fixture(scope="module", params=["mdct-hyper", "mdct-hyper-levels"])
+def codec(request, small_checkpoint, signal_of, tmp_path_factory):
     """A codec with a knob."""
-    source = small_checkpoint("mdct-hyper")
+    source = small_checkpoint(request.param)
     checkpoint = NeuralCodec.from_file(source)._loaded()
     coder = SegmentCoder(checkpoint.coder, checkpoint.tables.model("network"))
     knob = [(coder.bits([signal_of(32_000, RATE_HZ)], gain) / 2000, gain) for gain in (0.01, 0.1, 1.0, 10.0)]
@@ -168,12 +168,13 @@ def test_secants_meet_curves_side_by_side():
 
 
 def test_two_channels_in_one_stream_cost_what_they_cost_apart(codec):
-    model, alphabet = codec.segment_coder(Setting())._model, codec._loaded().coder.alphabet
+    model, coder = codec.segment_coder(Setting())._model, codec._loaded().coder
+    alphabet, shape = coder.alphabet, coder.code_shape
     rng = np.random.default_rng(2)
-    codes = np.round(rng.laplace(0, 3, (3, 2, 5, 9, 16))).astype(np.int64)
+    codes = np.round(rng.laplace(0, 3, (3, 2, 5, *shape))).astype(np.int64)
     codes[:, :, :, 0] = np.clip(codes[:, :, :, 0], -15, 15)
     together = encode_segments(codes, alphabet, JointModel(model))
-    apart = encode_segments(codes.reshape(6, 5, 9, 16), alphabet, model)
+    apart = encode_segments(codes.reshape(6, 5, *shape), alphabet, model)
     assert sum(c.bits for c in together) == pytest.approx(sum(c.bits for c in apart))
     assert sum(len(c.data) for c in together) <= sum(len(c.data) for c in apart)
     data = [c.data for c in together]
