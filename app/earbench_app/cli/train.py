@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from earbench_app.jobs.job import SlurmOptions
-    from earbench_codecs.training.loop import Limits
     from earbench_codecs.training.run import Job
+    from earbench_codecs.training.setup import Limits
     from earbench_codecs.training.signals import StopSignals
 
 _STOPPING = (
@@ -124,9 +124,9 @@ def _make(
     max_minutes: float | None,
 ) -> tuple[Job, Limits]:
     from earbench_app.settings import cache_dir
-    from earbench_codecs.training.loop import Limits
     from earbench_codecs.training.recipe import read_recipe, recipe_name
     from earbench_codecs.training.run import Job
+    from earbench_codecs.training.setup import Limits
 
     cache = cache_dir() / "corpora"
     job = Job(read_recipe(recipe), recipe_name(recipe), data, run, cache, device, resume, tensorboard)

@@ -194,8 +194,8 @@ def _excerpts(data: Path, paths: Sequence[str], reasons: list[str]) -> Iterator[
 
 def _run(recipe: Recipe, arguments: dict[str, Any], folder: Path, n_steps: int) -> list[dict[str, Any]]:
     """Train for some short epochs of each stage; return the events, with the time of each."""
-    from earbench_codecs.training.loop import Limits
     from earbench_codecs.training.run import Job, train
+    from earbench_codecs.training.setup import Limits
 
     events: list[dict[str, Any]] = []
 

@@ -14,8 +14,8 @@ def main(argv: list[str] | None = None) -> int:
     """Train; return 0 when done or a limit was reached, 1 after a failure, 128 + N after signal N."""
     arguments = _parser().parse_args(argv)
     from earbench_codecs.training.log_lines import LogLines
-    from earbench_codecs.training.loop import Limits
     from earbench_codecs.training.run import Job, train
+    from earbench_codecs.training.setup import Limits
     from earbench_codecs.training.signals import StopSignals
 
     try:

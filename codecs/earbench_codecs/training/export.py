@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from earbench_codecs.neural.checkpoint_info import Comparison
     from earbench_codecs.neural.coder import Coder
-    from earbench_codecs.training.loop import Setup
     from earbench_codecs.training.run_folder import Snapshot
+    from earbench_codecs.training.setup import Setup
 
 
 _KNOB_OCTAVES = range(-21, 8)

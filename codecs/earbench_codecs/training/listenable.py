@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from earbench_codecs.neural.checkpoint_info import CheckpointInfo
-    from earbench_codecs.training.loop import Setup
     from earbench_codecs.training.run_folder import RunFolder
+    from earbench_codecs.training.setup import Setup
     from earbench_codecs.training.validation import Validated
 
 SHARE = 0.05

@@ -5,11 +5,8 @@ from __future__ import annotations
 import math
 import time
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import torch
 
 from earbench_codecs.metrics.registry import METRICS
 from earbench_codecs.neural.zoo import config_to_json
@@ -17,10 +14,9 @@ from earbench_codecs.training.average import RunningAverage
 from earbench_codecs.training.coded_rate import coding_at_rate, context_kbps, table_segments
 from earbench_codecs.training.dataset import WindowSampler, prefetched
 from earbench_codecs.training.errors import RunFolderError, StopAskedError
-from earbench_codecs.training.processes import Processes
 from earbench_codecs.training.rate_control import RateControl
 from earbench_codecs.training.recipe import is_recipe
-from earbench_codecs.training.run_folder import RunFolder, Snapshot, load_snapshot
+from earbench_codecs.training.run_folder import Snapshot, load_snapshot
 from earbench_codecs.training.schedule import learning_rate
 from earbench_codecs.training.step import Stepper, load_optimiser, optimiser_tensors
 from earbench_codecs.training.validation import (
@@ -39,98 +35,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from earbench_codecs.metrics.worker import Worker
-    from earbench_codecs.neural.coder import Coder
-    from earbench_codecs.training.corpus import Corpus, Recording
-    from earbench_codecs.training.events import Emit
-    from earbench_codecs.training.recipe import Recipe
     from earbench_codecs.training.recipe_tables import StageTable
+    from earbench_codecs.training.setup import Limits, Setup
 
-    Keep = Callable[["Setup", Validated], None]
     Coding = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-    Show = Callable[[int, int, NDArray[np.float32]], None]
 
 _PREPARE, _RATE = 2**40, 2**41
 """Added to a step's number where windows are drawn for something other than training on them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When to stop before the recipe is done.
-
-    Parameters
-    ----------
-    max_steps : int, optional
-        Steps of the whole run, those before a resume included.
-    max_minutes : float, optional
-        From now on.
-    asked_to_stop : callable
-        Whether a signal came.
-    """
-
-    max_steps: int | None = None
-    max_minutes: float | None = None
-    asked_to_stop: Callable[[], bool] = lambda: False
-
-    def check(self) -> None:
-        """Raise `StopAskedError` once a signal came."""
-        if self.asked_to_stop():
-            raise StopAskedError
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Setup:
-    """What a run is made of.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    coder : Coder
-        On `device`.
-    corpus : Corpus
-    training, validation : sequence of Recording
-    folder : RunFolder
-    emit : Emit
-    worker : Worker
-        Computes metrics.
-    device : torch.device
-    processes : Processes
-    show : callable
-        Is told a step, an excerpt's number, and how the excerpt is decoded at that step.
-    keep : callable
-        Is given this, and what was found, after each validation of the last stage.
-    check : callable
-        Raises `StopAskedError` to end what takes long: a validation, the export.
-    report_s, save_s : float
-        Seconds between progress events, and between checkpoints inside an epoch.
-    """
-
-    recipe: Recipe
-    coder: Coder
-    corpus: Corpus
-    training: tuple[Recording, ...]
-    validation: tuple[Recording, ...]
-    folder: RunFolder
-    emit: Emit
-    worker: Worker
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    processes: Processes = field(default_factory=Processes)
-    show: Show = lambda _step, _number, _decoded: None
-    keep: Keep = lambda _setup, _validated: None
-    check: Callable[[], None] = lambda: None
-    report_s: float = 2.0
-    save_s: float = 600.0
-
-    def corpus_facts(self) -> dict[str, Any]:
-        """Return what was trained and validated on, for events and checkpoints."""
-        rate_hz = self.corpus.sample_rate_hz
-        return {
-            "sha256": self.corpus.sha256,
-            "training_s": sum(recording.n_samples for recording in self.training) / rate_hz,
-            "validation_s": sum(recording.n_samples for recording in self.validation) / rate_hz,
-            "training_files": len(self.training),
-            "validation_files": len(self.validation),
-        }
 
 
 class Trainer:

@@ -26,9 +26,10 @@ from earbench_codecs.training.errors import (
 from earbench_codecs.training.events import EventLog, no_events
 from earbench_codecs.training.export import export
 from earbench_codecs.training.listenable import ListenableCodecs
-from earbench_codecs.training.loop import Limits, Setup, Trainer
+from earbench_codecs.training.loop import Trainer
 from earbench_codecs.training.processes import joined_processes
 from earbench_codecs.training.run_folder import RunFolder, load_snapshot
+from earbench_codecs.training.setup import Limits, Setup
 from earbench_codecs.training.tensorboard import N_EXCERPTS, TensorBoard
 from earbench_codecs.training.validation import chosen_recordings, excerpts
 

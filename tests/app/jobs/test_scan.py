@@ -127,8 +127,8 @@ def test_an_estimate_agrees_with_the_run_it_is_of(folder, tmp_path, monkeypatch)
     """Within a factor of three: the machine of a test does other things as well."""
     import torch
 
-    from earbench_codecs.training.loop import Limits
     from earbench_codecs.training.run import Job, train
+    from earbench_codecs.training.setup import Limits
 
     monkeypatch.setenv("EARBENCH_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

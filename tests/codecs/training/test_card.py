@@ -11,10 +11,10 @@ from earbench_codecs.errors import CheckpointError
 from earbench_codecs.neural.checkpoint_info import CheckpointInfo, ComparedCodec, Comparison, Figure
 from earbench_codecs.training.card import card_text, machine_line, recipe_toml, with_card
 from earbench_codecs.training.export import seconds_by_events
-from earbench_codecs.training.loop import Limits
 from earbench_codecs.training.recipe import parse_recipe, read_recipe, recipe_names
 from earbench_codecs.training.run import train
 from earbench_codecs.training.run_folder import RunFolder, load_snapshot
+from earbench_codecs.training.setup import Limits
 
 
 def info_of(recipe, **changes):

@@ -18,10 +18,10 @@ from earbench_codecs.neural.mdct_hyper import MdctHyper, MdctHyperConfig
 from earbench_codecs.neural.zoo import config_to_json
 from earbench_codecs.training.coded_rate import coding_at_rate, context_kbps, table_segments
 from earbench_codecs.training.corpus import open_corpus
-from earbench_codecs.training.loop import Limits
 from earbench_codecs.training.recipe_tables import ValidationTable
 from earbench_codecs.training.run import build_coder, train
 from earbench_codecs.training.run_folder import RunFolder
+from earbench_codecs.training.setup import Limits
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from earbench_codecs.training import compilation
-from earbench_codecs.training.loop import Limits
 from earbench_codecs.training.run import train
 from earbench_codecs.training.run_folder import RunFolder, load_snapshot
+from earbench_codecs.training.setup import Limits
 
 
 @pytest.fixture

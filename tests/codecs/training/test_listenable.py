@@ -15,10 +15,10 @@ from earbench_codecs.neural.checkpoint_info import read_info
 from earbench_codecs.neural.codec import NeuralCodec
 from earbench_codecs.training import listenable
 from earbench_codecs.training.errors import RunFolderError
-from earbench_codecs.training.loop import Limits
 from earbench_codecs.training.recipe import parse_recipe
 from earbench_codecs.training.run import train
 from earbench_codecs.training.run_folder import RunFolder, load_snapshot
+from earbench_codecs.training.setup import Limits
 
 
 def recipe_with(toml, n_kept, epochs=4):

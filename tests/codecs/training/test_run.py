@@ -24,11 +24,11 @@ from earbench_codecs.training.errors import (
     RunFolderError,
     TrainingError,
 )
-from earbench_codecs.training.loop import Limits
 from earbench_codecs.training.recipe import parse_recipe
 from earbench_codecs.training.run import build_coder, train
 from earbench_codecs.training.run_folder import RunFolder, load_snapshot
 from earbench_codecs.training.schedule import learning_rate
+from earbench_codecs.training.setup import Limits
 
 
 def events_of(run, kind=None):

@@ -14,9 +14,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from earbench_codecs.training.corpus import open_corpus
 from earbench_codecs.training.dataset import split
 from earbench_codecs.training.errors import RunFolderError
-from earbench_codecs.training.loop import Limits
 from earbench_codecs.training.run import train
 from earbench_codecs.training.run_folder import RunFolder
+from earbench_codecs.training.setup import Limits
 from earbench_codecs.training.tensorboard import TensorBoard
 from earbench_codecs.training.validation import chosen_recordings, excerpts
 
