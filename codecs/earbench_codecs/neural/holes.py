@@ -1,16 +1,22 @@
-"""How loud what was coded as zeros is, told by what was decoded: noise in place of holes takes no bits."""
+"""How loud what was coded as zeros is, told by what was decoded; and the noise that takes its place."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import nn
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
+    from earbench_codecs.neural.mdct_hyper import MdctHyperConfig
+
+N_NOISE = 1 << 16
+"""Numbers there are, of which a block takes some."""
 _LEAST_POWER = 1e-6
 """Holes 50 dB below the loudest are silent."""
 _LEAST_SHARE = 1e-3
@@ -90,3 +96,18 @@ class HoleNetwork(nn.Module):
 
 def _power(values: Tensor, where: Tensor) -> Tensor:
     return values.square() * where
+
+
+def noise_for(config: MdctHyperConfig) -> NDArray[np.float64]:
+    """Return numbers of a mean square of 1/3; of one size where levels are sent, to meet them in any band."""
+    noise = np.random.default_rng(0).uniform(-1, 1, N_NOISE)
+    return np.sign(noise) / math.sqrt(3) if config.hole_levels else noise
+
+
+def filled_shares(config: MdctHyperConfig) -> NDArray[np.float64]:
+    """Return the share of amplitude [M] that noise has in place of holes."""
+    hz = np.arange(config.transform) * config.sample_rate_hz / 2 / config.transform
+    shares = np.full(config.transform, config.fill)
+    if config.full_from_hz is not None:
+        shares = np.interp(hz, [config.fill_from_hz, config.full_from_hz], [config.fill, 1.0])
+    return np.where(hz >= config.fill_from_hz, shares, 0.0)

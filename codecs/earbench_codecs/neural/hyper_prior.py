@@ -4,6 +4,7 @@ Every number here is an integer (see `integer_network`), so that encoder and dec
 a block, the latents come first, predicted from the two blocks before. They and the latents before say where
 the steps of the quantiser lie and what the spectrum is like. Coefficients follow in four passes; each sees
 how large its neighbours were in the blocks before, on average over a longer past, and in this block so far.
+Behind them are the levels of what was coded as 0 (`hole_levels`), where they are sent.
 Levels are logarithms, in eighths of an octave: of the step, and of what a code stands for.
 
 What a pass needs is kept together: coefficients [..., M] in phases are [4, ..., M / 4], first every fourth
@@ -26,6 +27,8 @@ from earbench_codecs.neural.integer_network import LARGEST, IntegerNetwork, roun
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
+
+    from earbench_codecs.neural.hole_levels import HoleLevels
 
 LIMIT = 15
 """Larger codes are escaped; latents never are."""
@@ -95,6 +98,8 @@ class HyperPrior(nn.Module):
     notched : bool
         Whether the last latent says by how many notches, quarters of an octave, all steps of a block are
         coarser than the others say.
+    hole_levels : HoleLevels, optional
+        Where levels of holes are sent behind a block's coefficients.
     """
 
     def __init__(
@@ -107,9 +112,10 @@ class HyperPrior(nn.Module):
         hyper_width: int,
         *,
         notched: bool = False,
+        hole_levels: HoleLevels | None = None,
     ) -> None:
         super().__init__()
-        self.notched = notched
+        self.notched, self.hole_levels = notched, hole_levels
         self.size, self.n_latents, self.n_nodes, self.n_features = size, n_latents, n_nodes, n_features
         n_outputs = n_nodes * (1 + n_features)
         self.synthesis = IntegerNetwork(2 * n_latents, hyper_width, hyper_width, n_outputs, last_gain=0.2)

@@ -12,13 +12,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import torch
 from torch import nn
 
 from earbench_codecs.errors import SettingError
 from earbench_codecs.neural.coder import Alphabet, CoderConfig, CoderOutput, TransformCoder
-from earbench_codecs.neural.holes import HoleNetwork
+from earbench_codecs.neural.hole_levels import HoleLevels
+from earbench_codecs.neural.holes import N_NOISE, HoleNetwork, filled_shares, noise_for
 from earbench_codecs.neural.hyper_model import HyperModel, fit_tables
 from earbench_codecs.neural.hyper_prior import (
     LIMIT,
@@ -41,12 +41,10 @@ from earbench_codecs.psychoacoustics.p862 import PesqDistance
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from numpy.typing import NDArray
     from torch import Tensor
 
     from earbench_codecs.neural.entropy_coding import EntropyModel, Integers
 
-_N_NOISE = 1 << 16
 _LARGEST_CODE = 2**20 - 1
 _LATENT_SLOPE = 8
 _LEAST_POWER = 1e-6
@@ -104,6 +102,9 @@ class MdctHyperConfig(CoderConfig):
         Below it, holes remain.
     full_from_hz : float or None
         From there on, noise is as loud as is told; from `fill_from_hz` to there, its share rises.
+    hole_levels : bool
+        What is told is corrected by levels that are sent, see `HoleLevels`; only with what tells it, the term
+        ``holes``. Not trained.
     """
 
     transform: int = 256
@@ -123,16 +124,19 @@ class MdctHyperConfig(CoderConfig):
     fill: float = 0.4
     fill_from_hz: float = 0.0
     full_from_hz: float | None = None
+    hole_levels: bool = False
 
 
 class MdctHyper(TransformCoder):
     """The coder; a row of codes is a block: stream 0 has its latents, the others its coefficients.
 
+    Where levels of holes are sent, they are the last stream.
+
     Raises
     ------
     SettingError
-        Frames are no whole number of blocks, blocks no multiple of 64, latents not 16, or notches not
-        what a latent can say.
+        Frames are no whole number of blocks, blocks no multiple of 64, latents not 16, notches not what a
+        latent can say, or nothing tells what levels of holes are relative to.
     """
 
     architecture = "mdct-hyper"
@@ -151,6 +155,8 @@ class MdctHyper(TransformCoder):
             raise SettingError(f"steps get 0 to {LIMIT} notches coarser, not {config.coarsest}")
         if "pesq" in config.terms and config.sample_rate_hz != PESQ_RATE_HZ:
             raise SettingError(f"PESQ is of {PESQ_RATE_HZ} Hz: no term of a coder of {config.sample_rate_hz}")
+        if config.hole_levels and "holes" not in config.terms:
+            raise SettingError("levels of holes are relative to what the term holes tells, which is missing")
         self._hyper = config
         self.coarsest, self.lowest_gain = config.coarsest, config.lowest_gain
         self.n_blocks = length // size
@@ -163,6 +169,7 @@ class MdctHyper(TransformCoder):
             config.width,
             config.hyper_width,
             notched=config.coarsest > 0,
+            hole_levels=_hole_levels(config),
         )
         self.analysis = _analysis(config)
         self.pesq = PesqDistance(1 / config.crest) if "pesq" in config.terms else None
@@ -170,16 +177,16 @@ class MdctHyper(TransformCoder):
         shares = interpolation(size, config.nodes)
         for name, array in (
             ("means", (shares / shares.sum(1, keepdims=True)).T),
-            ("noise", np.random.default_rng(0).uniform(-1, 1, _N_NOISE)),
-            ("filled", _filled(config) * math.sqrt(3)),
+            ("noise", noise_for(config)),
+            ("filled", filled_shares(config) * math.sqrt(3)),
         ):
             self.register_buffer(name, torch.from_numpy(array).float(), persistent=False)
         self.holes = self._hole_network(torch.from_numpy(shares).float()) if "holes" in config.terms else None
 
     @property
     def code_shape(self) -> tuple[int, int]:
-        """Latents, and coefficients by sixteens."""
-        return self._hyper.transform // 16 + 1, 16
+        """Latents, coefficients by sixteens, and levels of holes."""
+        return self._hyper.transform // 16 + 1 + self._hyper.hole_levels, 16
 
     @property
     def code_rows(self) -> int:
@@ -208,7 +215,8 @@ class MdctHyper(TransformCoder):
         codes = self._codes(values).detach()
         places = self.prior.all_places(latents.detach(), codes, steps.detach(), features)
         sizes = self._sizes_of_holes(latents.detach(), codes, step.detach(), places.scales.detach())
-        back = codes + self._filling(codes, sizes)
+        levels = self._levels(coefficients.detach(), codes, sizes.detach() * step.detach(), notches)
+        back = codes + self._filling(codes, sizes, levels)
         if self.training:
             soft = soft + torch.rand_like(soft) - 0.5
             coded = values + torch.rand_like(values) - 0.5
@@ -235,33 +243,39 @@ class MdctHyper(TransformCoder):
         notches = coefficients.new_zeros(len(coefficients), 1, 1) if coarser is None else coarser
         _, latents = self._latents(coefficients, notches)
         step = _step(self.prior.step_levels(latents, earlier(latents, 1)))
-        codes = torch.cat([latents, self._codes(coefficients / step)], -1)
-        return codes.long().reshape(-1, *self.code_shape)
+        numbers = self._codes(coefficients / step)
+        parts = [latents, numbers]
+        if self.prior.hole_levels is not None:
+            told = self._sizes_of_holes(latents, numbers, step, None) * step
+            parts.append(self._levels(coefficients, numbers, told, notches))
+        return torch.cat(parts, -1).long().reshape(-1, *self.code_shape)
 
     def dequantised(self, codes: Tensor, tables: Tensor | None = None) -> Tensor:
         """Return the coefficients of codes; tables say what is expected of them."""
-        latents, numbers = self._parts(codes)
+        latents, numbers, levels = self._parts(codes)
         scales = None
         if tables is not None:
             scales = scales_of(self._parts(tables)[1])
         elif self.holes is None:
             scales = self._scales(latents, numbers)
         step = _step(self.prior.step_levels(latents, earlier(latents, 1)))
-        return (numbers + self._filling(numbers, self._sizes_of_holes(latents, numbers, step, scales))) * step
+        sizes = self._sizes_of_holes(latents, numbers, step, scales)
+        return (numbers + self._filling(numbers, sizes, levels)) * step
 
     def stepped(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Return the coefficients of codes without noise in place of holes, and their steps."""
-        latents, numbers = self._parts(codes)
+        latents, numbers, _ = self._parts(codes)
         step = _step(self.prior.step_levels(latents, earlier(latents, 1)))
         return numbers * step, step
 
     def _scales(self, latents: Tensor, numbers: Tensor) -> Tensor:
         return self.prior.all_places(latents, numbers, *self.prior.steps(latents, earlier(latents, 1))).scales
 
-    def _parts(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """Return latents [B, R, 16] and the numbers of coefficients [B, R, M] of codes."""
+    def _parts(self, codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return latents [B, R, 16], numbers of coefficients [B, R, M], levels [B, R, 16 or 0] of codes."""
         rows = codes.reshape(-1, self.n_blocks, self.code_shape[0] * 16).float()
-        return rows[..., :16], rows[..., 16:]
+        end = 16 + self._hyper.transform
+        return rows[..., :16], rows[..., 16:end], rows[..., end:]
 
     def _played(self, frames: Tensor) -> Tensor:
         return frames * (_PLAYED_RMS * self.config.crest)
@@ -311,11 +325,19 @@ class MdctHyper(TransformCoder):
         assert scales is not None
         return spread_of_zeros(scales, self._largest_hole)
 
-    def _filling(self, codes: Tensor, sizes: Tensor) -> Tensor:
+    def _levels(self, coefficients: Tensor, codes: Tensor, told: Tensor, notches: Tensor) -> Tensor:
+        """Return the levels of holes [B, R, 16], or none [B, R, 0] where none are sent."""
+        if self.prior.hole_levels is None:
+            return codes[..., :0]
+        return self.prior.hole_levels.found(coefficients, codes, told, notches)
+
+    def _filling(self, codes: Tensor, sizes: Tensor, levels: Tensor) -> Tensor:
         """Return noise where codes [B, R, M] are 0; which noise, the others decide."""
+        if self.prior.hole_levels is not None:
+            sizes = sizes * self.prior.hole_levels.gains(levels)
         bins = torch.arange(codes.shape[-1], device=codes.device)
         first = (codes.long() * (2 * bins + 1)).sum(-1, keepdim=True)
-        noise: Tensor = self.get_buffer("noise")[(first + bins) % _N_NOISE]
+        noise: Tensor = self.get_buffer("noise")[(first + bins) % N_NOISE]
         return noise * sizes * (self.get_buffer("filled") * (codes == 0))
 
 
@@ -336,13 +358,11 @@ def _analysis(config: MdctHyperConfig) -> nn.Sequential:
     )
 
 
-def _filled(config: MdctHyperConfig) -> NDArray[np.float64]:
-    """Return the share of amplitude [M] that noise has in place of holes."""
-    hz = np.arange(config.transform) * config.sample_rate_hz / 2 / config.transform
-    shares = np.full(config.transform, config.fill)
-    if config.full_from_hz is not None:
-        shares = np.interp(hz, [config.fill_from_hz, config.full_from_hz], [config.fill, 1.0])
-    return np.where(hz >= config.fill_from_hz, shares, 0.0)
+def _hole_levels(config: MdctHyperConfig) -> HoleLevels | None:
+    """Return what makes and reads them; None where none are sent."""
+    if not config.hole_levels:
+        return None
+    return HoleLevels(config.transform, config.sample_rate_hz, config.fill_from_hz)
 
 
 def _tolerated(threshold: Tensor, gain: Tensor) -> Tensor:

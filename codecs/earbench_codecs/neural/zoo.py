@@ -151,6 +151,7 @@ def _music(sample_rate_hz: int) -> MdctHyperConfig:
         fill=0.3,
         fill_from_hz=4000.0,
         full_from_hz=10_000.0,
+        hole_levels=True,
     )
 
 
