@@ -88,9 +88,12 @@ def job_of(corpus_folder, tmp_path_factory):
     return make
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def one_thread():
-    """Small networks gain nothing from more, and the machine has others to serve."""
+    """Small networks gain nothing from more, and the machine has others to serve.
+
+    Before what a module shares: runs that are compared add in the same order.
+    """
     import torch
 
     before = torch.get_num_threads()
