@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from earbench_app.jobs.history import History
 from earbench_app.jobs.job import Job, State, TrainRequest
 
 if TYPE_CHECKING:
@@ -133,3 +134,14 @@ def add_job(
         job.events.write_text("\n".join(lines) + "\n")
     board.store.write(job)
     return job
+
+
+def history_of(n_steps: int, **changes: float) -> History:
+    history = History()
+    for event in events(n_steps, **changes):  # type: ignore[arg-type]
+        history.add(event)
+    return history
+
+
+def job_of(state: State = State.RUNNING, **facts: object) -> Job:
+    return replace(Job("j1", Path("/jobs/j1"), request(), state, device="cpu"), **facts)
