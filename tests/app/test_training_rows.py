@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from training_runs import BEGAN_S, N_STEPS, history_of, job_of, request
 
-from earbench_app.jobs.history import History
+from earbench_app.jobs.history import History, remaining_s
 from earbench_app.jobs.job import State
 from earbench_app.notifications import Level
 from earbench_app.presenters.training_rows import (
@@ -84,6 +84,16 @@ def test_a_run_that_is_resumed_says_what_it_does_before_its_next_step() -> None:
     assert row.eta_s is not None
 
 
+def test_nothing_is_left_until_a_run_that_is_resumed_trains_again() -> None:
+    """What it told before it ended says nothing of the start that is under way."""
+    history = history_of(230)
+    ends_s = history.told_s + 50
+    assert remaining_s(job_of(started_s=BEGAN_S), history) is not None
+    assert remaining_s(job_of(started_s=ends_s), history) is None
+    history.add({"event": "reading", "time": ends_s + 1, "done": 1, "total": 9})
+    assert remaining_s(job_of(started_s=ends_s), history) is None
+
+
 def test_a_run_says_when_it_measures_instead_of_training() -> None:
     history = history_of(300)
     assert job_row(job_of(), history).doing == ""
@@ -91,7 +101,7 @@ def test_a_run_says_when_it_measures_instead_of_training() -> None:
     assert job_row(job_of(), history).doing == "validating"
     history.add(history.validation | {"time": history.told_s + 9, "step": 400})
     assert job_row(job_of(), history).doing == ""
-    history.add(history.progress | {"time": history.told_s + 9, "final": True})
+    history.add({"event": "exporting", "time": history.told_s + 9, "step": 2000})
     assert job_row(job_of(), history).doing == "finishing"
 
 

@@ -286,3 +286,16 @@ def test_all_numbers_are_written(board: JobBoard, tmp_path: Path) -> None:
     assert measured[0]["metrics/pesq_wb"]
     assert measured[0]["loss"] == ""
     assert n_rows == len(rows) == 40 + 2 + 20 + 1
+
+
+def test_steps_that_were_made_again_are_written_once(board: JobBoard, tmp_path: Path) -> None:
+    """A run that was killed at step 70 and went on from 60."""
+    job = add_job(board, "a", n_steps=10)
+    told = [("started", 0, 100.0), ("progress", 60, 160.0), ("progress", 70, 170.0)]
+    told += [("started", 60, 500.0), ("progress", 65, 505.0), ("progress", 75, 515.0)]
+    lines = [json.dumps({"event": kind, "step": step, "time": at}) for kind, step, at in told]
+    job.events.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert write_numbers([job], tmp_path / "numbers.csv") == 3
+    with (tmp_path / "numbers.csv").open(newline="", encoding="utf-8") as file:
+        rows = [(row["step"], float(row["running_s"])) for row in csv.DictReader(file)]
+    assert rows == [("60", 60), ("65", 75), ("75", 85)]

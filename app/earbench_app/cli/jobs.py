@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -182,12 +182,10 @@ def _print(jobs: list[Job], as_json: bool) -> None:
 
 def _row(job: Job, history: History) -> dict[str, Any]:
     """Return what is told of a job; null where it is not known."""
-    from earbench_app.jobs.history import remaining_s
+    from earbench_app.jobs.history import best_metric, remaining_s
 
     request, progress = job.request, history.progress
-    validation = history.best or history.validation
-    metrics = validation.get("metrics") or {}
-    metric = next(reversed(metrics), None)
+    metric, best = best_metric(history, _highest_kbps(job)) or (None, None)
     n_steps = history.started.get("n_steps")
     limit = min(n_steps, request.max_steps) if n_steps and request.max_steps else n_steps
     return {
@@ -203,7 +201,7 @@ def _row(job: Job, history: History) -> dict[str, Any]:
         "kbps": history.validation.get("kbps") or progress.get("kbps"),
         "target_kbps": progress.get("target_kbps") or history.validation.get("target_kbps"),
         "metric": metric,
-        "best": metrics.get(metric) if metric else None,
+        "best": best,
         "eta_s": remaining_s(job, history),
         "created_s": job.created_s,
         "started_s": job.started_s,
@@ -217,15 +215,28 @@ def _row(job: Job, history: History) -> dict[str, Any]:
     }
 
 
+def _highest_kbps(job: Job) -> float:
+    """Return the rate above which no step is a job's best; infinite where its recipe cannot be read."""
+    from earbench_codecs.training.errors import RecipeError
+    from earbench_codecs.training.recipe import parse_recipe
+
+    try:
+        return parse_recipe(job.request.recipe_toml, job.request.name).highest_kbps
+    except RecipeError:
+        return math.inf
+
+
 _TITLES = ("id", "name", "state", "progress", "kbps", "best", "left", "on")
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    from earbench_app.counting import duration_text
+
     share = f"{100 * row['step'] / row['n_steps']:.0f} %" if row["step"] and row["n_steps"] else ""
     target = f" of {row['target_kbps']:.4g}" if row["target_kbps"] else ""
     kbps = f"{row['kbps']:.1f}{target}" if row["kbps"] else ""
     best = f"{_title(row['metric'])} {row['best']:.4g}" if row["best"] is not None else ""
-    left = str(timedelta(seconds=round(row["eta_s"]))) if row["eta_s"] is not None else ""
+    left = duration_text(row["eta_s"]) if row["eta_s"] is not None else ""
     place = row["device"] if row["executor"] == "local" else f"{row['executor']} {row['device']}".strip()
     state = "stopped" if row["state"] == "done" and row["message"] else row["state"]  # as the window says
     return (row["id"], row["name"], state, share, kbps, best, left, place)

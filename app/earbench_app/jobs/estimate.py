@@ -206,7 +206,7 @@ def _run(recipe: Recipe, arguments: dict[str, Any], folder: Path, n_steps: int) 
     shutil.rmtree(run, ignore_errors=True)
     short = _shortened(recipe, n_steps, arguments["n_processes"], len(list((folder / "data").iterdir())))
     job = Job(short, "trial", folder / "data", run, folder / "cache", arguments["device"], tensorboard=False)
-    limits = Limits(asked_to_stop=lambda: bool(events) and _is_over(events[-1], short))
+    limits = Limits(asked_to_stop=lambda: any(_is_over(event, short) for event in events))
     train(job, limits, take)
     return events
 

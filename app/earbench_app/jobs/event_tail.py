@@ -25,7 +25,7 @@ class EventTail:
     path : Path
         May be missing yet.
     sparse : bool
-        Of progress events, return only the last one of each read; much faster on long files.
+        Of progress events in a row, return only the last; much faster on long files.
 
     Attributes
     ----------
@@ -68,9 +68,9 @@ class EventTail:
         self._inode = stat.st_ino
 
     def _events(self, lines: list[bytes]) -> Iterator[Event]:
-        last_progress = max((i for i, line in enumerate(lines) if line.startswith(_PROGRESS)), default=-1)
-        for i, line in enumerate(lines):
-            if self._sparse and i != last_progress and line.startswith(_PROGRESS):
+        is_progress = [line.startswith(_PROGRESS) for line in lines] + [False]
+        for line, is_one, goes_on in zip(lines, is_progress, is_progress[1:], strict=False):
+            if self._sparse and is_one and goes_on:
                 continue
             event = _parsed(line)
             if event is not None:

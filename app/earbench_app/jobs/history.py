@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
@@ -70,6 +71,8 @@ class History:
         checkpoint, `ending` that which finished, stopped or failed a run that has not gone on since.
     opening : tuple of (str, int, int), optional
         What is done with the corpus before the start, "reading" or "decoding": files done, of how many.
+    exporting : bool
+        Whether training is over, and the codec is measured.
     notices : deque of str
     checkpoints : list of CheckpointSeen
         The codecs that are kept, and the latest of each other kind; in the order they were told.
@@ -85,6 +88,7 @@ class History:
     exported: Event = field(default_factory=dict)
     ending: Event = field(default_factory=dict)
     opening: tuple[str, int, int] | None = None
+    exporting: bool = False
     notices: deque[str] = field(default_factory=lambda: deque(maxlen=100))
     checkpoints: list[CheckpointSeen] = field(default_factory=list)
     n_events: int = 0
@@ -138,7 +142,7 @@ class History:
         if self._box_is_over:
             self._boxes_s, self._box_is_over = self._before_s, False
         self._began_s = event["time"]
-        self.started, self.ending, self.opening = event, {}, None
+        self.started, self.ending, self.opening, self.exporting = event, {}, None, False
         self._reported_step = event.get("step") or 0
         for series in self.series.values():
             series.drop_after(event.get("step", 0))
@@ -183,11 +187,15 @@ class History:
         others = [seen for seen in self.checkpoints if seen.kind != "listenable" or seen.step in still]
         self.checkpoints = [*others, _seen(event, step, "listenable")]
 
+    def _take_exporting(self, event: Event) -> None:
+        del event
+        self.exporting = True
+
     def _take_notice(self, event: Event) -> None:
         self.notices.append(str(event.get("message", "")))
 
     def _take_ending(self, event: Event) -> None:
-        self.ending, self.opening = event, None
+        self.ending, self.opening, self.exporting = event, None, False
         self._box_is_over = event.get("reason") == "time limit"
 
     def _add_points(self, event: Event, values: dict[str, Any], weight: float = 1.0) -> None:
@@ -210,6 +218,7 @@ _TAKERS = {
     "progress": History._take_progress,
     "validation": History._take_validation,
     "checkpoint": History._take_checkpoint,
+    "exporting": History._take_exporting,
     "exported": History._take_checkpoint,
     "listenable": History._take_listenable,
     "notice": History._take_notice,
@@ -228,9 +237,10 @@ def read_history(path: Path, sparse: bool = False) -> History:
 
 
 def remaining_s(job: Job, history: History) -> float | None:
-    """Return seconds to the end of a running job, or to the end of its time box; None where not known."""
+    """Return seconds of training that a running job has before it, or its time box; None where not known."""
     eta_s = history.progress.get("eta_s")
-    if job.state is not State.RUNNING or eta_s is None:
+    begins = history.told_s < (job.started_s or 0.0) or history.opening is not None
+    if job.state is not State.RUNNING or eta_s is None or begins or history.exporting:
         return None
     n_steps, step = history.progress.get("n_steps") or 0, history.progress.get("step") or 0
     if job.request.max_steps and n_steps > step:
@@ -238,6 +248,18 @@ def remaining_s(job: Job, history: History) -> float | None:
     if job.request.max_minutes is not None and history.started:
         eta_s = max(0.0, min(eta_s, history.box_left_s(job.request.max_minutes, time.time())))
     return float(eta_s)
+
+
+def best_metric(history: History, highest_kbps: float = math.inf) -> tuple[str, float] | None:
+    """Return name and figure of the best checkpoint; the last metric of a validation is the one that decides.
+
+    There is none while the run's best is no more than its nearest to a rate that no step has kept to.
+    """
+    if (history.best.get("kbps") or 0.0) > highest_kbps:
+        return None
+    metrics = history.best.get("metrics") or {}
+    name = next(reversed(metrics), None)
+    return None if name is None or metrics[name] is None else (name, metrics[name])
 
 
 def _makes_sense(event: Event) -> bool:

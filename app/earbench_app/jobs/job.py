@@ -52,6 +52,9 @@ ACTIVE = frozenset({State.RUNNING, State.PAUSING, State.CANCELLING})
 """States in which a process is there."""
 
 
+_DONE_TO_IT = {State.PAUSING: State.PAUSED, State.CANCELLING: State.CANCELLED}
+
+
 class JobError(Exception):
     """Something that cannot be done to a job; the message says why and what to do."""
 
@@ -65,7 +68,9 @@ def check_transition(before: State, after: State) -> None:
         Names both states.
     """
     if after not in TRANSITIONS[before]:
-        raise JobError(f"a job that is {before} cannot become {after}")
+        word = _DONE_TO_IT.get(after, after)
+        already = before in (after, word)
+        raise JobError(f"it is {word} already" if already else f"a job that is {before} cannot be {word}")
 
 
 @dataclass(frozen=True, slots=True)

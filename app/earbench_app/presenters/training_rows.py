@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from earbench_app.counting import duration_text
-from earbench_app.jobs.history import remaining_s
+from earbench_app.jobs.history import best_metric, remaining_s
 from earbench_app.jobs.job import ACTIVE, State
 from earbench_app.notifications import Level
 from earbench_app.presenters.training_facts import run_facts
@@ -64,17 +64,9 @@ def job_row(job: Job, history: History, color: int | None = None, others: Sequen
 
 
 def best_figure(history: History, highest_kbps: float = math.inf) -> Figure | None:
-    """Return the figure of the best checkpoint; the last metric of a validation is the one that decides.
-
-    There is none while the run's best is no more than its nearest to a rate that no step has kept to.
-    """
-    if (history.best.get("kbps") or 0.0) > highest_kbps:
-        return None
-    metrics = history.best.get("metrics") or {}
-    known = [(name, value) for name, value in metrics.items() if value is not None]
-    if not known or known[-1][0] != list(metrics)[-1]:
-        return None
-    return Figure(metric_title(known[-1][0]), known[-1][1], metric_unit(known[-1][0]))
+    """Return the figure of the best checkpoint, see `best_metric`."""
+    best = best_metric(history, highest_kbps)
+    return best and Figure(metric_title(best[0]), best[1], metric_unit(best[0]))
 
 
 def metric_title(name: str) -> str:
@@ -168,7 +160,7 @@ def _doing(job: Job, history: History, recipe: Recipe | None) -> tuple[str, str]
         return _STARTING, ""
     if progress.get("time", 0.0) < history.started["time"]:
         return _WARMING_UP, "its first steps"
-    if progress.get("final"):
+    if history.exporting:
         return _FINISHING, "it measures its codec"
     ends_epoch = recipe is not None and progress["step"] % recipe.optimiser.steps_per_epoch == 0
     if ends_epoch and validation.get("time", 0.0) < progress["time"]:

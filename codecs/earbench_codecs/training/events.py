@@ -17,6 +17,7 @@ Every event has `event`, `time` (seconds since 1970) and what its kind adds:
 - `listenable`: `path` of a codec of the coder as it is at `step`, there while the run goes on, its `name`,
   `kbps` as validation measured it, whether it is the `best` so far, `metrics` by name, and the steps whose
   codecs are `kept`: the best and the latest few;
+- `exporting`: training is over, the codec of the best step is written and measured;
 - `exported`: `path` of the checkpoint that codes files, its codec's `name` and `kbps`, and what was
   `measured` of real bitstreams; when the run ends, but not at a signal;
 - `finished` or `stopped`, with `step` and the `reason`; `failed`, with a `message` and a `kind`: corpus,

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from earbench_codecs.neural.checkpoint_info import CheckpointInfo
+    from earbench_codecs.neural.coder import Coder
     from earbench_codecs.training.run_folder import RunFolder
     from earbench_codecs.training.setup import Setup
     from earbench_codecs.training.validation import Validated
 
 SHARE = 0.05
-"""Of a run's time, at most, for codecs of what is not its best; each new best gets one all the same."""
+"""Of a run's time, at most, for codecs of what is neither its best nor its last: these get one all the same."""
 N_SEGMENTS = 16
 """Segments of training audio, of about a second, behind the tables; the codec of a run's end has more."""
 
@@ -31,7 +32,8 @@ N_SEGMENTS = 16
 class ListenableCodecs:
     """Writes a codec after a validation of the last stage; of older ones, the best and the latest stay.
 
-    Nothing of training is touched: the codec is of a copy, and no random numbers are drawn.
+    The last validation before a run ends gets one in any case. Nothing of training is touched: the codec is
+    of a copy, and no random numbers are drawn.
 
     Parameters
     ----------
@@ -43,24 +45,39 @@ class ListenableCodecs:
         self._name = name
         self._best_step: int | None = None
         self._ended_s, self._took_s = -math.inf, 0.0
+        self._unwritten: tuple[Validated, Coder] | None = None  # of the last validation, and its coder
 
     def __call__(self, setup: Setup, validated: Validated) -> None:
-        """Write the coder as it is, in its validation mode.
+        """Write the coder as it is, in its validation mode, if it is the best or the last was long ago.
 
         Raises
         ------
         RunFolderError
             The disk is full or the folder read-only.
         """
-        n_kept = setup.recipe.validation.listenable
-        if not n_kept or not (validated.is_best or self._is_due()):
+        if not setup.recipe.validation.listenable:
             return
+        self._unwritten = validated, _copy(setup.coder)
+        if validated.is_best or self._is_due():
+            self.finish(setup)
+
+    def finish(self, setup: Setup) -> None:
+        """Write the coder of the last validation, if that was not done: what curves end with can be heard.
+
+        Raises
+        ------
+        RunFolderError
+            As a call does.
+        """
+        if self._unwritten is None:
+            return
+        (validated, coder), self._unwritten = self._unwritten, None
         began_s = time.monotonic()
         if validated.is_best:
             self._best_step = validated.step
         path = setup.folder.codec_at(validated.step)
-        info = _write(setup, self._name, validated, path)
-        self._thin(setup.folder, n_kept)
+        info = _write(setup, coder, self._name, validated, path)
+        self._thin(setup.folder, setup.recipe.validation.listenable)
         setup.emit(
             "listenable",
             step=validated.step,
@@ -87,9 +104,13 @@ class ListenableCodecs:
             path.unlink(missing_ok=True)
 
 
-def _write(setup: Setup, name: str, validated: Validated, path: Path) -> CheckpointInfo:
-    coder = deepcopy(setup.coder).eval().requires_grad_(False)
-    round_to_half(coder)
+def _copy(coder: Coder) -> Coder:
+    copy = deepcopy(coder).eval().requires_grad_(False)
+    round_to_half(copy)
+    return copy
+
+
+def _write(setup: Setup, coder: Coder, name: str, validated: Validated, path: Path) -> CheckpointInfo:
     segments = table_segments(coder, setup.corpus, setup.training, setup.recipe.data.seed, N_SEGMENTS)
     tables = entropy_tables(coder, segments)
     facts = describe(setup, name)

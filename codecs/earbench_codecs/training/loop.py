@@ -98,7 +98,6 @@ class Trainer:
             self._end_epoch()
         if not self._validation_due:
             self._train(range(self.step, n_steps), limits, ends_at)
-        self._report(final=True)
         self._save_last()
         if limits.asked_to_stop() or self._validation_due:
             return "asked to stop"
@@ -297,11 +296,11 @@ class Trainer:
         self._save("best", Snapshot(tensors, facts | self._identity()))
         return True
 
-    def _report(self, final: bool = False) -> None:
+    def _report(self) -> None:
         if self._stepper.sums.n_steps == 0:
             return
         terms = self._stepper.take_means(self.step)
-        self._setup.emit("progress", **self._progress(terms), final=final)
+        self._setup.emit("progress", **self._progress(terms))
         self._reported_s, self._reported_step = time.monotonic(), self.step
 
     def _progress(self, terms: dict[str, float]) -> dict[str, Any]:

@@ -156,6 +156,7 @@ def _train(
         _OpeningTold(tell, limits),
     )
     training, validation = split(corpus.recordings, job.recipe.data)
+    codecs = ListenableCodecs(job.name)
     with Worker() as worker:
         setup = Setup(
             job.recipe,
@@ -169,7 +170,7 @@ def _train(
             device,
             processes,
             board.example,
-            ListenableCodecs(job.name),
+            codecs,
             limits.check,
         )
         trainer = Trainer(setup)
@@ -181,8 +182,10 @@ def _train(
             _open_board(board, setup, trainer.step)
         tell("started", **_facts(job.recipe, setup, trainer.step))
         reason = trainer.run(limits)
+        codecs.finish(setup)
         limits.check()
         if processes.is_first:
+            tell("exporting", step=trainer.step)
             _export(setup, job.name, tell)
         tell("finished" if reason == "finished" else "stopped", step=trainer.step, reason=reason)
     return reason

@@ -29,7 +29,7 @@ def test_each_state_has_its_transitions_and_none_is_a_dead_end():
     assert all(TRANSITIONS[state] for state in State)
     for before in State:
         for after in set(State) - TRANSITIONS[before]:
-            with pytest.raises(JobError, match=f"{before} cannot become {after}"):
+            with pytest.raises(JobError, match=f"^(it is .* already|a job that is {before} cannot be .*)$"):
                 check_transition(before, after)
 
 
@@ -74,7 +74,7 @@ def test_a_paused_job_can_be_cancelled_and_a_cancelled_one_resumed(boards, board
     assert board.job(job.id).state is State.PAUSED  # not started
     assert board.cancel(job.id).state is State.CANCELLED
     assert board.resume(job.id).state is State.QUEUED
-    with pytest.raises(JobError, match="queued cannot become queued"):
+    with pytest.raises(JobError, match="it is queued already"):
         board.resume(job.id)
 
 

@@ -41,9 +41,9 @@ def shell(tmp_path, monkeypatch, capsys):
     boards.close()
 
 
-def submitted(shell, mode, *options):
+def submitted(shell, mode, *options, toml=RECIPE):
     recipe = shell.boards.data.parent / f"{mode}.toml"
-    recipe.write_text(RECIPE)
+    recipe.write_text(toml)
     answer = shell("submit", recipe, "--data", shell.boards.data, "--json", *options)
     (row,) = json.loads(answer.out)
     return row
@@ -113,6 +113,20 @@ def test_the_table_shows_progress_rate_and_best_metric(shell):
     title, line = shell().out.splitlines()
     assert title.split() == ["id", "name", "state", "progress", "kbps", "best", "left", "on"]
     assert line.split() == [job.id, "finish", "done", "50", "%", "23.9", "of", "24", "PESQ-WB", "3.25", "cpu"]
+
+
+def test_no_best_is_shown_while_no_step_has_kept_to_the_rate(shell):
+    terms = "mse = { weight = 1 }, entropy = { weight = 1 }"
+    toml = RECIPE.replace("mse = { weight = 1 }", terms) + "rate = { target_kbps = 24 }\n"
+    row = submitted(shell, "finish", toml=toml)
+    job = shell.boards.settle(shell.boards.new(), row["id"], State.DONE)
+    events = [
+        {"event": "validation", "step": 20, "kbps": 31.0, "metrics": {"sdr_db": 9.0, "pesq_wb": 3.25}},
+        {"event": "checkpoint", "kind": "best", "step": 20, "path": "x"},
+    ]
+    job.events.write_text("".join(json.dumps(event | {"time": 1.0}) + "\n" for event in events))
+    (listed,) = json.loads(shell("--json").out)
+    assert (listed["kbps"], listed["metric"], listed["best"]) == (31.0, None, None)
 
 
 def test_the_running_rate_is_shown_before_the_first_validation(shell):

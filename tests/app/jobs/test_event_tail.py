@@ -80,6 +80,15 @@ def test_sparse_reading_leaves_out_progress_but_the_last(tmp_path):
     assert [(event["event"], event["step"]) for event in events] == [("progress", 8), ("validation", 9)]
 
 
+def test_sparse_reading_keeps_what_was_last_told_before_anything_else(tmp_path):
+    """Else nobody knew how long a run had run before it was killed and begun again."""
+    path = tmp_path / "events.jsonl"
+    start = line("started", step=0) + line("progress", step=1) + line("progress", step=2)
+    path.write_text(start + line("started", step=1) + line("progress", step=2) + line("progress", step=3))
+    kinds = [(event["event"], event["step"]) for event in EventTail(path, sparse=True).read()]
+    assert kinds == [("started", 0), ("progress", 2), ("started", 1), ("progress", 3)]
+
+
 def test_the_end_of_a_file_is_read_without_its_beginning(tmp_path):
     path = tmp_path / "events.jsonl"
     path.write_text("".join(line("a", step=i) for i in range(1000)))
