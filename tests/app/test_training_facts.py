@@ -36,6 +36,25 @@ def test_all_that_a_paper_says_of_a_run_is_there() -> None:
     assert facts["Held out"] == "15.0 min in 72 files"
 
 
+@pytest.mark.parametrize(
+    ("state", "reason", "text"),
+    [
+        (State.PAUSED, "asked to stop", "3 min, 1:10 of it left"),
+        (State.FAILED, "", "3 min, 1:10 of it left"),
+        (State.DONE, "time limit", "3 min, over; Resume goes on for as long again"),
+        (State.DONE, "finished", "3 min"),
+    ],
+)
+def test_a_time_box_says_what_is_left_of_it(state: State, reason: str, text: str) -> None:
+    history = History()
+    history.add({"event": "started", "time": 1000.0, "step": 0})
+    history.add({"event": "progress", "time": 1110.0, "step": 9})
+    if reason:
+        history.add({"event": "stopped", "time": 1120.0, "reason": reason})
+    job = made(state=state, request=replace(request(), max_minutes=3.0))
+    assert dict(run_facts(job, None, history))["Time box"] == text
+
+
 def test_a_recipe_that_cannot_be_read_leaves_what_is_known_without() -> None:
     facts = dict(run_facts(made(), None, History()))
     assert "Loss" not in facts

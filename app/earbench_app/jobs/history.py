@@ -123,6 +123,11 @@ class History:
         return self._before_s + max(0.0, self._latest_s - self._began_s)
 
     @property
+    def box_is_over(self) -> bool:
+        """Whether its time box ended the run, which has not gone on since."""
+        return self._box_is_over
+
+    @property
     def box_used_s(self) -> float:
         """Seconds of its time box that are used: all running since one last ended the run."""
         return 0.0 if self._box_is_over else self._worked_s - self._boxes_s

@@ -45,7 +45,8 @@ def outcome(job: Job, end: Exit) -> tuple[State, str]:
     if job.state is State.CANCELLING:
         return State.CANCELLED, ""
     if said == "stopped" and reason in _LIMITS:
-        return State.DONE, f"stopped at its {_LIMITS[reason]}{_place(job, end)}; resume goes on from there"
+        place, more = _place(job, end), _more(job, reason)
+        return State.DONE, f"stopped at its {_LIMITS[reason]}{place}; resume goes on from there{more}"
     stopped = said == "stopped" or end.signal == signal.SIGTERM
     if job.state is State.PAUSING and (stopped or _name(end.signal) == "SIGKILL"):
         return State.PAUSED, "" if stopped else f"did not end in time; {_resume(job)}"
@@ -59,6 +60,12 @@ def _place(job: Job, end: Exit) -> str:
     totals = [event["n_steps"] for event in last_events(job.events) if event.get("n_steps")]
     step = end.said.get("step")
     return "" if step is None else f", at step {step:,}" + (f" of {totals[-1]:,}" if totals else "")
+
+
+def _more(job: Job, reason: str) -> str:
+    """Return for how long it would go on after its time box."""
+    minutes = job.request.max_minutes
+    return f" for {minutes:g} min more" if reason == "time limit" and minutes is not None else ""
 
 
 def _why(end: Exit) -> str:

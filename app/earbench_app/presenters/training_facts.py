@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from earbench_app.counting import counted, duration_text
+from earbench_app.jobs.job import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +84,7 @@ def _run_facts(job: Job, history: History) -> Iterator[Fact]:
     n_processes = request.n_processes
     yield "Device", f"{device}, {n_processes} processes" if n_processes > 1 else device
     yield "Cluster job", job.executor_id
-    yield "Time box", "none" if request.max_minutes is None else f"{request.max_minutes:g} min"
+    yield "Time box", _box_text(job, history)
     step = max(
         int(event.get("step") or 0) for event in (history.progress, history.validation, history.ending)
     )
@@ -92,6 +93,18 @@ def _run_facts(job: Job, history: History) -> Iterator[Fact]:
     yield "Started", _moment(job.started_s)
     yield "Ended", _moment(job.ended_s)
     yield "Trained for", duration_text(history.running_s) if history.started else ""
+
+
+def _box_text(job: Job, history: History) -> str:
+    """Return a time box, and what it has for a run that goes on."""
+    minutes = job.request.max_minutes
+    if minutes is None:
+        return "none"
+    if history.box_is_over:
+        return f"{minutes:g} min, over; Resume goes on for as long again"
+    if not history.box_used_s or job.state is State.DONE:
+        return f"{minutes:g} min"
+    return f"{minutes:g} min, {duration_text(max(60 * minutes - history.box_used_s, 0))} of it left"
 
 
 def _moment(seconds: float | None) -> str:

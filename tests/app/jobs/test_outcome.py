@@ -12,8 +12,8 @@ from earbench_app.jobs.job import Job, State, TrainRequest
 from earbench_app.jobs.outcome import outcome
 
 
-def of(end, state=State.RUNNING, folder=Path("/nowhere")):
-    return outcome(Job("1", folder, TrainRequest("a", "", Path("data")), state=state), end)
+def of(end, state=State.RUNNING, folder=Path("/nowhere"), **asked):
+    return outcome(Job("1", folder, TrainRequest("a", "", Path("data"), **asked), state=state), end)
 
 
 FINISHED = {"event": "finished", "reason": "finished"}
@@ -49,6 +49,10 @@ def test_a_limit_says_how_far_the_run_came(tmp_path):
     (tmp_path / "events.jsonl").write_text('{"event": "progress", "step": 1200, "n_steps": 40000}\n')
     done, message = of(Exit(0, said=said), folder=tmp_path)
     assert (done, message) == (State.DONE, f"stopped at its time box, at step 1,200 of 40,000{rest}")
+    _, message = of(Exit(0, said=said), max_minutes=3.0)
+    assert message.endswith(f"{rest} for 3 min more")
+    _, message = of(Exit(0, said=said | {"reason": "step limit"}), max_minutes=3.0)
+    assert message.endswith(rest)
 
 
 @pytest.mark.parametrize(
