@@ -25,7 +25,7 @@ from earbench_app.presenters.training_values import (
 )
 from earbench_app.views.training_protocols import FormState, TrainingFormView
 from earbench_codecs.training.recipe import Recipe, parse_recipe, read_recipe, recipe_names
-from earbench_codecs.training.recipe_tables import OptimiserTable
+from earbench_codecs.training.recipe_tables import OptimiserTable, ValidationTable
 
 
 def leaves(model: type, path: str = "") -> set[str]:
@@ -77,6 +77,18 @@ def test_help_is_that_of_the_docstring() -> None:
     assert (batch.kind, batch.default, batch.help) == (Kind.INTEGER, "128", texts["batch"])
     assert rate is not None
     assert (rate.unit, rate.required) == ("kbps", True)
+
+
+def test_a_field_left_empty_says_what_that_means() -> None:
+    """Metrics were said to be none, and two were measured."""
+    from earbench_codecs.training.validation import chosen_metrics
+
+    metrics, terms = field_at("validation.metrics"), field_at("stages.0.terms")
+    assert metrics is not None
+    assert terms is not None
+    speech, music = (", then ".join(chosen_metrics(ValidationTable(), rate)) for rate in (16_000, 44_100))
+    assert metrics.empty == f"{speech} at 16 kHz, {music.rpartition(' ')[2]} at other rates"
+    assert terms.empty == "all"
 
 
 @pytest.mark.parametrize("name", recipe_names())

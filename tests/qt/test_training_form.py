@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QApplication, QComboBox, QFileDialog
+from PySide6.QtWidgets import QApplication, QComboBox, QFileDialog, QLineEdit
 
 from earbench_app.notifications import Level, Notice
 from earbench_app.presenters.training_fields import recipe_sections
@@ -107,3 +107,13 @@ def test_a_recipe_is_offered_the_name_of_its_run(form: TrainingForm, tmp_path: P
     dialog.fileSelected.emit(str(tmp_path / "chosen.toml"))
     dialog.close()
     assert asked == [tmp_path / "chosen.toml"]
+
+
+def test_what_an_empty_field_stands_for_is_seen_in_it(form: TrainingForm) -> None:
+    form.show_state(replace(state({}), values=VALUES | {"validation.metrics": ""}))
+    form._sections["validation"].button.click()
+    metrics, excerpts = (form.findChild(QLineEdit, f"validation.{name}") for name in ("metrics", "excerpts"))
+    assert (metrics.text(), excerpts.placeholderText()) == ("", "8")
+    assert "pesq_wb" in metrics.placeholderText()
+    form.grab()  # which lays it out
+    assert metrics.fontMetrics().horizontalAdvance(metrics.placeholderText()) < metrics.width() - 16

@@ -50,6 +50,8 @@ class FormField:
     required : bool
     choices : tuple of str
         Of `Kind.CHOICE`.
+    empty : str
+        What an empty text stands for where there is no default.
     """
 
     path: str
@@ -60,6 +62,7 @@ class FormField:
     default: str = ""
     required: bool = False
     choices: tuple[str, ...] = ()
+    empty: str = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +178,10 @@ def _field(path: str, name: str, info: FieldInfo, help_text: str) -> FormField:
     if name == "note":
         kind = Kind.PARAGRAPH
     default = "" if info.is_required() else as_text(info.get_default(call_default_factory=True))
-    return FormField(path, _label(name), kind, _unit(name), help_text, default, info.is_required(), choices)
+    return FormField(
+        path, _label(name), kind, _unit(name), help_text, default, info.is_required(), choices,
+        _EMPTY.get(path, "none"),
+    )  # fmt: skip
 
 
 def _kind(annotation: Any) -> tuple[Kind, tuple[str, ...]]:
@@ -201,6 +207,16 @@ def _bare(annotation: Any) -> Any:
     return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
+_EMPTY = {
+    "data.include": "all",
+    "optimiser.final_learning_rate": "the rate stays",
+    "validation.metrics": "sdr_db, then pesq_wb at 16 kHz, nmr_db at other rates",
+    "validation.kbps": "as it comes",
+    "stages.#.terms": "all",
+    "stages.#.learning_rate": "the optimiser's",
+    "stages.#.target_kbps": "the run's",
+}
+"""What an empty text stands for, where that is not nothing."""
 _UNITS = {"kbps": "kbps", "hz": "Hz", "db": "dB", "s": "s", "seconds": "s", "minutes": "min"}
 _WORDS = {"mse": "MSE", "rmse": "RMSE", "ema": "EMA", "tau": "τ", "kbps": "", "minutes": ""}
 

@@ -72,7 +72,13 @@ RUN_FIELDS = (
     ),
 )
 SLURM_FIELDS = (
-    FormField("slurm.partition", "Partition", Kind.TEXT, help="Empty for the cluster's default."),
+    FormField(
+        "slurm.partition",
+        "Partition",
+        Kind.TEXT,
+        help="Empty for the cluster's default.",
+        empty="the cluster's default",
+    ),
     FormField("slurm.gpus", "GPUs", Kind.INTEGER, help="GPUs that the job asks for.", default="0"),
     FormField(
         "slurm.time_min",
@@ -82,7 +88,9 @@ SLURM_FIELDS = (
         help="After so long the cluster stops the job; it is queued again and goes on.",
         default="60",
     ),
-    FormField("slurm.account", "Account", Kind.TEXT, help="Empty for the default one."),
+    FormField(
+        "slurm.account", "Account", Kind.TEXT, help="Empty for the default one.", empty="the default one"
+    ),
 )
 SWEEP_FIELDS = tuple(
     field

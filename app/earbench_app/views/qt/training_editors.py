@@ -110,7 +110,7 @@ class LineEditor(Editor):
 
     def __init__(self, field: FormField, *beside: QWidget) -> None:
         self.line = QLineEdit()
-        self.line.setPlaceholderText(field.default or ("" if field.required else "none"))
+        self.line.setPlaceholderText(field.default or ("" if field.required else field.empty))
         super().__init__(field, self.line, *beside)
         self.line.textEdited.connect(lambda text: self.changed.emit(field.path, text))
         self.line.editingFinished.connect(lambda: self.settled.emit(field.path))
