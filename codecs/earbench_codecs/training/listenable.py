@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from earbench_codecs.training.validation import Validated
 
 SHARE = 0.05
-"""Of a run's time, at most, for codecs of what is neither its best nor its last: these get one all the same."""
+"""Of a run's time, at most, for codecs of what is neither its best nor its last: these get one anyway."""
 N_SEGMENTS = 16
 """Segments of training audio, of about a second, behind the tables; the codec of a run's end has more."""
 

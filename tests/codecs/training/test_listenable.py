@@ -13,8 +13,9 @@ from earbench_codecs.clip import AudioClip
 from earbench_codecs.neural.checkpoint import load_checkpoint
 from earbench_codecs.neural.checkpoint_info import read_info
 from earbench_codecs.neural.codec import NeuralCodec
-from earbench_codecs.training import listenable
+from earbench_codecs.training import listenable, loop
 from earbench_codecs.training.errors import RunFolderError
+from earbench_codecs.training.loop import Trainer
 from earbench_codecs.training.recipe import parse_recipe
 from earbench_codecs.training.run import train
 from earbench_codecs.training.run_folder import RunFolder, load_snapshot
@@ -143,6 +144,36 @@ def test_what_is_no_best_waits_for_its_share(run, tiny_toml, monkeypatch):
     assert not codecs._is_due()
     clock[0] = 21.1
     assert codecs._is_due()
+
+
+@pytest.mark.parametrize("end", ["time box", "signal", "step limit"])
+def test_the_last_validation_before_an_end_can_be_heard(job_of, tiny_toml, tmp_path, monkeypatch, end):
+    """Step 40 is no best and comes at once after step 30: its codec waits, and is written at the end."""
+    told, over = [], []
+    monkeypatch.setattr(listenable, "SHARE", 1e-9)  # never due
+    monkeypatch.setattr(Trainer, "_keep_if_best", lambda trainer, *_: trainer.step <= 30)
+
+    def emit(event, **data):
+        told.append((event, data))
+        if event == "checkpoint" and data["kind"] == "last" and data["step"] == 40:
+            over.append(True)  # the box ends, or a signal comes, as step 40 has been validated
+
+    limits = Limits(
+        max_steps=45 if end == "step limit" else None,
+        max_minutes=1.0 if end == "time box" else None,
+        asked_to_stop=lambda: end == "signal" and bool(over),
+    )
+    if end == "time box":
+        monkeypatch.setattr(loop.time, "monotonic", lambda now=loop.time.monotonic: now() + 100 * len(over))
+    train(replace(job_of(tmp_path), recipe=recipe_with(tiny_toml, 3)), limits, emit)
+    validated = [data["step"] for event, data in told if event == "validation"]
+    assert validated[-1] == 40
+    codecs = [data for event, data in told if event == "listenable"]
+    assert [(codec["step"], codec["best"]) for codec in codecs] == [(30, True), (40, False)]
+    assert [read_info(path).step for path in RunFolder(tmp_path).codecs()] == [30, 40]
+    assert codecs[-1]["metrics"] == next(
+        data["metrics"] for event, data in told if event == "validation" and data["step"] == 40
+    )
 
 
 def test_a_full_disk_is_told(run, tmp_path, monkeypatch):
