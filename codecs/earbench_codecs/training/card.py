@@ -64,6 +64,10 @@ def card_text(info: CheckpointInfo) -> str:
     ]
     if info.comparison is not None:
         sections += ["## Measured", *_measured(info, info.comparison)]
+    elif known := {
+        name: value for name, value in info.measured.items() if name in METRICS and value is not None
+    }:
+        sections += ["## Measured", _validated(known)]
     for comparison in info.comparisons:
         verdicts = [*(_verdict(comparison, metric) for metric in comparison.metrics), *_unequal(comparison)]
         sections += [
@@ -144,7 +148,7 @@ def _facts(info: CheckpointInfo, recipe: Recipe) -> list[str]:
         "Corpus": f"SHA-256 {corpus['sha256']}" if "sha256" in corpus else "",
         "Sources": corpus.get("sources", "not named"),
         "Training": f"step {info.step:,} of {recipe.n_steps:,}, {recipe.optimiser.batch} windows each: "
-        f"{heard_s / 3600:.2f} hours of sound heard"
+        f"{_duration(heard_s)} of sound heard"
         + (f", in {_duration(info.trained_s)}" if info.trained_s else ", in a time not recorded"),
         "Machine": info.machine or "not recorded",
         "Versions": ", ".join(f"{name} {version}" for name, version in info.versions.items()),
@@ -166,6 +170,15 @@ def _duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} seconds"
     return f"{seconds / 60:.1f} minutes" if seconds < 3600 else f"{seconds / 3600:.1f} hours"
+
+
+def _validated(known: dict[str, float]) -> str:
+    """Return figures that a run had of a step, before anything was measured of files."""
+    figures = ", ".join(f"{_heading(name)} {value:.2f}" for name, value in known.items())
+    return (
+        f"By the run's validation, on a few of the recordings held out, with codes that no file was made of: "
+        f"{figures}. What it is worth beside others is measured by the last command below."
+    )
 
 
 def _measured(info: CheckpointInfo, comparison: Comparison) -> list[str]:
@@ -278,7 +291,7 @@ def _commands(info: CheckpointInfo, recipe: Recipe) -> list[str]:
     name = info.recipe_name or info.name
     stop = f" --max-steps {info.step}" if info.step < recipe.n_steps else ""  # what comes later is another
     lines = [
-        f"earbench card {info.name}.safetensors --recipe {name}.toml",
+        f"earbench card {info.name} --recipe {name}.toml",
         f"earbench train {name}.toml --data DATA --run runs/{name}{stop}",
         f"earbench card runs/{name}/checkpoint.safetensors --data DATA --save --name {info.name}",
     ]
@@ -287,5 +300,7 @@ def _commands(info: CheckpointInfo, recipe: Recipe) -> list[str]:
     own = f" Its network, `{info.architecture}`, is a file in `$EARBENCH_HOME/coders`."
     return [
         "```\n" + "\n".join(lines) + "\n```",
-        "`DATA` is the folder of the corpus above; the hash tells whether it is." + own * is_own,
+        "`DATA` is the folder of the corpus above; the hash tells whether it is. A checkpoint that `earbench "
+        "codecs` does not list is given by its path. A `.ebc` file is decoded by the checkpoint that made it "
+        "alone: one that is made again has tables of its own." + own * is_own,
     ]

@@ -87,9 +87,9 @@ def test_the_card_holds_the_facts(recipe):
         "SHA-256 ab12",
         "Books (CC0)",
         f"step 5,000 of {recipe.n_steps:,}",
-        f"{heard:.2f} hours of sound heard, in 1.5 hours",
+        f"{heard:.1f} hours of sound heard, in 1.5 hours",
         "a fast one",
-        "earbench card a-coder.safetensors --recipe kankanahalli-9.toml",
+        "earbench card a-coder --recipe kankanahalli-9.toml",
         "earbench train kankanahalli-9.toml --data DATA --run runs/kankanahalli-9 --max-steps 5000\n",
     ):
         assert said in text
@@ -104,6 +104,14 @@ def test_what_was_not_recorded_is_not_made_up(recipe):
     assert "**Machine**: not recorded" in text
     assert "**Sources**: not named" in text
     assert "## Measured" not in text
+
+
+def test_a_step_has_the_figures_of_its_validation(recipe):
+    text = card_text(info_of(recipe, step=20, measured={"sdr_db": 9.123, "pesq_wb": None}))
+    assert "By the run's validation" in text
+    assert "SDR (dB) 9.12." in text
+    assert "PESQ" not in text
+    assert f"{20 * recipe.optimiser.batch * 512 / 16_000:.0f} seconds of sound heard" in text
 
 
 def test_whom_it_beats_follows_from_the_differences(recipe):
