@@ -18,7 +18,7 @@ from earbench_app.playback.fake import FakePlayer
 from earbench_app.playback.player import DeviceState, OutputDevice, PlayerStatus
 from earbench_app.presenters.workbench import WorkbenchPresenter, device_text
 from earbench_app.settings import SettingsFile
-from earbench_app.views.qt import theme
+from earbench_app.views.qt import notice_bar, theme
 from earbench_app.views.qt.codecs_page import CodecsPage
 from earbench_app.views.qt.empty_state import EmptyState
 from earbench_app.views.qt.icons import icon, icon_names
@@ -148,24 +148,29 @@ def test_a_notice_of_the_window_stands_above_that_of_its_page(window: MainWindow
 @pytest.mark.parametrize(
     ("notice", "leaves"),
     [
-        (Notice("Saved a.toml"), True),
-        (Notice("Removed a", action="Undo"), False),
-        (Notice("a.toml could not be read", Level.ERROR), False),
-        (Notice("a.toml is not complete", Level.WARNING), False),
+        (Notice("Saved a.toml"), "soon"),
+        (Notice("Removed a", action="Undo"), "later"),
+        (Notice("a.toml could not be read", Level.ERROR), "never"),
+        (Notice("a.toml is not complete", Level.WARNING), "never"),
     ],
 )
 def test_only_what_informs_leaves_by_itself(
-    window: MainWindow, qtbot: QtBot, notice: Notice, leaves: bool
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, notice: Notice, leaves: str
 ) -> None:
-    window.notice_bar._leaving.setInterval(50)
+    monkeypatch.setattr(notice_bar, "READ_MS", 50)
+    monkeypatch.setattr(notice_bar, "ACT_MS", 600)
     window.show_notice(notice)
-    qtbot.wait(200)
-    assert (window.notice_bar.text == "") == leaves
+    qtbot.wait(250)
+    assert (window.notice_bar.text == "") == (leaves == "soon")
+    qtbot.wait(700)
+    assert (window.notice_bar.text == "") == (leaves != "never")
 
 
-def test_what_informs_stays_while_it_is_pointed_at(window: MainWindow, qtbot: QtBot) -> None:
+def test_what_informs_stays_while_it_is_pointed_at(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notice_bar, "READ_MS", 100)
     bar = window.notice_bar
-    bar._leaving.setInterval(100)
     window.show_notice(Notice("Saved a.toml"))
     QTest.mouseMove(bar, bar.rect().center())
     qtbot.wait(400)

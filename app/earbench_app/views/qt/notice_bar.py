@@ -1,7 +1,7 @@
 """A message in place: what failed, on what, what to do; with one button at most, and never modal.
 
 It comes by itself, so it moves nothing: what is clicked on stays where it is. What only informs goes by
-itself too; what failed, or can be undone, stays until it is dismissed or another takes its place.
+itself too; what failed stays until it is dismissed or another takes its place.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _CLASS = {Level.INFO: "", Level.WARNING: "warning", Level.ERROR: "error"}
 _WIDEST = 76 * GRID_PX
 """So that at the foot it stays over the lists that pages have at their left."""
 _MOVES = (QEvent.Type.Show, QEvent.Type.Hide, QEvent.Type.Move, QEvent.Type.Resize)
-READ_MS = 8000
-"""After which what only informs leaves; the pointer on it keeps it."""
+READ_MS, ACT_MS = 8000, 30_000
+"""After which what only informs leaves, and what has a button, such as to undo it; the pointer keeps it."""
 
 
 class NoticeBar(QFrame):
@@ -56,7 +56,7 @@ class NoticeBar(QFrame):
         super().__init__(page)
         self.setObjectName("notice_bar")
         self._page, self._at_foot, self._above = page, at_foot, above
-        self._leaving = QTimer(self, singleShot=True, interval=READ_MS)
+        self._leaving = QTimer(self, singleShot=True)
         self._leaving.timeout.connect(self.hide)
         self._text = QLabel()
         self._text.setWordWrap(True)
@@ -145,8 +145,8 @@ class NoticeBar(QFrame):
         self._float_all()
 
     def _leave_in_time(self) -> None:
-        if self._level is Level.INFO and not self._action.text():
-            self._leaving.start()
+        if self._level is Level.INFO:
+            self._leaving.start(ACT_MS if self._action.text() else READ_MS)
 
     def _float_all(self) -> None:
         for bar in self.window().findChildren(NoticeBar):
