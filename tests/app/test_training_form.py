@@ -434,6 +434,28 @@ def test_a_rate_is_compared_with_the_coders_recipes_and_with_the_audio(
     assert (view.state.problems, view.state.n_jobs) == ({}, 2)
 
 
+def test_that_files_will_be_resampled_is_said_of_the_folder_and_the_coder_of_now(
+    form: TrainingFormPresenter, view: View, trials: FakeTrials, tmp_path: Path
+) -> None:
+    def note() -> str:
+        told = [call.args for call in view.show_note.call_args_list]  # type: ignore[attr-defined]
+        return next(text for path, text, *_ in reversed(told) if path == "run.data")
+
+    trials.found = Scan(
+        tmp_path, 9, 9, 9, rates_hz={44_100: 9}, coder_rates_hz={"kankanahalli": 16_000, "vred-small": 44_100}
+    )
+    view.recipe_chosen.emit("kankanahalli-24")
+    view.value_changed.emit("run.data", str(tmp_path))
+    assert note() == ""
+    view.value_settled.emit("run.data")
+    assert note() == "44.1 kHz, resampled to this coder's 16 kHz"
+    view.value_changed.emit("model.size", "vred-small")
+    assert note() == ""
+    view.recipe_chosen.emit("kankanahalli-24")
+    view.value_changed.emit("run.data", str(tmp_path.parent))
+    assert note() == ""
+
+
 def test_another_recipe_keeps_where_and_on_what_it_runs(
     form: TrainingFormPresenter, view: View, tmp_path: Path
 ) -> None:

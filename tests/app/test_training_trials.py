@@ -17,10 +17,17 @@ from earbench_app.jobs.job import TrainRequest
 from earbench_app.jobs.scan import Scan
 from earbench_app.notifications import Level
 from earbench_app.presenters import training_trials
-from earbench_app.presenters.training_trials import Trials, box_text, estimate_text, folder_fault, scan_text
+from earbench_app.presenters.training_trials import (
+    Trials,
+    box_text,
+    estimate_text,
+    folder_fault,
+    resampling_note,
+    scan_text,
+)
 from earbench_codecs.clip import AudioClip
 from earbench_codecs.clip_files import write_wav
-from earbench_codecs.training.recipe import DataTable
+from earbench_codecs.training.recipe import DataTable, read_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -181,6 +188,38 @@ def test_what_is_ended_is_no_longer_under_way(tmp_path: Path, monkeypatch: pytes
 )
 def test_a_scan_is_one_line(scan: Scan, text: str) -> None:
     assert scan_text(scan) == text
+
+
+@pytest.mark.parametrize(
+    ("rates_hz", "options", "note"),
+    [
+        ({44_100: 9}, {}, ("44.1 kHz, resampled to this coder's 16 kHz", Level.INFO)),
+        ({16_000: 9}, {}, ("", Level.INFO)),
+        (
+            {16_000: 5, 32_000: 1, 44_100: 3},
+            {},
+            ("32 kHz, 44.1 kHz (4 files), resampled to this coder's 16 kHz", Level.INFO),
+        ),
+        (
+            {8_000: 1, 16_000: 8},
+            {},
+            (
+                "8 kHz (1 file), resampled to this coder's 16 kHz; 8 kHz has nothing above 4 kHz",
+                Level.WARNING,
+            ),
+        ),
+        ({16_000: 9}, {"sample_rate_hz": 8000}, ("16 kHz, resampled to this coder's 8 kHz", Level.INFO)),
+    ],
+)
+def test_audio_that_is_not_at_the_coders_rate_is_said_to_be_resampled(
+    rates_hz: dict[int, int], options: dict[str, int], note: tuple[str, Level]
+) -> None:
+    """Music at 44.1 kHz went into a recipe of speech at 16 kHz without a word."""
+    recipe = read_recipe("kankanahalli-small-24")
+    recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"options": options})})
+    found = Scan(Path("x"), 9, 9, 9, rates_hz=rates_hz, coder_rates_hz={recipe.model.size: 16_000})
+    assert resampling_note(recipe, found) == note
+    assert resampling_note(recipe, replace(found, coder_rates_hz=None)) == ("", Level.INFO)
 
 
 def test_an_estimate_names_time_memory_and_what_it_leaves_out() -> None:

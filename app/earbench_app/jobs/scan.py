@@ -38,6 +38,9 @@ class Scan:
         Files whose names tell no speaker then; training takes each for a speaker of its own.
     unreadable : tuple of (path, reason)
         Below the folder; training leaves these out.
+    coder_rates_hz : mapping of str to int, optional
+        The sample rate of each named size of a coder, to which files are resampled; told last of all, as
+        torch has to be loaded for it.
     """
 
     folder: Path
@@ -50,6 +53,7 @@ class Scan:
     n_speakers: int | None = None
     n_untold: int = 0
     unreadable: tuple[tuple[str, str], ...] = ()
+    coder_rates_hz: Mapping[str, int] | None = None
 
     @property
     def is_done(self) -> bool:
@@ -84,6 +88,13 @@ def _work(arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if one.is_done or time.monotonic() - told_s > _TELL_S:
             told_s = time.monotonic()
             yield asdict(one) | {"folder": str(one.folder)}
+    yield asdict(one) | {"folder": str(one.folder), "coder_rates_hz": _coder_rates_hz()}
+
+
+def _coder_rates_hz() -> dict[str, int]:
+    from earbench_codecs.neural.zoo import SIZES
+
+    return {name: config.sample_rate_hz for name, (_, config) in SIZES.items()}
 
 
 def _scans(folder: Path, data: DataTable) -> Iterator[Scan]:

@@ -24,8 +24,8 @@ from earbench_app.presenters.training_run_fields import (
     sweepable,
     with_true_title,
 )
-from earbench_app.presenters.training_trials import folder_fault
-from earbench_app.presenters.training_values import check, recipe_toml, recipe_values
+from earbench_app.presenters.training_trials import folder_fault, resampling_note
+from earbench_app.presenters.training_values import check, recipe_toml, recipe_values, renumbered
 from earbench_app.views.training_protocols import FormState, RecipeChoice
 from earbench_codecs.errors import CodecError
 from earbench_codecs.files import write_atomically
@@ -221,13 +221,14 @@ class TrainingFormPresenter:
             if path.startswith("objective."):
                 self._values[f"{path}.weight"] = "1"
         else:
-            self._values = _renumbered(self._values)
+            self._values = renumbered(self._values)
         self._refresh()
 
     def _refresh(self) -> None:
         self._plan = self._planned()
         n_jobs = len(self._plan.requests)
         self._trials.renew(self._plan.requests)
+        self._say_resampling()
         self._view.show_note(TARGET, *rate_note(self._values, self._recipes.values()))
         self._view.show_choices("sweep.0.path", ("", *sweepable(self._values)))
         self._view.show_choices("sweep.1.path", ("", *sweepable(self._values)))
@@ -251,10 +252,17 @@ class TrainingFormPresenter:
         return Plan((), problems | found.problems) if problems else found
 
     def _folder_fault(self) -> str | None:
-        recipe, found = self._recipe(), self._found
-        if recipe is None or found is None or self._scan_key(recipe.data) != self._asked:
-            return None
-        return folder_fault(found, recipe.data)
+        recipe = self._recipe()
+        found = self._known(recipe)
+        return None if recipe is None or found is None else folder_fault(found, recipe.data)
+
+    def _known(self, recipe: Recipe | None) -> Scan | str | None:
+        """Return what is known of the folder that is named now."""
+        return self._found if recipe is not None and self._scan_key(recipe.data) == self._asked else None
+
+    def _say_resampling(self) -> None:
+        recipe = self._recipe()
+        self._view.show_note("run.data", *resampling_note(recipe, self._known(recipe)))
 
     def _recipe(self) -> Recipe | None:
         return check(recipe_part(self._values)).recipe
@@ -286,6 +294,7 @@ class TrainingFormPresenter:
     def _take_scan(self, found: Scan | str) -> None:
         """Know what is in the folder, and start what waits for that."""
         before, self._found = self._folder_fault(), found
+        self._say_resampling()
         fault = self._folder_fault()
         if fault == before:
             return
@@ -380,13 +389,3 @@ def _n_tables(values: Mapping[str, str], section: FormSection) -> int:
     name = section.path.partition(".")[0]
     numbers = [int(path.split(".")[1]) for path in values if path.startswith(f"{name}.")]
     return max(numbers, default=0) + 1
-
-
-def _renumbered(values: Mapping[str, str]) -> dict[str, str]:
-    """Close the gap that a removed stage leaves."""
-    numbers = sorted({int(path.split(".")[1]) for path in values if path.startswith("stages.")})
-    new = {str(number): str(place) for place, number in enumerate(numbers)}
-    return {
-        re.sub(r"^stages\.(\d+)", lambda found: f"stages.{new[found[1]]}", path): text
-        for path, text in values.items()
-    }

@@ -11,19 +11,18 @@ from psygnal import Signal
 from earbench_app.counting import counted, duration_text
 from earbench_app.jobs.estimate import estimate
 from earbench_app.jobs.job import JobError
-from earbench_app.jobs.scan import scan
+from earbench_app.jobs.scan import Scan, scan
 from earbench_app.notifications import Level
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from earbench_app.background.pool import Post
     from earbench_app.jobs.child import Child
     from earbench_app.jobs.estimate import Estimate, Trial
     from earbench_app.jobs.job import TrainRequest
-    from earbench_app.jobs.scan import Scan
-    from earbench_codecs.training.recipe import DataTable
+    from earbench_codecs.training.recipe import DataTable, Recipe
 
 T = TypeVar("T")
 _N_NAMED = 20
@@ -139,7 +138,7 @@ class Trials:
         threading.Thread(target=run, name="training trial", daemon=True).start()
 
     def _show_scan(self, found: Scan) -> None:
-        if found.is_done:
+        if found.coder_rates_hz is not None:
             self._scan = None
         level = Level.WARNING if found.unreadable else Level.INFO
         lines = [f"{path}: {reason}" for path, reason in found.unreadable[:_N_NAMED]]
@@ -213,6 +212,22 @@ def folder_fault(found: Scan | str, data: DataTable) -> str | None:
     )
 
 
+def resampling_note(recipe: Recipe | None, found: Scan | str | None) -> tuple[str, Level]:
+    """Return that files are not at the coder's rate; a warning where they have not all that it codes."""
+    if recipe is None or not isinstance(found, Scan) or not found.rates_hz or not found.coder_rates_hz:
+        return "", Level.INFO
+    at_hz = recipe.model.options.get("sample_rate_hz", found.coder_rates_hz.get(recipe.model.size))
+    others = {rate: n for rate, n in sorted(found.rates_hz.items()) if rate != at_hz}
+    if not isinstance(at_hz, int) or not others:
+        return "", Level.INFO
+    files = "" if len(others) == len(found.rates_hz) else f" ({counted(sum(others.values()), 'file')})"
+    text = f"{_khz(others)}{files}, resampled to this coder's {_khz([at_hz])}"
+    lowest = min(others)
+    if lowest > at_hz:
+        return text, Level.INFO
+    return f"{text}; {_khz([lowest])} has nothing above {_khz([lowest / 2])}", Level.WARNING
+
+
 def estimate_text(found: Estimate, n_runs: int) -> str:
     """Return what a run will take, in a few words."""
     parts = [f"About {duration_text(found.total_s)} on {found.device}"]
@@ -259,9 +274,12 @@ def _speakers(n_speakers: int, n_untold: int) -> str:
 def _kinds(found: Scan) -> list[str]:
     kinds = []
     if found.rates_hz:
-        rates = [f"{rate / 1000:g} kHz" for rate in sorted(found.rates_hz)]
-        kinds.append(", ".join(rates))
+        kinds.append(_khz(sorted(found.rates_hz)))
     if found.channels:
         names = {1: "mono", 2: "stereo"}
         kinds.append(", ".join(names.get(n, f"{n} channels") for n in sorted(found.channels)))
     return kinds
+
+
+def _khz(rates_hz: Iterable[float]) -> str:
+    return ", ".join(f"{rate / 1000:g} kHz" for rate in rates_hz)

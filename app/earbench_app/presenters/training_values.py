@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -82,6 +83,16 @@ def check(values: Values) -> Checked:
             problems.setdefault(path, message)
         return Checked(None, problems)
     return Checked(None if problems else recipe, problems)
+
+
+def renumbered(values: Values) -> dict[str, str]:
+    """Return the texts without the gap that a removed stage leaves."""
+    numbers = sorted({int(path.split(".")[1]) for path in values if path.startswith("stages.")})
+    new = {str(number): str(place) for place, number in enumerate(numbers)}
+    return {
+        re.sub(r"^stages\.(\d+)", lambda found: f"stages.{new[found[1]]}", path): text
+        for path, text in values.items()
+    }
 
 
 def field_at(path: str) -> FormField | None:

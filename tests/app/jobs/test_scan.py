@@ -74,6 +74,7 @@ def test_channels_are_counted_and_speakers_only_where_they_can_be_told(folder):
     assert dict(found.channels) == {1: 2, 2: 1}
     assert dict(found.rates_hz) == {8000: 2, 16000: 1}
     assert found.n_speakers is None
+    assert found.coder_rates_hz["kankanahalli"] == 16_000
 
 
 def test_a_folder_that_is_not_there_says_so(tmp_path):
