@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from dropping import drop
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QShortcut
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -65,6 +66,25 @@ def test_a_run_is_begun_with_the_keyboard(
     ((one,),) = asked
     assert (one.name, one.data) == ("first", tmp_path)
     assert "target_kbps = 18" in one.recipe_toml
+
+
+OF_TEXT_FIELDS = {f"Ctrl+{letter}" for letter in "ACEUVXYZ"}
+"""What Qt's text fields keep to themselves under X11; offscreen they have no Ctrl+E, end of line."""
+
+
+def test_the_forms_keys_work_while_the_cursor_is_in_a_text_field(
+    form: TrainingFormPresenter, training_page: TrainingPage, tmp_path: Path
+) -> None:
+    del form
+    type_into(field(training_page, "run.data"), str(tmp_path))
+    keys = [one.key().toString() for one in training_page.form.findChildren(QShortcut)]
+    assert len(keys) >= 4
+    assert not OF_TEXT_FIELDS & set(keys)
+    asked: list[bool] = []
+    training_page.form.estimate_requested.disconnect()
+    training_page.form.estimate_requested.connect(lambda: asked.append(True))
+    QTest.keyClick(field(training_page, "run.data"), Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
+    assert asked == [True]
 
 
 def test_a_mistake_is_said_at_its_field_while_it_is_typed(

@@ -241,7 +241,7 @@ class TrainingForm(QWidget):
         keys = {
             "Ctrl+Return": self.start,
             "Ctrl+S": self.save,
-            "Ctrl+E": self.try_out,
+            "Ctrl+T": self.try_out,
             "Esc": self.close_form,
         }
         for key, button in keys.items():
@@ -271,7 +271,7 @@ class TrainingForm(QWidget):
         _let_shrink(self.recipes)
         leave_wheel(self.recipes)
         self.open_file.setToolTip("A recipe's TOML file; or drop one on this form")
-        self.try_out.setToolTip("Try a few steps, to know time and memory of the run (Ctrl+E)")
+        self.try_out.setToolTip("Try a few steps, to know time and memory of the run (Ctrl+T)")
         self.save.setToolTip("Save what stands here as a TOML file (Ctrl+S)")
         self.start.setToolTip("Queue it; it begins as soon as there is room (Ctrl+Return)")
         self.close_form.setToolTip("Back to the curves; what stands here is kept (Esc)")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 SHORTCUTS: Shortcuts = (
     ("Ctrl+N", "new run"),
     ("Ctrl+Return", "start what the form says"),
-    ("Ctrl+E  Ctrl+S", "in the form: estimate; save as a recipe"),
+    ("Ctrl+T  Ctrl+S", "in the form: try a few steps for an estimate; save as a recipe"),
     ("Esc", "leave the form; say no where it asks"),
     ("↑ ↓  Shift", "select a run; several, to compare them"),
     ("Ctrl+F", "find runs"),
