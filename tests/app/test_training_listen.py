@@ -3,136 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
-from unittest.mock import Mock
 
 import pytest
-from audition_doubles import HandPool, tone, view_double
-from psygnal import Signal
-from training_runs import request
+from listen_bench import Bench, job, lines, seen, show
 
-from earbench_app.audition.making import ClipInfo
-from earbench_app.audition.run_checkpoints import Kept
 from earbench_app.jobs.history import CheckpointSeen
-from earbench_app.jobs.job import Job, State
-from earbench_app.notifications import Level
-from earbench_app.playback.fake import FakePlayer
-from earbench_app.presenters.audition import AuditionPresenter
-from earbench_app.presenters.checkpoints import CheckpointShelf
-from earbench_app.presenters.training_blind_test import CANCEL
-from earbench_app.presenters.training_listen import ListenPresenter
-from earbench_app.settings import Settings
-from earbench_codecs.base import CodecInfo, Setting
-
-if TYPE_CHECKING:
-    from earbench_app.notifications import Notice
-    from earbench_app.test_request import TestRequest
-    from earbench_app.views.listen_protocols import ListenState
-
-
-class View:
-    """A listening area that notes what it is shown."""
-
-    clip_chosen = Signal(int)
-    demo_requested = Signal()
-    paths_given = Signal(list)
-    follow_switched = Signal(bool)
-    checkpoint_chosen = Signal(str)
-    original_chosen = Signal()
-    switch_requested = Signal()
-    play_toggled = Signal()
-    shown_requested = Signal()
-    test_requested = Signal(tuple)
-    test_cancelled = Signal()
-    publish_requested = Signal(str, str)
-    ticked = Signal()
-
-    def __init__(self) -> None:
-        self.show_state, self.show_playing = Mock(), Mock()
-        self.show_published, self.show_notice = Mock(), Mock()
-        self.chosen_ids, self.may_move = Mock(return_value=()), Mock(return_value=True)
-
-    @property
-    def state(self) -> ListenState:
-        state: ListenState = self.show_state.call_args.args[0]
-        return state
-
-    @property
-    def notice(self) -> Notice | None:
-        notice: Notice | None = self.show_notice.call_args.args[0]
-        return notice
-
-
-def job(name: str = "speech") -> Job:
-    return Job(f"id-{name}", Path("/jobs") / name, request(name))
-
-
-def seen(name: str, step: int) -> CheckpointSeen:
-    return CheckpointSeen(step, "listenable", f"/jobs/{name}/{step}", float(step), 16.0)
-
-
-class Bench:
-    """The presenter and what is around it, put together as the program does it."""
-
-    def __init__(self) -> None:
-        self.view, self.quick, self.encoders = View(), HandPool(), HandPool()
-        self.audition = AuditionPresenter(
-            view_double(), FakePlayer(), self.quick, self.encoders, HandPool(), Settings(), Path("/cache")
-        )
-        self.shelf = CheckpointShelf(self.quick, Mock(), self.audition.release)
-        self.shelf.changed.connect(self.audition.codecs.refresh)
-        self.presenter = ListenPresenter(
-            self.view,
-            self.audition,
-            self.quick,
-            self.shelf,
-            Path("/heard"),  # type: ignore[arg-type]
-        )
-        self.asked: list[TestRequest] = []
-        self.presenter.tests.requested.connect(self.asked.append)
-
-    def open_clips(self, *names: str) -> None:
-        paths = [Path("/clips") / f"{name}.wav" for name in names]
-        self.view.paths_given.emit(paths)
-        self.quick.finish(self.quick.waiting("list_audio_files")[0], paths)
-        for task in self.quick.waiting("inspect_clip"):
-            self.quick.finish(task, ClipInfo(task.arguments[0].stem, 3.0, 16_000, 1))
-        self.load()
-
-    def load(self) -> None:
-        self.quick.finish(self.quick.waiting("load_clip")[-1], tone(3.0))
-
-    def hold(self) -> None:
-        for task in self.quick.waiting("hold_codec"):
-            self.quick.finish(task, task.arguments[1])
-
-    def describe(self) -> None:
-        self.hold()
-        for task in self.quick.waiting("describe_codec"):
-            name = task.arguments[0].name
-            info = CodecInfo(f"codec-{name}", name, "neural", "1", (16.0,), Setting(16.0), sha256=name)
-            self.quick.finish(task, info)
-
-    def keep(self, *, new: bool = True) -> None:
-        for task in self.quick.waiting("keep_codec"):
-            name = task.arguments[0].name
-            self.quick.finish(task, Kept(name, Path("/own") / name, new))
-
-    def list_codecs(self, *names: str) -> None:
-        infos = [CodecInfo(f"codec-{name}", name, "neural", "1", sha256=name) for name in names]
-        self.quick.finish(self.quick.waiting("list_codecs")[-1], infos)
-
-    def removed(self) -> list[Path]:
-        return [task.arguments[0] for task in self.quick.waiting("remove_checkpoint")]
+from earbench_app.jobs.job import State
 
 
 @pytest.fixture
 def bench() -> Bench:
     return Bench()
-
-
-# Blind tests -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -145,93 +26,7 @@ def pair(bench: Bench) -> tuple[str, str]:
     return "/jobs/speech/100", "/jobs/speech/200"
 
 
-def test_a_blind_test_says_what_it_is_and_takes_the_clip_that_is_heard(
-    bench: Bench, pair: tuple[str, str]
-) -> None:
-    bench.view.test_requested.emit(pair)
-    notice = bench.view.notice
-    assert notice is not None
-    assert "speech step 100 and speech step 200, with the clip b" in notice.text
-    assert notice.action == CANCEL
-    bench.keep()
-    bench.list_codecs("100", "200")
-    (asked,) = bench.asked
-    assert [item.title for item in asked.items] == ["b"]
-    assert [codec for codec, _ in asked.versions] == ["codec-100", "codec-200"]
-    assert bench.view.notice is None
-
-
-@pytest.mark.parametrize("made", [True, False])
-def test_what_was_copied_for_a_test_stays_only_if_the_test_is_made(
-    bench: Bench, pair: tuple[str, str], made: bool
-) -> None:
-    bench.view.test_requested.emit(pair)
-    bench.keep()
-    bench.list_codecs("100", "200")
-    bench.presenter.tests.wizard_closed(bench.asked[0], made)
-    assert bench.removed() == ([] if made else [Path("/own/100"), Path("/own/200")])
-    assert bench.presenter.tests.close() == []
-
-
-def test_what_was_among_the_users_own_before_is_never_removed(bench: Bench, pair: tuple[str, str]) -> None:
-    bench.view.test_requested.emit(pair)
-    bench.keep(new=False)
-    bench.list_codecs("100", "200")
-    bench.presenter.tests.wizard_closed(bench.asked[0], made=False)
-    assert bench.removed() == []
-
-
-def test_a_test_is_cancelled_while_it_is_prepared(bench: Bench, pair: tuple[str, str]) -> None:
-    bench.view.test_requested.emit(pair)
-    first, _ = bench.quick.waiting("keep_codec")
-    bench.quick.finish(first, Kept("100", Path("/own/100"), True))
-    bench.view.test_cancelled.emit()
-    assert bench.view.notice is None
-    assert bench.removed() == [Path("/own/100")]
-    bench.keep()  # the other was being copied
-    assert bench.removed() == [Path("/own/100"), Path("/own/200")]
-    assert bench.asked == []
-
-
-def test_a_copy_that_another_open_test_needs_stays(bench: Bench, pair: tuple[str, str]) -> None:
-    for new in (True, False):
-        bench.view.test_requested.emit(pair)
-        bench.keep(new=new)
-        bench.list_codecs("100", "200")
-    bench.presenter.tests.wizard_closed(bench.asked[0], made=False)
-    assert bench.removed() == []
-    bench.presenter.tests.wizard_closed(bench.asked[1], made=False)
-    assert len(bench.removed()) == 2
-
-
-def test_a_test_whose_checkpoint_cannot_be_loaded_says_so(bench: Bench, pair: tuple[str, str]) -> None:
-    bench.view.test_requested.emit(pair)
-    first, second = bench.quick.waiting("keep_codec")
-    bench.quick.finish(first, Kept("100", Path("/own/100"), True))
-    bench.quick.fail(second, "/jobs/speech/200: it is damaged")
-    assert bench.view.notice is not None
-    assert bench.view.notice.level is Level.ERROR
-    assert "/jobs/speech/200: it is damaged" in bench.view.notice.text
-    assert bench.removed() == [Path("/own/100")]
-
-
-def test_the_window_takes_away_what_is_left(bench: Bench, pair: tuple[str, str]) -> None:
-    bench.view.test_requested.emit(pair)
-    bench.keep()
-    bench.list_codecs("100", "200")
-    assert bench.presenter.tests.close() == [Path("/own/100"), Path("/own/200")]
-
-
 # Lines and keys --------------------------------------------------------------------------------------
-
-
-def show(bench: Bench, **steps: tuple[int, ...]) -> None:
-    runs = ((job(name), tuple(seen(name, step) for step in all_steps)) for name, all_steps in steps.items())
-    bench.presenter.show_runs(tuple(runs))
-
-
-def lines(bench: Bench) -> list[tuple[str, str]]:
-    return [(row.key, row.title) for row in bench.view.state.rows]
 
 
 def test_the_checkpoints_of_all_selected_runs_are_listed(bench: Bench) -> None:

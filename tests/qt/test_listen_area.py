@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 
 from earbench_app.views.listen_protocols import CheckpointRow, ListenState
 from earbench_app.views.qt.theme import apply_theme, theme
@@ -70,6 +70,48 @@ def test_what_is_heard_is_what_is_selected_and_published(area: ListenArea) -> No
     assert area.chosen_ids() == ("/run/200",)
     area.publish.click()
     assert area.publish_bar.what.text() == "Publish step 200 as"
+
+
+def test_what_was_selected_last_stays_selected_where_it_cannot_be_heard(area: ListenArea) -> None:
+    click(area, 3)
+    area.show_state(replace(STATE, heard="/run/300"))
+    click(area, 1)
+    area.show_state(replace(STATE, heard="/run/300", waiting="/run/100"))
+    area.show_state(replace(STATE, heard="/run/300"))  # it could not be decoded
+    assert area.chosen_ids() == ("/run/100",)
+    QTest.mouseClick(area.publish, Qt.MouseButton.LeftButton)
+    assert area.publish_bar.what.text() == "Publish step 100 as"
+
+
+def test_a_line_that_the_keyboard_went_to_stays_selected_when_another_sounds(area: ListenArea) -> None:
+    click(area, 2)
+    area.show_state(replace(STATE, waiting="/run/200"))
+    QTest.keyClick(area.table, Qt.Key.Key_Down)
+    area.show_state(STATE)
+    area.show_state(replace(STATE, waiting="/run/200"))
+    area.show_state(replace(STATE, heard="/run/200"))
+    assert area.chosen_ids() == ("/run/300",)
+
+
+def test_the_question_for_a_name_is_closed_where_another_run_is_selected(area: ListenArea) -> None:
+    click(area, 1)
+    QTest.mouseClick(area.publish, Qt.MouseButton.LeftButton)
+    more = (*ROWS, replace(ROWS[0], id="/run/400", title="step 400"))
+    area.show_state(replace(STATE, rows=more))
+    assert area.publish_bar.isVisible()
+    area.show_state(replace(STATE, rows=(replace(ROWS[0], id="/other/100", run="speech-12"),)))
+    assert not area.publish_bar.isVisible()
+
+
+def test_what_sounds_and_is_no_line_is_said(area: ListenArea) -> None:
+    said = "▶ speech-24 step 15, which is not in this list"
+    area.show_state(replace(STATE, heard="", unlisted=said))
+    assert area.unlisted.text() == said
+    assert QLabel.text(area.unlisted) == said  # nothing of it is left out
+    marks = [area.table.topLevelItem(i).text(0)[:1] for i in range(4)]  # type: ignore[union-attr]
+    assert "▶" not in marks
+    area.show_state(STATE)
+    assert area.unlisted.text() == ""
 
 
 def test_a_pair_stays_selected_while_one_and_the_other_are_heard(area: ListenArea) -> None:

@@ -144,6 +144,11 @@ class AuditionPlayback:
             self._player.select(self._index(heard))
         self.heard_changed.emit()
 
+    def wait_no_more(self) -> None:
+        """Let what sounds go on, whatever was chosen and is not there yet."""
+        self.wanted = None
+        self.heard_changed.emit()
+
     def set_makeup_db(self, gain_db: float) -> None:
         """Amplify the difference signal by this; less where full scale would be passed."""
         self.makeup_db = gain_db

@@ -32,7 +32,7 @@ class HeldFiles:
         self._workers, self._folder, self._tell_lost = workers, own_folder(root), lost
         self._lost: set[str] = set()
         self._files: dict[str, Path | None] = {}  # by the line's id; None until it is there
-        self._waiting: dict[str, Callable[[], None]] = {}
+        self._waiting: dict[str, list[Callable[[], None]]] = {}
         self._submit(drop_left_behind, root)
 
     def hold(self, slot: Slot) -> None:
@@ -66,7 +66,7 @@ class HeldFiles:
         if slot.id not in self._files:
             self.hold(slot)
         if self._files[slot.id] is None:
-            self._waiting[slot.id] = do
+            self._waiting.setdefault(slot.id, []).append(do)
         else:
             do()
 
@@ -98,7 +98,7 @@ class HeldFiles:
         self._go_on(slot_id)
 
     def _go_on(self, slot_id: str) -> None:
-        if (do := self._waiting.pop(slot_id, None)) is not None:
+        for do in self._waiting.pop(slot_id, ()):
             do()
 
     def _submit(self, function: Callable[[Path], None], path: Path) -> None:

@@ -16,6 +16,8 @@ from earbench_app.presenters.checkpoint_texts import figures_text, files_text, i
 from earbench_app.presenters.training_blind_test import BlindTests
 from earbench_app.presenters.training_held import HeldFiles
 from earbench_app.presenters.training_slots import Slots, latest
+from earbench_app.presenters.training_sound import level_text, unlisted_text
+from earbench_app.presenters.training_uses import GONE, CheckpointUses
 from earbench_app.views.listen_protocols import CheckpointRow, ListenState
 from earbench_app.views.protocols import Heard
 from earbench_codecs.base import Setting
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 N_VERSIONS = 4
 """Checkpoints that stay on the audition page, beside those of another run."""
 _BESIDE = ("mp3", "opus")
-_GONE = "the run keeps it no longer"
 _NOTHING_YET = "Nothing to hear yet: the first codec comes with the first validation of the last stage."
 _COMING = (State.WAITING, State.ENCODING)
 _STATES = {
@@ -80,7 +81,7 @@ class ListenPresenter:
         shelf: CheckpointShelf,
         held: Path,
     ) -> None:
-        self._view, self._audition, self._workers, self._shelf = view, audition, workers, shelf
+        self._view, self._audition, self._workers = view, audition, workers
         self._files = HeldFiles(workers, held, self.refresh)
         self._slots = Slots()
         self._runs: Runs = ()  # that are looked at
@@ -93,6 +94,7 @@ class ListenPresenter:
         self._wanted: str | None = None  # to be heard when it is a version
         self._last_heard: str | None = None
         self.tests = BlindTests(workers, shelf, view.show_notice)
+        self._uses = CheckpointUses(view, self.tests, shelf, self._files, self._can_be_heard)
         self._shown: ListenState | None = None
         self._connect()
         self.refresh()
@@ -144,6 +146,7 @@ class ListenPresenter:
             return
         self._wanted = line_id
         if self._version(line_id) is None:
+            self._audition.playback.wait_no_more()  # for what was chosen before
             self._add(slot)
         else:
             self._audition.choose_version(self._versions[line_id])
@@ -156,16 +159,19 @@ class ListenPresenter:
         if heard:
             self._last_heard = heard
         lines = self._slots.lines
+        listed = {self._versions[slot.id] for slot in lines if slot.id in self._versions}
+        unlisted = unlisted_text(self._audition.playback, workspace, listed)
         state = ListenState(
             tuple((one.id, one.title) for one in workspace.clips),
             clip.id if clip else None,
             tuple(map(self._row, lines)),
-            heard,
+            "" if unlisted else heard,
             self._waiting_line(),
             bool(self._jobs) and self._followed.issuperset(self._jobs),
             "" if lines or not self._jobs else _NOTHING_YET,
             kept_text(lines),
-            self._heard_level(),
+            level_text(self._audition.playback),
+            unlisted,
         )
         if state != self._shown:
             self._shown = state
@@ -187,7 +193,7 @@ class ListenPresenter:
         """Return whether a checkpoint can be heard; say so where its run deleted it before it was."""
         there = self._can_be_heard(slot)
         if not there:
-            self._view.show_notice(Notice(f"{slot.title}: {_GONE}. Choose another step."))
+            self._view.show_notice(_gone(slot))
         return there
 
     def _can_be_heard(self, slot: Slot) -> bool:
@@ -225,11 +231,6 @@ class ListenPresenter:
         workspace = self._audition.workspace
         return self._audition.maker.row(workspace.versions.index(version), version)
 
-    def _heard_level(self) -> str:
-        heard = self._audition.playback.heard
-        level = self._audition.playback.level(heard.version_id)
-        return level.note if level and level.lowered_db and not heard.difference else ""
-
     def _tick(self) -> None:
         if not self._could_move and self._view.may_move():
             self.show_runs(self._runs)  # lines that stayed under the pointer leave, and free their keys
@@ -264,6 +265,9 @@ class ListenPresenter:
         self.refresh()
 
     def _describe(self, slot: Slot) -> None:
+        if self._files.is_lost(slot):
+            self._give_up(slot, _gone(slot))
+            return
         self._workers.submit(
             describe_codec,
             self._files.file_of(slot),
@@ -273,8 +277,6 @@ class ListenPresenter:
         )
 
     def _described(self, slot: Slot, info: CodecInfo) -> None:
-        seen = slot.seen
-        self._coming.discard(slot.id)
         workspace = self._audition.workspace
         color, setting = self._color_of(slot.id), checked(info, Setting())
         path = self._files.file_of(slot)
@@ -283,17 +285,21 @@ class ListenPresenter:
         self._versions[slot.id] = version.id
         self._audition.maker.start()
         self._audition.show_versions()
-        self._add_beside(seen.kbps)  # made after what was asked for
+        self._add_beside(slot.seen.kbps)  # made after what was asked for
         if self._wanted == slot.id:
             self._audition.choose_version(version.id)
+        self._coming.discard(slot.id)
         self._make_room()
 
     def _not_described(self, slot: Slot, error: WorkError) -> None:
+        self._give_up(slot, Notice(str(error), Level.ERROR))
+
+    def _give_up(self, slot: Slot, why: Notice) -> None:
         self._coming.discard(slot.id)
         if self._wanted == slot.id:
             self._wanted = None
         self.refresh()
-        self._view.show_notice(Notice(str(error), Level.ERROR))
+        self._view.show_notice(why)
 
     def _add_beside(self, kbps: float | None) -> None:
         """Put MP3 and Opus beside the first checkpoint, at the rates nearest to its own."""
@@ -356,7 +362,7 @@ class ListenPresenter:
         )
         version = self._version(slot.id)
         if version is None:
-            state = "reading…" if slot.id in self._coming else "" if self._can_be_heard(slot) else _GONE
+            state = "reading…" if slot.id in self._coming else "" if self._can_be_heard(slot) else GONE
             return replace(plain, state=state)
         row = self._made(version)
         kbps = f"{row.figures.bitrate_kbps:.1f}" if row.figures else ""
@@ -368,34 +374,17 @@ class ListenPresenter:
     # What is made of them ----------------------------------------------------------------------------
 
     def _request_test(self, line_ids: Sequence[str]) -> None:
-        clip, slots = (
-            self._audition.workspace.current_clip,
-            [self._slots.find(line_id) for line_id in line_ids],
+        self._uses.test(
+            [self._slots.find(line_id) for line_id in line_ids], self._audition.workspace.current_clip
         )
-        gone = [slot.title for slot in slots if slot is not None and not self._can_be_heard(slot)]
-        if gone:
-            self._view.show_notice(
-                Notice(f"No blind test of {' and '.join(gone)}: {_GONE}. Choose another step.")
-            )
-            return
-        pair = [(str(self._files.file_of(slot)), slot.title) for slot in slots if slot is not None]
-        if len(pair) != 2 or clip is None:
-            self._view.show_notice(Notice("A blind test needs a clip and two checkpoints: choose both."))
-            return
-        self.tests.make(pair, clip)
 
     def _codecs_listed(self, codecs: list[CodecInfo]) -> None:
         self.refresh()
         self.tests.codecs_listed(codecs)
 
     def _publish(self, line_id: str, name: str) -> None:
-        slot = self._slots.find(line_id)
-        if slot is None:
-            self._view.show_published("The list has changed: choose the step again")
-            return
-        self._shelf.publish(
-            self._files.file_of(slot),
-            name.strip(),
-            done=lambda: self._view.show_published(""),
-            failed=lambda error: self._view.show_published(str(error)),
-        )
+        self._uses.publish(self._slots.find(line_id), name)
+
+
+def _gone(slot: Slot) -> Notice:
+    return Notice(f"{slot.title}: {GONE}. Choose another step.")

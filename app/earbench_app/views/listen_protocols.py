@@ -69,9 +69,9 @@ class ListenState:
     rows : tuple of CheckpointRow
         Each keeps its line while it is there.
     heard : str, optional
-        Path of the checkpoint that sounds, or would on play; None for the original, empty for something else.
+        Id of the checkpoint that sounds, or would on play; None for the original, empty for something else.
     waiting : str
-        Path of the one that was chosen and is not there yet; what is heard goes on until it is.
+        Id of the one that was chosen and is not there yet; what is heard goes on until it is.
     follows : bool
         Whether new checkpoints of these runs are added by themselves.
     note : str
@@ -80,6 +80,8 @@ class ListenState:
         Which steps have a codec: a run deletes the others.
     level : str
         Why what is heard is played softer than it is.
+    unlisted : str
+        What sounds, or would on play, where that is neither the original nor one of `rows`.
     """
 
     clips: tuple[tuple[int, str], ...] = ()
@@ -91,6 +93,7 @@ class ListenState:
     note: str = ""
     kept: str = ""
     level: str = ""
+    unlisted: str = ""
 
 
 class ListenView(Protocol):

@@ -86,10 +86,12 @@ class ListenArea(QWidget):
         self.setObjectName("listen_area")
         self.setAcceptDrops(True)
         self._state = ListenState()
+        self._asked_for = ""  # the line that was chosen last, here or, since it is waited for, elsewhere
         self.clips, self.demo = QComboBox(), QPushButton("Bundled clips")
         self.follow = QCheckBox("Add new checkpoints")
         self.table, self._note, self._position = QTreeWidget(), QLabel(), QLabel()
         self._aside = ElidedLabel("muted", Qt.TextElideMode.ElideRight)
+        self.unlisted = ElidedLabel("warning")
         self.play, self.switch = QToolButton(), QPushButton("Original or checkpoint")
         self.show_there = QPushButton("Noise and mask")
         self.test, self.publish = QPushButton("Blind test…"), QPushButton("Publish…")
@@ -121,9 +123,10 @@ class ListenArea(QWidget):
         shown = [(one.rows, one.heard, one.waiting) for one in (before, state)]
         if shown[0] != shown[1] or not self.table.topLevelItemCount():
             self._show_rows(state)
-        sounds = state.waiting or state.heard
-        if sounds and sounds != (before.waiting or before.heard):
-            self._select(sounds)
+        self.unlisted.setText(state.unlisted)
+        self.unlisted.setVisible(bool(state.unlisted))
+        self.publish_bar.keep_open_for([row.id for row in state.rows])
+        self._follow_sound(before)
         self._enable()
 
     def show_playing(self, playing: bool, position_s: float) -> None:
@@ -153,7 +156,7 @@ class ListenArea(QWidget):
         for row in self._state.rows:
             if row.key == key:
                 self._select(row.id)
-                self.checkpoint_chosen.emit(row.id)
+                self._ask_for(row.id)
 
     # Events ------------------------------------------------------------------------------------------
 
@@ -208,6 +211,17 @@ class ListenArea(QWidget):
             self._dress_line(item, state.rows[place - 1] if place else None)
         self._fit_run()
 
+    def _follow_sound(self, before: ListenState) -> None:
+        """Select what is waited for or sounds as it was chosen elsewhere, and nothing twice.
+
+        What was chosen here was selected then, and another line may be since.
+        """
+        now = self._state
+        new, old = (now.waiting, before.waiting) if now.waiting else (now.heard, before.heard)
+        if new and new not in (old, self._asked_for):
+            self._select(new)
+            self._asked_for = new
+
     def _fit_run(self) -> None:
         """Give the runs' names what others leave free: a step is never shortened, a name may be."""
         table = self.table
@@ -244,9 +258,14 @@ class ListenArea(QWidget):
             return
         line_id = item.data(0, _ID)
         if line_id is None:
+            self._asked_for = ""
             self.original_chosen.emit()
         else:
-            self.checkpoint_chosen.emit(line_id)
+            self._ask_for(line_id)
+
+    def _ask_for(self, line_id: str) -> None:
+        self._asked_for = line_id
+        self.checkpoint_chosen.emit(line_id)
 
     def _enable(self) -> None:
         chosen = self.chosen_ids()
@@ -314,6 +333,7 @@ class ListenArea(QWidget):
         column.addLayout(top)
         column.addWidget(self._note)
         column.addWidget(self.table, 1)
+        column.addWidget(self.unlisted)
         column.addWidget(self.publish_bar)
         column.addLayout(foot)
 

@@ -13,17 +13,17 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBox
 from earbench_app.presenters.training_new import free_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class PublishBar(QWidget):
-    """Hidden until it is opened; `asked` (path, name)."""
+    """Hidden until it is opened; `asked` (id of the line, name)."""
 
     asked = Signal(str, str)
 
     def __init__(self) -> None:
         super().__init__()
-        self._path = ""
+        self._line_id = ""
         self._taken: frozenset[str] = frozenset()
         self.what, self.name, self.problem = QLabel(), QLineEdit(), QLabel()
         self.yes, self.no = QPushButton("Publish"), QPushButton("Not now")
@@ -55,9 +55,9 @@ class PublishBar(QWidget):
         """Propose none of these: codecs are called so."""
         self._taken = frozenset(names)
 
-    def open(self, path: str, title: str, suggested: str) -> None:
+    def open(self, line_id: str, title: str, suggested: str) -> None:
         """Ask for the name of a checkpoint, which has a title in the list."""
-        self._path = path
+        self._line_id = line_id
         self.what.setText(f"Publish {title} as")
         name = re.sub(r"[^a-z0-9._+-]+", "-", suggested.lower()).strip("-._+")
         self.name.setText(free_name(name, self._taken) if name in self._taken else name)
@@ -66,6 +66,11 @@ class PublishBar(QWidget):
         self.show()
         self.name.setFocus()
         self.name.selectAll()
+
+    def keep_open_for(self, line_ids: Sequence[str]) -> None:
+        """Close where the line that is to be named is none of these: another run is looked at."""
+        if self._line_id not in line_ids:
+            self.hide()
 
     def show_problem(self, text: str) -> None:
         """Say why it was refused; nothing was where the text is empty, so that it closes."""
@@ -79,4 +84,4 @@ class PublishBar(QWidget):
         if self.yes.isEnabled():
             self.name.setFocus()  # a button that is disabled hands the keyboard on to the next one
             self.yes.setEnabled(False)  # until it is answered
-            self.asked.emit(self._path, self.name.text().strip())
+            self.asked.emit(self._line_id, self.name.text().strip())
