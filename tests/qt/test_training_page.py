@@ -77,6 +77,25 @@ def test_tags_and_notes_are_written_when_the_field_is_left(listed: TrainingPage)
     assert told == [("j3", "old", ("speech", "good"))]
 
 
+def test_of_several_runs_it_is_said_whose_tags_and_notes_are_edited(listed: TrainingPage) -> None:
+    panel = listed.run
+    listed.show_details(details(tags=("speech",)))
+    assert not panel._whose.isVisible()
+    height = panel.curves.mapTo(listed, QPoint()).y()
+    listed.jobs.table.selectAll()
+    listed.show_details(details(tags=("speech",)))  # the same run is in front
+    QApplication.processEvents()
+    assert panel._title.text() == "gamma   and 2 more"
+    assert panel._whose.isVisible()
+    assert panel._whose.text() == "Tags, notes of gamma alone:"
+    assert (panel.tags.accessibleName(), panel.notes.placeholderText()) == ("Tags of gamma", "notes of gamma")
+    assert panel.curves.mapTo(listed, QPoint()).y() == height
+    listed.choose(["j3"])
+    listed.show_details(details(tags=("speech",)))
+    assert not panel._whose.isVisible()
+    assert panel.notes.placeholderText() == "notes"
+
+
 def test_there_is_room_to_listen_below_the_curves(listed: TrainingPage) -> None:
     area = QWidget()
     area.setMinimumHeight(80)

@@ -43,9 +43,11 @@ class RunPanel(QWidget):
         super().__init__()
         self.setObjectName("run_panel")
         self._details: RunDetails | None = None
+        self._n_chosen = 0
         self._title, self._headline = ElidedLabel("title"), ElidedLabel("muted")
         self._message = _label("")
         self.other_data = QPushButton("Choose another folder…")
+        self._whose = ElidedLabel("muted")
         self.tags, self.notes = QLineEdit(), QLineEdit()
         self.curves, self.log = CurvesView(), LogView()
         self._facts = QFormLayout()
@@ -53,17 +55,17 @@ class RunPanel(QWidget):
         self.tabs = QTabWidget()
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self._lay_out()
+        self._say_which("")
         for line in (self.tags, self.notes):
             line.editingFinished.connect(self._annotate)
         self.other_data.clicked.connect(self._ask_data)
 
     def show_details(self, details: RunDetails, n_chosen: int) -> None:
         """Show the run in front, of so many that are selected."""
-        before, self._details = self._details, details
-        if details == before:
+        if (details, n_chosen) == (self._details, self._n_chosen):
             return
-        more = f"   and {n_chosen - 1} more" if n_chosen > 1 else ""
-        self._title.setText(details.name + more)
+        before, self._details, self._n_chosen = self._details, details, n_chosen
+        self._say_which(details.name)
         self._headline.setText(details.headline)
         if before is None or (before.message, before.is_error) != (details.message, details.is_error):
             self._show_message(details)
@@ -94,6 +96,18 @@ class RunPanel(QWidget):
         """Go to the log, or back to the curves."""
         at_log = self.tabs.currentWidget() is self.log
         self.tabs.setCurrentWidget(self.curves if at_log else self.log)
+
+    def _say_which(self, name: str) -> None:
+        """Name the run; of several, also that tags and notes are its own."""
+        several = self._n_chosen > 1
+        self._title.setText(f"{name}   and {self._n_chosen - 1} more" if several else name)
+        self._whose.setText(f"Tags, notes of {name} alone:")
+        self._whose.setVisible(several)
+        of = f" of {name}" if several else ""
+        for line, what in ((self.tags, "Tags"), (self.notes, "Notes")):
+            line.setAccessibleName(f"{what}{of}")
+        self.tags.setPlaceholderText(f"tags{of}, separated by commas")
+        self.notes.setPlaceholderText(f"notes{of}")
 
     def _annotate(self) -> None:
         if self._details is None:
@@ -128,13 +142,10 @@ class RunPanel(QWidget):
             self._facts.addRow(heading, text)
 
     def _lay_out(self) -> None:
-        self.tags.setPlaceholderText("tags, separated by commas")
-        self.tags.setAccessibleName("Tags")
         self.tags.setToolTip("Tags, separated by commas; runs can be found by them")
-        self.notes.setPlaceholderText("notes")
-        self.notes.setAccessibleName("Notes")
         self.notes.setToolTip("What you want to remember of this run")
         words = QHBoxLayout()
+        words.addWidget(self._whose, 2)
         words.addWidget(self.tags, 2)
         words.addWidget(self.notes, 3)
         head = QVBoxLayout()
