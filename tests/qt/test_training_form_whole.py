@@ -87,6 +87,22 @@ def test_the_forms_keys_work_while_the_cursor_is_in_a_text_field(
     assert asked == [True]
 
 
+def test_a_run_that_is_done_again_is_shown_from_the_top(
+    form: TrainingFormPresenter, training_page: TrainingPage, qtbot: QtBot
+) -> None:
+    """Name and data were out of sight, as the form was left where it had been scrolled to."""
+    bar = training_page.form._scroll.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 100)
+    bar.setValue(bar.maximum())
+    form.leave()
+    training_page.show_form(False)
+    form.duplicate(request(), "again")
+    training_page.show_form(True)
+    QApplication.processEvents()
+    assert bar.value() == 0
+    assert field(training_page, "run.name").visibleRegion().boundingRect().height() > 10
+
+
 def test_a_mistake_is_said_at_its_field_while_it_is_typed(
     form: TrainingFormPresenter, training_page: TrainingPage
 ) -> None:

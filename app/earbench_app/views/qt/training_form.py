@@ -105,7 +105,8 @@ class TrainingForm(QWidget):
         self._losses += [(name, f"{terms}  ({name})") for name, terms in losses]
 
     def show_recipe(self, name: str, title: str, note: str) -> None:
-        """Say with what the form was filled; the name of a file or of a past run is in no list."""
+        """Say, at the top, with what the form was filled; the name of a file or a past run is in no list."""
+        self._scroll.verticalScrollBar().setValue(0)
         self.recipes.setPlaceholderText(f"{name}  –  {title}")
         self.recipes.setCurrentIndex(self.recipes.findData(name))
         self._about.setText(" ".join(note.split()))
