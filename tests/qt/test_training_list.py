@@ -175,6 +175,21 @@ def test_a_run_that_is_not_listed_is_no_longer_chosen(listed: TrainingPage) -> N
     assert chosen == [()]
 
 
+def test_a_search_takes_no_selection_away_for_good(listed: TrainingPage) -> None:
+    """A word with a typing mistake cost the selection of the runs that were compared."""
+    listed.choose(("j1", "j3"))
+    chosen: list[object] = []
+    listed.jobs_chosen.connect(chosen.append)
+    for text, seen in (("nothing", ()), ("gamma", ("j3",)), ("", ("j1", "j3"))):
+        listed.jobs.search.setText(text)
+        assert listed.jobs.chosen_ids() == seen
+    assert chosen == [(), ("j3",), ("j1", "j3")]
+    listed.jobs.search.setText("beta")
+    click(listed.jobs.table.viewport(), cell(listed, "beta"))
+    listed.jobs.search.clear()
+    assert listed.jobs.chosen_ids() == ("j2",), "another was chosen meanwhile"
+
+
 def test_letters_typed_at_a_drop_down_list_find_an_entry_and_stop_no_run(listed: TrainingPage) -> None:
     given: list[object] = []
     for signal in (listed.pause_requested, listed.cancel_requested, listed.duplicate_requested):

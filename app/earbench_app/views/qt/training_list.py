@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
-from PySide6.QtCore import QAbstractItemModel, QItemSelectionModel, QPoint, QSize, Qt
+from PySide6.QtCore import QAbstractItemModel, QItemSelection, QItemSelectionModel, QPoint, QSize, Qt
 from PySide6.QtGui import QAction, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -78,6 +78,7 @@ class JobList(QWidget):
         self.confirm = ConfirmBar()
         self.actions_by_name: dict[str, QAction] = {}
         self._told: tuple[str, ...] = ()
+        self._wanted: tuple[str, ...] = ()  # the selection of which a search hides some
         self._set_up_table()
         self._make_actions()
         self._lay_out()
@@ -106,20 +107,32 @@ class JobList(QWidget):
 
     def choose(self, job_ids: Sequence[str]) -> None:
         """Select these; a filter that hides one is taken away."""
-        shown = {self.filtered.index(row, 0).data(ID_ROLE): row for row in range(self.filtered.rowCount())}
-        if not set(job_ids) <= set(shown):
+        if not set(job_ids) <= set(self._listed()):
             self.search.clear()
             self.states.setCurrentIndex(0)
             self._filter()
-            shown = {
-                self.filtered.index(row, 0).data(ID_ROLE): row for row in range(self.filtered.rowCount())
-            }
-        selection, flag = self.table.selectionModel(), QItemSelectionModel.SelectionFlag
-        selection.clearSelection()
-        for job_id in reversed([job_id for job_id in job_ids if job_id in shown]):
-            index = self.filtered.index(shown[job_id], 0)
-            selection.setCurrentIndex(index, flag.Select | flag.Rows)
-            self.table.scrollTo(index)
+        self._select(job_ids)
+
+    def _listed(self) -> dict[str, int]:
+        """Return the rows that are seen, by their ids."""
+        rows = range(self.filtered.rowCount())
+        return {self.filtered.index(row, 0).data(ID_ROLE): row for row in rows}
+
+    def _select(self, job_ids: Sequence[str]) -> None:
+        """Select those of these that are seen, the first one in front."""
+        listed, selection, flag = (
+            self._listed(),
+            self.table.selectionModel(),
+            QItemSelectionModel.SelectionFlag,
+        )
+        found = [self.filtered.index(listed[one], 0) for one in job_ids if one in listed]
+        rows = QItemSelection()
+        for index in found:
+            rows.select(index, index)
+        if found:
+            selection.setCurrentIndex(found[0], flag.NoUpdate)
+            self.table.scrollTo(found[0])
+        selection.select(rows, flag.ClearAndSelect | flag.Rows)
 
     def _act(self, name: str) -> None:
         chosen = self.chosen_ids()
@@ -143,9 +156,20 @@ class JobList(QWidget):
             self.confirm.ask(question, ("Cancel run", "Go on"), lambda: self.acted.emit("cancel", ids))
 
     def _filter(self) -> None:
+        """List what is looked for; what was selected before a search hid it is so again."""
+        wanted = self._wanted or self.chosen_ids()
         self.filtered.show_only(self.search.text(), FILTERS[self.states.currentData()])
+        listed = self._listed()
+        seen = tuple(one for one in wanted if one in listed)
+        if seen != self.chosen_ids():
+            self._select(seen)
+        self._wanted = wanted if seen != wanted else ()
         self._tell_chosen()
         self._show_hint()
+
+    def _selected(self) -> None:
+        self._wanted = ()  # another choice was made
+        self._tell_chosen()
 
     def _tell_chosen(self) -> None:
         """Tell of another choice. What is no longer listed is not chosen, but no selection model says so."""
@@ -183,7 +207,7 @@ class JobList(QWidget):
             self.addAction(action)
 
     def _connect(self) -> None:
-        self.table.selectionModel().selectionChanged.connect(lambda *_: self._tell_chosen())
+        self.table.selectionModel().selectionChanged.connect(lambda *_: self._selected())
         self.table.customContextMenuRequested.connect(self._open_menu)
         self.search.textChanged.connect(lambda _: self._filter())
         self.states.activated.connect(lambda _: self._filter())
