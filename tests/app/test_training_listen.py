@@ -105,6 +105,21 @@ def test_the_rate_of_an_exported_codec_is_of_the_measure_beside(bench: Bench) ->
     assert "3.4 kbps" in row.note
 
 
+def test_the_runs_own_name_is_proposed_for_what_it_exports_alone(bench: Bench) -> None:
+    exported(bench, 100, State.DONE)
+    names = [(row.title, row.codec_name) for row in bench.view.state.rows]
+    assert names == [
+        ("step 100", "speech-step-100"),
+        ("step 100 · finished", "speech"),
+        ("step 200", "speech-step-200"),
+    ]
+
+
+def test_it_is_said_why_an_export_is_not_as_long_as_its_step(bench: Bench) -> None:
+    exported(bench, 100, State.DONE)
+    assert ["tables" in row.note for row in bench.view.state.rows] == [False, True, False]
+
+
 def test_a_second_export_is_another_line_and_never_heard_as_the_first(bench: Bench) -> None:
     bench.open_clips("a")
     exported(bench, 100, State.DONE, "stopped at its time limit")

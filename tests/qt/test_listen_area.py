@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
 ROWS = tuple(
-    CheckpointRow(f"/run/{step}", f"step {step}", "speech-24", key=str(place))
+    CheckpointRow(
+        f"/run/{step}", f"step {step}", "speech-24", key=str(place), codec_name=f"Speech 24-step-{step}"
+    )
     for place, step in enumerate((100, 200, 300), 1)
 )
 STATE = ListenState(((1, "a clip"),), 1, ROWS)
@@ -153,13 +155,13 @@ def test_the_triangle_is_where_the_sound_is_and_dots_where_it_will_be(area: List
     assert marks() == ["S", "1", "▶"]
 
 
-def test_the_name_to_publish_under_is_that_of_the_run_or_one_that_is_free(area: ListenArea) -> None:
+def test_the_name_to_publish_under_is_that_of_the_step_or_one_that_is_free(area: ListenArea) -> None:
     click(area, 1)
-    area.publish.click()
-    assert area.publish_bar.name.text() == "speech-24"
-    area.publish_bar.take_names(["mp3", "speech-24", "speech-24-2"])
-    area.publish.click()
-    assert area.publish_bar.name.text() == "speech-24-3"
+    QTest.mouseClick(area.publish, Qt.MouseButton.LeftButton)
+    assert area.publish_bar.name.text() == "speech-24-step-100"
+    area.publish_bar.take_names(["mp3", "speech-24-step-100", "speech-24-step-100-2"])
+    QTest.mouseClick(area.publish, Qt.MouseButton.LeftButton)
+    assert area.publish_bar.name.text() == "speech-24-step-100-3"
 
 
 def test_a_name_that_is_refused_leaves_the_keyboard_where_another_is_typed(area: ListenArea) -> None:

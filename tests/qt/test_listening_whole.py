@@ -190,7 +190,7 @@ def test_a_checkpoint_is_published_and_taken_back(bench: Workbench, job: Job, qt
     click(area, 1)
     QTest.mouseClick(area.publish, Qt.MouseButton.LeftButton)
     bar = area.publish_bar
-    assert bar.name.text() == "speech-24"
+    assert bar.name.text() == "speech-24-step-300"
     bar.name.setText("opus")
     QTest.keyClick(bar.name, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: bar.problem.text().startswith("A codec named 'opus'"), timeout=LONG_MS)

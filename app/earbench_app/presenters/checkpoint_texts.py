@@ -40,10 +40,16 @@ def figures_text(seen: CheckpointSeen) -> str:
 
 
 def files_text(seen: CheckpointSeen) -> str:
-    """Return what was measured otherwise, of real bitstreams, where that was done."""
-    if seen.file_kbps is None:
+    """Return what else is true of what a run exports, beside the steps."""
+    if seen.kind == "listenable":
         return ""
+    tables = (
+        f"The coder is that of step {seen.step:,}. At the export, its entropy coder's tables are fitted to"
+        " more of the training audio, so that the same clip may take a few per cent less, or more"
+    )
+    if seen.file_kbps is None:
+        return tables
     return (
         f"At its export: {seen.file_kbps:.1f} kbps, measured of files of held-out recordings."
-        " Validation's kbps, beside, are an estimate, as those of the steps are"
+        f" Validation's kbps, beside, are an estimate, as those of the steps are\n{tables}"
     )

@@ -359,6 +359,7 @@ class ListenPresenter:
             within=is_within(slot),
             key=slot.key,
             note=files_text(seen),
+            codec_name=slot.codec_name,
         )
         version = self._version(slot.id)
         if version is None:

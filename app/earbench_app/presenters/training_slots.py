@@ -57,6 +57,12 @@ class Slot:
         return f"{step} · {'finished' if is_finished(self.job) else 'exported'}"
 
     @property
+    def codec_name(self) -> str:
+        """What it may be published as: the run's own name is for what the run exports."""
+        name = self.job.request.name
+        return f"{name}-step-{self.seen.step}" if self.seen.kind == "listenable" else name
+
+    @property
     def title(self) -> str:
         """What it is called beside others."""
         return f"{self.job.request.name} {self.step_text}"

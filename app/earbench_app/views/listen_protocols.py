@@ -41,6 +41,8 @@ class CheckpointRow:
     key : str
     note : str
         What else there is to know of its figures.
+    codec_name : str
+        Proposed where it is to be published.
     """
 
     id: str
@@ -55,6 +57,7 @@ class CheckpointRow:
     level: str = ""
     key: str = ""
     note: str = ""
+    codec_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

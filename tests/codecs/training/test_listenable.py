@@ -76,6 +76,18 @@ def test_a_codec_is_the_coder_of_its_step(run, tmp_path):
         torch.testing.assert_close(tensor, expected[name].half().float(), rtol=0, atol=0)
 
 
+def test_what_is_exported_has_other_tables_and_the_same_coder(run, tmp_path):
+    """So that files of both differ in length alone: it is said where they are beside each other."""
+    folder, _, copies = run
+    exported = load_checkpoint(folder.checkpoint)
+    path = tmp_path / "codec.safetensors"
+    path.write_bytes(copies[exported.info.step][0])
+    of_step = load_checkpoint(path)
+    expected = exported.coder.state_dict()
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in of_step.coder.state_dict().items())
+    assert not np.array_equal(of_step.tables.static, exported.tables.static)
+
+
 def test_it_codes_files(run):
     folder, _, _ = run
     path = folder.codecs()[-1]

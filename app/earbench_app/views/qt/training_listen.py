@@ -248,7 +248,7 @@ class ListenArea(QWidget):
             item.setToolTip(_NAME, "The clip as it is (S goes there and back)")
             return
         item.setIcon(_NAME, _swatch(row.color))
-        item.setToolTip(_CLIP, row.state)
+        item.setToolTip(_CLIP, "\n".join(filter(None, (row.state, row.note))))
         item.setToolTip(_FIGURES, "\n".join(filter(None, (row.figures, row.note))))
         item.setToolTip(_RUN, row.run)
         item.setToolTip(_NAME, f"{row.run} {row.id}\nClick, or press Enter, to hear it")
@@ -277,7 +277,7 @@ class ListenArea(QWidget):
     def _open_publishing(self) -> None:
         (line_id,) = self.chosen_ids()
         row = next(row for row in self._state.rows if row.id == line_id)
-        self.publish_bar.open(line_id, row.title, row.run)
+        self.publish_bar.open(line_id, row.title, row.codec_name)
         if layout := self.layout():
             layout.activate()
         self.table.scrollToItem(self.table.selectedItems()[0])  # the bar took its room
