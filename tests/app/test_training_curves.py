@@ -104,3 +104,19 @@ def test_smoothing_is_a_weighted_mean_of_what_came_before() -> None:
     (line,) = panels([Run("a", 0, history_of(400))], CurveOptions(smoothing=share))[0].lines
     assert line.raw_y is not None
     assert np.ptp(line.y[-20:]) < np.ptp(line.raw_y[-20:])
+
+
+def test_what_a_run_sets_is_not_smoothed() -> None:
+    runs = [Run("a", 0, history_of(400))]
+    found = {panel.key: panel.lines[0] for panel in panels(runs, CurveOptions(smoothing=0.9))}
+    plain = {panel.key: panel.lines[0] for panel in panels(runs, CurveOptions())}
+    for key in ("learning_rate", "tau"):
+        np.testing.assert_array_equal(found[key].y, plain[key].y)
+        assert found[key].raw_y is None
+    assert found["loss"].raw_y is not None
+
+
+def test_a_metric_has_its_scale() -> None:
+    found = {panel.key: panel.scale for panel in panels([Run("a", 0, history_of(400))], CurveOptions())}
+    assert found["metrics/pesq_wb"] == (1.04, 4.64)
+    assert found["metrics/sdr_db"] == found["loss"] == (None, None)

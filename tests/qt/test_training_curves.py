@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QImage
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter
 from PySide6.QtTest import QTest
 
 from earbench_app.views.qt import theme
-from earbench_app.views.qt.training_plot import CurvePlot, bulk_span, ticks
+from earbench_app.views.qt.training_axes import bulk_span, ticks
+from earbench_app.views.qt.training_plot import CurvePlot
 from earbench_app.views.training_protocols import (
     CurveLine,
     CurveOptions,
@@ -69,6 +70,59 @@ def test_rounding_is_no_spike_of_a_constant_curve(qapp: object) -> None:
     low, high = drawn([1e-3, 1e-3 + 1e-8]).y_range  # more than rounding
     assert high - low < 2e-8
     assert drawn([0.0, 0.0]).y_range[0] < -0.4
+
+
+def test_what_stands_at_an_axis_has_room(qapp: object) -> None:
+    """The learning rate's ".000995" had lost its zero."""
+    plot = drawn([0.0009953, 0.0009957])
+    plot.resize(320, 170)
+    rect = plot.plot_rect()
+    texts = [text for _, text in ticks(plot.y_range, int(rect.height() / 24))]
+    metrics = QFontMetricsF(theme.number_font(plot.font()))
+    assert max(map(len, texts)) >= 9
+    assert max(map(metrics.horizontalAdvance, texts)) < rect.left()
+    short = drawn([1.0, 2.0])
+    short.resize(320, 170)
+    assert short.plot_rect().left() < rect.left()
+
+
+def test_the_mark_of_the_last_step_is_whole(qapp: object) -> None:
+    plot = CurvePlot()
+    line = CurveLine("run", 0, np.arange(3.0), np.array([1.0, 2.0, 1.5]), few=True)
+    plot.show_panel(CurvePanel("rate", "Rate", "", (line,)))
+    plot.resize(320, 170)
+    image = plot.grab().toImage()
+    rect = plot.plot_rect()
+    at_x, at_y = rect.right(), rect.bottom() - (1.5 - plot.y_range[0]) / np.ptp(plot.y_range) * rect.height()
+    beside = [image.pixelColor(round(at_x + dx), round(at_y)) for dx in (-2, 1)]
+    assert [color.name() for color in beside] == [theme.version_color(0).name()] * 2
+
+
+def test_the_target_is_named_where_no_curve_is(qapp: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[object, ...]] = []
+    monkeypatch.setattr(QPainter, "drawText", lambda _painter, *args: told.append(args))
+    plot = CurvePlot()
+    plot.show_panel(panel("rate", ((4.0, 6.0), (15.55, 16.45))))
+    plot.resize(320, 170)
+    plot.grab()
+    ((place, _, text),) = (args for args in told if str(args[-1]).startswith("target"))
+    assert text == "target 5 ± 1, 16 ± 0.45"
+    assert place.bottom() <= plot.plot_rect().top()
+
+
+def test_plots_share_an_x_axis_and_show_nothing_beyond_a_scale(listed: TrainingPage) -> None:
+    """A first validation was drawn over steps of its own, and PESQ up to 6."""
+    pesq = CurveLine("run 0", 0, np.array([20.0]), np.array([4.2]), few=True)
+    panels = [panel(), CurvePanel("metrics/pesq_wb", "PESQ", "", (pesq,), scale=(1.04, 4.64))]
+    listed.show_curves(panels, "step")
+    loss, metric = (view.plot for view in listed.run.curves.grid.views.values())
+    assert loss.x_range == metric.x_range == (0, 49)
+    assert metric.y_range[0] < 4.2 < 4.64 < metric.y_range[1] < 4.8
+    listed.run.curves.log_x.setChecked(True)
+    listed.run.curves.log_y.setChecked(True)
+    listed.show_curves(panels, "step")
+    assert loss.x_range == metric.x_range == (0, np.log10(49))
+    assert metric.y_range[1] < np.log10(4.8)
 
 
 @pytest.mark.parametrize("span", [(0.001, 0.001 + 1e-9), (1e6, 1e6 + 1), (0.0, 1.0), (-3.0, -2.9999)])

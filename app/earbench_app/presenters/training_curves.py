@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earbench_app.presenters.training_rows import metric_title, metric_unit
+from earbench_app.presenters.training_rows import metric_scale, metric_title, metric_unit
 from earbench_app.views.training_protocols import CurveLine, CurvePanel
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ _FEWEST = 2.0  # of a unit that a whole run must be as long as to be drawn in it
 N_POINTS = 400
 """Drawn of each curve at most; a plot is hardly wider."""
 _FEW = ("validation/kbps", "metrics/")
+_SET = ("learning_rate", "tau")
+"""By the run, not measured: there is no noise to be smoothed."""
 _TITLES = {
     "loss": ("Loss", ""),
     "rate": ("Rate", "kbps"),
@@ -104,7 +106,7 @@ def _panel(key: str, runs: Sequence[Run], options: CurveOptions, unit_s: float |
     note = "● measured   ― while training" if key == "rate" else ""
     if options.log_y and stays:
         note = f"y stays linear: {stays}"
-    return CurvePanel(key, title, unit, lines, bands, note, not stays)
+    return CurvePanel(key, title, unit, lines, bands, note, not stays, metric_scale(key))
 
 
 def _stays_linear(unit: str, lines: Sequence[CurveLine]) -> str:
@@ -119,7 +121,7 @@ def _line(run: Run, name: str, options: CurveOptions, unit_s: float | None) -> C
     steps, seconds, values = run.history.series[name].points()
     x, y = thinned(steps if unit_s is None else seconds / unit_s, values)
     few = name.startswith(_FEW)
-    if few or not options.smoothing:
+    if few or name in _SET or not options.smoothing:
         return CurveLine(run.name, run.color, x, y, few=few)
     return CurveLine(run.name, run.color, x, smoothed(y, options.smoothing), y)
 

@@ -79,6 +79,12 @@ def metric_unit(name: str) -> str:
     return METRICS[name].unit if name in METRICS else ""
 
 
+def metric_scale(key: str) -> tuple[float | None, float | None]:
+    """Return the least and the largest value of the metric that a curve is of; None where there is none."""
+    metric = METRICS.get(key.removeprefix("metrics/"))
+    return (None, None) if metric is None else (metric.low, metric.high)
+
+
 def actions_for(jobs: Sequence[Job]) -> Actions:
     """Return what can be done to some of these jobs; delete only to all of them."""
     if not jobs:

@@ -148,6 +148,8 @@ class CurvePanel:
         What is what.
     can_log_y : bool
         Whether its y axis may be logarithmic.
+    scale : (float or None, float or None)
+        The least and the largest value that there can be.
     """
 
     key: str
@@ -157,6 +159,7 @@ class CurvePanel:
     bands: tuple[tuple[float, float], ...] = ()
     note: str = ""
     can_log_y: bool = True
+    scale: tuple[float | None, float | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True)

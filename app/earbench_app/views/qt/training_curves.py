@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from earbench_app.views.qt.theme import GRID_PX, on_paper, theme
+from earbench_app.views.qt.training_axes import x_extent
 from earbench_app.views.qt.training_export import CurvesExporter
 from earbench_app.views.qt.training_plots import PanelView, RunLegend
 from earbench_app.views.training_protocols import CurveOptions
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from PySide6.QtGui import QResizeEvent
 
+    from earbench_app.views.qt.training_axes import Range
     from earbench_app.views.qt.training_plot import CurvePlot
     from earbench_app.views.training_protocols import CurvePanel
 
@@ -56,6 +58,7 @@ class CurveGrid(QWidget):
         self.hidden: set[str] = set()
         self._of: tuple[object, ...] = ()
         self._due: dict[str, CurvePanel] = {}
+        self._extent: Range | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(_FRAME_MS)
         self._timer.timeout.connect(self._show_next)
@@ -82,6 +85,7 @@ class CurveGrid(QWidget):
             self.see(whole=False)
         self._note.setVisible(not panels)
         self._x_title = x_title
+        self._extent = x_extent([line.x for panel in panels for line in panel.lines], log[0])
         keys = [panel.key for panel in panels]
         of = (runs, x_title, log)
         new = set(keys) if of != self._of else set(keys) - set(self.views)  # no plot is of another selection
@@ -93,7 +97,7 @@ class CurveGrid(QWidget):
         due = {panel.key: panel for panel in panels if panel.key not in self.hidden}
         self._due = {key: due[key] for key in (*self._due, *due) if key in due}  # who waited comes first
         for key in new & self._due.keys():
-            self.views[key].show_panel(self._due.pop(key))
+            self.views[key].show_panel(self._due.pop(key), self._extent)
         if self._due:
             self._timer.start()
 
@@ -109,7 +113,7 @@ class CurveGrid(QWidget):
         key = next(iter(self._due))
         panel = self._due.pop(key)
         if key in self.views:
-            self.views[key].show_panel(panel)
+            self.views[key].show_panel(panel, self._extent)
 
     def show_hidden(self, key: str, hidden: bool) -> None:
         """Take a plot away, or put it back."""
@@ -305,7 +309,8 @@ class CurvesView(QWidget):
         self.smoothing.setFixedWidth(12 * GRID_PX)
         self.smoothing.setAccessibleName("Smoothing")
         self.smoothing.setToolTip(
-            "Running mean: the share that each point keeps of the mean before it; not of validation"
+            "Running mean: the share that each point keeps of the mean before it; not of what is no noisy"
+            " measurement: validation, learning rate and τ"
         )
         self._share.setText("none")
         self._share.setProperty("class", "muted")

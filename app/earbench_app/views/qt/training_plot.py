@@ -12,12 +12,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 from psygnal import Signal
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
 from earbench_app.counting import counted
 from earbench_app.views.qt.plot_parts import polygon
 from earbench_app.views.qt.theme import GRID_PX, number_font, theme, version_color, version_pen
+from earbench_app.views.qt.training_axes import (
+    Range,
+    bulk_span,
+    scaled,
+    span,
+    ticks,
+    widened,
+    within,
+    x_to_px,
+    y_to_px,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,17 +38,13 @@ if TYPE_CHECKING:
 
     from earbench_app.views.training_protocols import CurveLine, CurvePanel
 
-Range = tuple[float, float]
-
 _LEFT_PX, _BOTTOM_PX, _TOP_PX, _RIGHT_PX = 7 * GRID_PX, 4 * GRID_PX, GRID_PX, 2 * GRID_PX
+_PAD_PX = 4  # beside the first and the last step, whose marks are no halves then
+_NAME_GAP_PX = 6  # between an axis and what stands at it
+_TARGET_PX = 2 * GRID_PX  # of the line that names the target
 _TICK_PX, _ACROSS_PX = 3 * GRID_PX, 7 * GRID_PX  # between two ticks of the axes, at least
-_MARGIN = 0.04  # of the range, above and below what is drawn
 _ZOOM = 1.25
-_BULK_PERCENT = (5.0, 95.0)
-_BESIDE = 0.5  # of the bulk's range
-_MANY = 50  # points, so that some are outside of that
 _MARK_PX = 2.5
-_ROUNDING = 1e-6  # of a value: what means of a constant differ by, and less
 _RIGHT_MIDDLE = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -55,6 +62,8 @@ class CurvePlot(QWidget):
         super().__init__()
         self._lines: Sequence[CurveLine] = ()
         self._bands: Sequence[Range] = ()
+        self._scale: tuple[float | None, float | None] = (None, None)
+        self._extent: Range | None = None  # of x in all plots; logarithms where the axis is
         self._log = (False, False)
         self._chosen: tuple[Range | None, Range | None] = (None, None)
         self._whole = False
@@ -70,9 +79,9 @@ class CurvePlot(QWidget):
         """Return a size at which curves can be told apart."""
         return QSize(40 * GRID_PX, 22 * GRID_PX)
 
-    def show_panel(self, panel: CurvePanel) -> None:
-        """Draw these lines."""
-        self._lines, self._bands = panel.lines, panel.bands
+    def show_panel(self, panel: CurvePanel, extent: Range | None = None) -> None:
+        """Draw these lines; the x axis spans the extent, which all plots share, if there is one."""
+        self._lines, self._bands, self._scale, self._extent = panel.lines, panel.bands, panel.scale, extent
         self._free_y = None
         self.update()
 
@@ -106,7 +115,7 @@ class CurvePlot(QWidget):
     @property
     def x_range(self) -> Range:
         """What is seen of the x axis; logarithms where it is logarithmic."""
-        low, high = self._chosen[0] or _span([self._drawn(line)[0] for line in self._lines])
+        low, high = self._chosen[0] or self._extent or span([self._drawn(line)[0] for line in self._lines])
         return (0.0 if not self._log[0] and self._chosen[0] is None else low), high
 
     @property
@@ -117,8 +126,8 @@ class CurvePlot(QWidget):
         if self._free_y is None:
             drawn = [self._drawn(line)[1] for line in self._lines]
             edges = [np.array(self._y_axis(np.array(band))) for band in self._bands]
-            span = _span if self._whole else bulk_span
-            self._free_y = _widened(span([*drawn, *edges]))
+            found = (span if self._whole else bulk_span)([*drawn, *edges])
+            self._free_y = widened(within(found, self._scale_on_axis()))
         return self._free_y
 
     @property
@@ -143,12 +152,14 @@ class CurvePlot(QWidget):
         plot, x_range, y_range = self.plot_rect(), self.x_range, self.y_range
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setFont(number_font(self.font()))
-        painter.fillRect(plot, QColor(theme().plot))
-        self._paint_y_axis(painter, plot, y_range)
+        ground = plot.adjusted(-_PAD_PX, 0, _PAD_PX, 0)
+        painter.fillRect(ground, QColor(theme().plot))
+        self._paint_y_axis(painter, ground, y_range)
         self._paint_x_axis(painter, plot, x_range)
+        self._paint_target(painter, ground)
         painter.save()
-        painter.setClipRect(plot)
-        self._paint_bands(painter, plot, y_range)
+        painter.setClipRect(ground)
+        self._paint_bands(painter, ground, y_range)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for line in self._lines:
             self._paint_line(painter, line, plot, x_range, y_range)
@@ -156,8 +167,15 @@ class CurvePlot(QWidget):
         self._paint_beyond(painter, plot)
 
     def plot_rect(self) -> QRectF:
-        """Return where the lines are."""
-        return QRectF(self.rect()).adjusted(_LEFT_PX, _TOP_PX, -_RIGHT_PX, -_BOTTOM_PX)
+        """Return where the lines are; at the left there is room for what stands at the axis."""
+        top_px = _TOP_PX + (_TARGET_PX if self._bands else 0)
+        plot = QRectF(self.rect()).adjusted(_PAD_PX, top_px, -_RIGHT_PX - _PAD_PX, -_BOTTOM_PX)
+        metrics = QFontMetricsF(number_font(self.font()))
+        names = (metrics.horizontalAdvance(text) for _, text in self._y_ticks(plot))
+        return plot.adjusted(max(_LEFT_PX, max(names, default=0.0) + _NAME_GAP_PX + 2), 0, 0, 0)
+
+    def _y_ticks(self, plot: QRectF) -> list[tuple[float, str]]:
+        return ticks(self.y_range, int(plot.height() / _TICK_PX), self._log[1])
 
     def _paint_line(
         self, painter: QPainter, line: CurveLine, plot: QRectF, x_range: Range, y_range: Range
@@ -165,13 +183,13 @@ class CurvePlot(QWidget):
         x, y = self._drawn(line)
         if not len(x):
             return
-        x_px, y_px = _x_px(x, x_range, plot), _y_px(y, y_range, plot)
+        x_px, y_px = x_to_px(x, x_range, plot), y_to_px(y, y_range, plot)
         if line.raw_y is not None:
             faint = QColor(version_color(line.color))
             faint.setAlphaF(0.35)
             raw_x, raw_y = self._on_axes(line.x, line.raw_y)
             painter.setPen(QPen(faint, 1))
-            painter.drawPolyline(polygon(_x_px(raw_x, x_range, plot), _y_px(raw_y, y_range, plot)))
+            painter.drawPolyline(polygon(x_to_px(raw_x, x_range, plot), y_to_px(raw_y, y_range, plot)))
         painter.setPen(version_pen(line.color, 1.2 if line.few else 2.0))
         painter.drawPolyline(polygon(x_px, y_px))
         if line.few:
@@ -195,26 +213,36 @@ class CurvePlot(QWidget):
             below = right | Qt.AlignmentFlag.AlignBottom
             painter.drawText(inside, below, f"▼ {counted(n_below, 'point')} below")
 
-    def _paint_bands(self, painter: QPainter, plot: QRectF, y_range: Range) -> None:
-        tint = QColor(theme().accent)
-        tint.setAlphaF(0.18)
+    def _paint_target(self, painter: QPainter, ground: QRectF) -> None:
+        """Name the target above the plot, where no curve is."""
+        if not self._bands:
+            return
+        swatch = QRectF(ground.left(), _TOP_PX / 2 + 4, 12, _TARGET_PX - 8)
+        painter.fillRect(swatch, _band_tint())
+        place = QRectF(swatch.right() + 6, _TOP_PX / 2, ground.right() - swatch.right() - 6, _TARGET_PX)
+        text = ", ".join(f"{(low + high) / 2:.4g} ± {(high - low) / 2:.3g}" for low, high in self._bands)
+        told = painter.fontMetrics().elidedText(
+            f"target {text}", Qt.TextElideMode.ElideRight, int(place.width())
+        )
+        painter.setPen(QColor(theme().muted))
+        painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, told)
+
+    def _paint_bands(self, painter: QPainter, ground: QRectF, y_range: Range) -> None:
         for band in self._bands:
-            low_px, high_px = _y_px(self._y_axis(np.array(band)), y_range, plot).tolist()
-            painter.fillRect(QRectF(plot.left(), high_px, plot.width(), max(2.0, low_px - high_px)), tint)
-            painter.setPen(QColor(theme().muted))
-            place = QPointF(plot.left() + GRID_PX / 2, max(high_px - 3, plot.top() + 12))
-            painter.drawText(place, f"target {sum(band) / 2:.4g} ± {(band[1] - band[0]) / 2:.3g}")
+            low_px, high_px = y_to_px(self._y_axis(np.array(band)), y_range, ground).tolist()
+            height_px = max(2.0, low_px - high_px)
+            painter.fillRect(QRectF(ground.left(), high_px, ground.width(), height_px), _band_tint())
 
     def _paint_y_axis(self, painter: QPainter, plot: QRectF, y_range: Range) -> None:
         free_px = plot.bottom() + 2 * GRID_PX
-        for place, text in ticks(y_range, int(plot.height() / _TICK_PX), self._log[1]):
-            y_px = float(_y_px(np.array(place), y_range, plot))
+        for place, text in self._y_ticks(plot):
+            y_px = float(y_to_px(np.array(place), y_range, plot))
             painter.setPen(QColor(theme().line))
             painter.drawLine(QPointF(plot.left(), y_px), QPointF(plot.right(), y_px))
             if y_px + 2 * GRID_PX <= free_px:  # names must not touch
                 free_px = y_px
                 painter.setPen(QColor(theme().muted))
-                painter.drawText(QRectF(0, y_px - 8, plot.left() - 6, 16), _RIGHT_MIDDLE, text)
+                painter.drawText(QRectF(0, y_px - 8, plot.left() - _NAME_GAP_PX, 16), _RIGHT_MIDDLE, text)
 
     def _paint_x_axis(self, painter: QPainter, plot: QRectF, x_range: Range) -> None:
         metrics = painter.fontMetrics()
@@ -226,7 +254,7 @@ class CurvePlot(QWidget):
         )
         free_px = 0.0
         for place, text in ticks(x_range, int(plot.width() / _ACROSS_PX), self._log[0]):
-            x_px = float(_x_px(np.array(place), x_range, plot))
+            x_px = float(x_to_px(np.array(place), x_range, plot))
             width_px = metrics.horizontalAdvance(text)
             left_px = x_px - width_px / 2
             if left_px >= free_px and left_px + width_px <= self.width():
@@ -237,7 +265,7 @@ class CurvePlot(QWidget):
         if self._cursor is None or (self._log[0] and self._cursor <= 0):
             return
         plot = self.plot_rect()
-        x_px = float(_x_px(self._x_axis(np.array(self._cursor)), self.x_range, plot))
+        x_px = float(x_to_px(self._x_axis(np.array(self._cursor)), self.x_range, plot))
         if plot.left() <= x_px <= plot.right():
             painter.setPen(QPen(QColor(theme().muted), 1, Qt.PenStyle.DotLine))
             painter.drawLine(QPointF(x_px, plot.top()), QPointF(x_px, plot.bottom()))
@@ -260,6 +288,13 @@ class CurvePlot(QWidget):
     def _x_axis(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.log10(x) if self._log[0] else x
 
+    def _scale_on_axis(self) -> Range:
+        """Return the ends of the scale; infinite where it has none."""
+        low, high = self._scale
+        if self._log[1]:
+            low, high = (None if end is None or end <= 0 else math.log10(end) for end in (low, high))
+        return -math.inf if low is None else low, math.inf if high is None else high
+
     def _y_axis(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.log10(y) if self._log[1] else y
 
@@ -273,8 +308,8 @@ class CurvePlot(QWidget):
         factor = _ZOOM ** (-event.angleDelta().y() / 120)
         at, plot = event.position(), self.plot_rect()
         self._choose(
-            _scaled(self.x_range, factor, (at.x() - plot.left()) / plot.width()),
-            _scaled(self.y_range, factor, (plot.bottom() - at.y()) / plot.height()),
+            scaled(self.x_range, factor, (at.x() - plot.left()) / plot.width()),
+            scaled(self.y_range, factor, (plot.bottom() - at.y()) / plot.height()),
         )
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -317,81 +352,7 @@ class CurvePlot(QWidget):
         self.zoomed.emit(x_range)
 
 
-def ticks(span: Range, n_most: int, log: bool = False) -> list[tuple[float, str]]:
-    """Return places on an axis and what stands there: about so many, at 1, 2 or 5 times a power of ten.
-
-    On a logarithmic axis `span` and places are logarithms; of less than two decades, ticks are at round
-    values within them.
-    """
-    low, high = span
-    if not log:
-        return _numbered(_round_values(low, high, n_most))
-    if high - low >= 2:
-        every = max(1, math.ceil((high - low) / max(1, n_most)))
-        return [(float(k), _number(10.0**k)) for k in range(math.ceil(low), math.floor(high) + 1, every)]
-    values = _round_values(10**low, 10**high, n_most)
-    return [(math.log10(value), text) for value, text in _numbered(values) if value > 0]
-
-
-def _round_values(low: float, high: float, n_most: int) -> list[float]:
-    rough = (high - low) / max(1, n_most)
-    if not (rough > 0 and math.isfinite(rough)):
-        return [low]
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(times * power for times in (1, 2, 5, 10) if times * power >= 0.999 * rough)
-    first, last = math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6)
-    return [k * step for k in range(first, last + 1)]
-
-
-def _numbered(values: Sequence[float]) -> list[tuple[float, str]]:
-    """Return values with their texts, in as many figures as tell them apart."""
-    for n_figures in range(6, 17):
-        texts = [_number(value, n_figures) for value in values]
-        if len(set(texts)) == len(texts):
-            break
-    return list(zip(values, texts, strict=True))
-
-
-def _number(value: float, n_figures: int = 6) -> str:
-    return f"{value:.{n_figures}g}".replace("-", "−").replace("e−0", "e−").replace("e+0", "e")
-
-
-def _span(parts: Sequence[NDArray[np.float64]]) -> Range:
-    """Return the least and the largest of some values; of one value but for rounding, half of it beside."""
-    known = [part for part in parts if len(part)]
-    if not known:
-        return 0.0, 1.0
-    low, high = min(float(part.min()) for part in known), max(float(part.max()) for part in known)
-    size = max(abs(low), abs(high))
-    return (low, high) if high - low > _ROUNDING * size else (low - (size or 1) / 2, high + (size or 1) / 2)
-
-
-def bulk_span(parts: Sequence[NDArray[np.float64]]) -> Range:
-    """Return the least and the largest of all but outliers, such as a loss's first steps.
-
-    Outliers are what lies further beyond the bulk of all curves than half of what that spans, so that curves
-    without them are seen whole; curves of few points, such as validation's, have none.
-    """
-    inner = [np.percentile(part, _BULK_PERCENT) if len(part) >= _MANY else part for part in parts]
-    low, high = _span(inner)
-    beside = _BESIDE * (high - low)
-    return _span([part[(part >= low - beside) & (part <= high + beside)] for part in parts])
-
-
-def _widened(span: Range) -> Range:
-    more = _MARGIN * (span[1] - span[0])
-    return span[0] - more, span[1] + more
-
-
-def _scaled(span: Range, factor: float, share: float) -> Range:
-    """Return a range that is larger by a factor, around a place in it."""
-    at = span[0] + share * (span[1] - span[0])
-    return at - factor * (at - span[0]), at + factor * (span[1] - at)
-
-
-def _x_px(x: NDArray[np.float64], span: Range, plot: QRectF) -> NDArray[np.float64]:
-    return np.asarray(plot.left() + (x - span[0]) / (span[1] - span[0]) * plot.width())
-
-
-def _y_px(y: NDArray[np.float64], span: Range, plot: QRectF) -> NDArray[np.float64]:
-    return np.asarray(plot.bottom() - (y - span[0]) / (span[1] - span[0]) * plot.height())
+def _band_tint() -> QColor:
+    tint = QColor(theme().accent)
+    tint.setAlphaF(0.18)
+    return tint

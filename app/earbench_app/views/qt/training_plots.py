@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from PySide6.QtGui import QPaintEvent, QResizeEvent
 
+    from earbench_app.views.qt.training_axes import Range
     from earbench_app.views.training_protocols import CurveLine, CurvePanel
 
 _LONGEST_NAME = 48
@@ -51,13 +52,13 @@ class PanelView(QWidget):
         column.addLayout(row)
         column.addWidget(self.plot, 1)
 
-    def show_panel(self, panel: CurvePanel) -> None:
-        """Draw it."""
+    def show_panel(self, panel: CurvePanel, extent: Range | None = None) -> None:
+        """Draw it, over the extent of x that all plots share."""
         self.panel = panel
         self.title.setText(f"{panel.title}, {panel.unit}" if panel.unit else panel.title)
         runs = ", ".join(dict.fromkeys(line.run for line in panel.lines))
         self.plot.setAccessibleName(f"{panel.title} of {runs}")
-        self.plot.show_panel(panel)
+        self.plot.show_panel(panel, extent)
         if not self._pointed:
             self.values.setText(panel.note)
 
