@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -173,10 +173,11 @@ class StudyPlan:
     notes: dict[str, str] = field(default_factory=dict)
 
     def design_conditions(self) -> tuple[Condition, ...]:
-        """Return every column of the design: hidden reference, systems, anchors."""
+        """Return every column of the design: reference, systems, anchors; it is hidden where it is graded."""
         systems = [planned.condition() for planned in self.conditions]
-        anchors = self.anchors if self.test_type is TestType.MUSHRA else ()
-        return (REFERENCE, *systems, *(anchor_condition(role) for role in anchors))
+        if self.test_type is not TestType.MUSHRA:
+            return (replace(REFERENCE, title="Reference"), *systems)
+        return (REFERENCE, *systems, *(anchor_condition(role) for role in self.anchors))
 
     def design_pairs(self) -> tuple[tuple[str, str], ...]:
         """Return what A/B and ABX compare: the pairs given, else all; a lone system meets the original."""

@@ -40,6 +40,8 @@ class TestRequest:
         The loop region at the time of asking, to cut the excerpt by.
     pairs : bool
         Whether it is to be an A/B test.
+    name : str
+        Proposed for the study.
     """
 
     __test__ = False  # not a test class, whatever pytest thinks of its name
@@ -48,3 +50,4 @@ class TestRequest:
     versions: tuple[tuple[str, Setting], ...]
     region_s: tuple[float, float] | None = None
     pairs: bool = False
+    name: str = ""

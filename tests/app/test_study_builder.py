@@ -262,6 +262,13 @@ def test_an_ab_study_compares_all_pairs_of_systems(clips, tmp_path):
     assert study.repetitions == 2
 
 
+@pytest.mark.parametrize("test_type", list(TestType))
+def test_the_reference_is_called_hidden_where_it_is_graded_alone(clips, test_type):
+    columns = make_plan(clips, test_type=test_type).design_conditions()
+    titles = [column.title for column in columns if column.role is Role.REFERENCE]
+    assert titles == ["Hidden reference" if test_type is TestType.MUSHRA else "Reference"]
+
+
 def problems(plan):
     return [(p.where, p.blocking) for p in plan.problems()]
 

@@ -38,6 +38,7 @@ def test_a_blind_test_says_what_it_is_and_takes_the_clip_that_is_heard(
     bench.keep()
     bench.list_codecs("100", "200")
     (asked,) = bench.asked
+    assert asked.name == "speech step 100 against speech step 200"
     assert [item.title for item in asked.items] == ["b"]
     assert [codec for codec, _ in asked.versions] == ["codec-100", "codec-200"]
     assert bench.view.notice is None

@@ -176,6 +176,7 @@ def test_two_checkpoints_go_into_a_blind_test(bench: Workbench, job: Job, qtbot:
     qtbot.waitUntil(lambda: bool(bench.tests._wizards), timeout=LONG_MS)
     plan = bench.tests._wizards[0].plan
     assert plan.test_type is TestType.AB
+    assert plan.name == "speech-24 step 100 against speech-24 step 200"
     assert [one.codec for one in plan.conditions] == ["speech-24-step-100", "speech-24-step-200"]
     assert [item.title for item in plan.items] == ["a clip"]
     assert len(list(own_folder().glob("*.safetensors"))) == 2

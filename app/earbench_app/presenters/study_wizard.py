@@ -136,6 +136,8 @@ class StudyWizardPresenter:
 
     def fill(self, request: TestRequest) -> None:
         """Begin with what was chosen on another page."""
+        if request.name:
+            self.plan = replace(self.plan, name=request.name)
         if request.pairs:
             self._change_type(TestType.AB)
         self._add_items((item.path, item.title) for item in request.items)

@@ -33,6 +33,7 @@ class _Making:
     `kept` is by the path that was asked for; `request` is there once the wizard has been asked for.
     """
 
+    name: str
     text: str
     paths: tuple[str, ...]
     clip: Clip
@@ -74,7 +75,8 @@ class BlindTests:
         self.cancel()
         first, second = (title for _, title in pair)
         text = f"Blind A/B test of {first} and {second}, with the clip {clip.title}"
-        self._making = making = _Making(text, tuple(path for path, _ in pair), clip)
+        name = f"{first} against {second}"
+        self._making = making = _Making(name, text, tuple(path for path, _ in pair), clip)
         for path in making.paths:
             self._workers.submit(
                 keep_codec,
@@ -104,6 +106,7 @@ class BlindTests:
             (RequestedItem(making.clip.title, making.clip.path),),
             tuple((names[sha256], Setting()) for sha256 in hashes),
             pairs=True,
+            name=making.name,
         )
         self._making = None
         self._asked.append(making)

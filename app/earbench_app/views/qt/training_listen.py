@@ -61,6 +61,10 @@ _ID = Qt.ItemDataRole.UserRole
 _FOLLOW_TIP = (
     "Each new checkpoint of the selected runs is decoded, and joins MP3 and Opus on the audition page"
 )
+_TEST_TIP = (
+    "An A/B study of two checkpoints with the clip you hear: select both with Ctrl. Of a study that is made,"
+    " both join the codecs, as it can be made again only with them"
+)
 
 
 class ListenArea(QWidget):
@@ -306,7 +310,7 @@ class ListenArea(QWidget):
         self.play.setAccessibleName("Play or pause")
         self.switch.setToolTip("From the checkpoint to the original, and back (S)")
         self.show_there.setToolTip("The audition page: noise against the masking threshold, and all versions")
-        self.test.setToolTip("An A/B study of two checkpoints with the clip you hear: select both with Ctrl")
+        self.test.setToolTip(_TEST_TIP)
         self.publish.setToolTip("Give the selected checkpoint a name, and list it among the codecs")
         for widget, name in ((self.play, "play"), (self.switch, "switch"), (self.follow, "follow")):
             widget.setObjectName(f"listen_{name}")
