@@ -33,7 +33,7 @@ def test_all_that_a_paper_says_of_a_run_is_there() -> None:
     assert (facts["Time box"], facts["Seed"]) == ("90 min", "0")
     assert (facts["Step"], facts["Trained for"]) == ("200", "0:18")
     assert facts["Started"].startswith("1970-01-01")
-    assert facts["Held out"] == "15.0 min in 72 files"
+    assert facts["Held out"] == "15:00 in 72 files"
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_details_pick_out_errors() -> None:
     ]
     assert details.is_error
     facts = dict(details.facts)
-    assert facts["Trains on"] == "5.0 h in 1,400 files"
+    assert facts["Trains on"] == "5:00:00 in 1,400 files"
     assert facts["Left out"] == "odd/broken.wav: it is no audio file"
 
 

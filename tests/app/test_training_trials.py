@@ -173,7 +173,7 @@ def test_what_is_ended_is_no_longer_under_way(tmp_path: Path, monkeypatch: pytes
         (Scan(Path("x"), 9, 9, 4), "Reading 4 of 9 files…"),
         (
             Scan(Path("x"), 9, 8, 8, 7260.0, {16_000: 6, 44_100: 2}, {1: 8}, 3),
-            "8 of 9 files  ·  2 h 1 min  ·  16 kHz, 44.1 kHz  ·  mono  ·  3 speakers",
+            "8 of 9 files  ·  2:01:00  ·  16 kHz, 44.1 kHz  ·  mono  ·  3 speakers",
         ),
         (
             Scan(Path("x"), 8, 8, 8, 60.0, {16_000: 8}, {1: 8}, 1, 7),

@@ -62,7 +62,7 @@ def test_messages_move_nothing(form: TrainingForm, qtbot: QtBot) -> None:
     before = places(form)
     assert {"run.name", "run.max_minutes", "optimiser", "start"} <= before.keys()
     form.show_state(state(WRONG))
-    form.show_scan("378 files  ·  1 h 2 min  ·  16 kHz", Level.INFO, "")
+    form.show_scan("378 files  ·  1:02:00  ·  16 kHz", Level.INFO, "")
     form.show_estimate("About 7:20 on cpu (6:40 to 8:20), 2.0 GiB of memory.", False, Level.WARNING)
     form.show_notice(Notice("Saved /home/somebody/recipe.toml"))
     qtbot.waitUntil(form.notice_bar.isVisible)

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -208,13 +207,15 @@ class _Display:
         }
 
     def _progress_text(self, facts: dict[str, Any], n_steps: int) -> str:
+        from earbench_app.counting import duration_text
+
         rate = f", {_rate(facts)}" if facts["kbps"] else ""
         to_go = n_steps - facts["step"]
         eta_s = facts["eta_s"] * to_go / max(1, facts["n_steps"] - facts["step"])
         eta_s = max(0, min(eta_s, self._ends_at - time.monotonic()))
         return (
             f"epoch {facts['epoch']}, {facts['stage']}: loss {facts['loss']:.4g}{rate}, "
-            f"{facts['examples_per_s']:.0f} windows/s, {timedelta(seconds=round(eta_s))} left"
+            f"{facts['examples_per_s']:.0f} windows/s, {duration_text(eta_s)} left"
         )
 
     def _print(self, text: str) -> None:

@@ -72,7 +72,7 @@ def _data_facts(job: Job, history: History) -> Iterator[Fact]:
     for name, part in (("Trains on", "training"), ("Held out", "validation")):
         if corpus:
             files = counted(corpus[f"{part}_files"], "file")
-            yield name, f"{_length_text(corpus[f'{part}_s'])} in {files}"
+            yield name, f"{duration_text(corpus[f'{part}_s'])} in {files}"
     for path, reason in (corpus.get("skipped") or [])[:_N_SKIPPED]:
         yield "Left out", f"{path}: {reason}"
 
@@ -109,8 +109,3 @@ def _box_text(job: Job, history: History) -> str:
 
 def _moment(seconds: float | None) -> str:
     return "" if seconds is None else datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _length_text(seconds: float) -> str:
-    """Return 5.0 h or 1.2 min."""
-    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"

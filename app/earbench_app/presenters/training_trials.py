@@ -177,9 +177,7 @@ def scan_text(found: Scan) -> str:
         files = f"{found.n_chosen:,} of {files}"
     if not found.is_done:
         return f"Reading {found.n_read:,} of {files}…"
-    hours, minutes = divmod(round(found.duration_s / 60), 60)
-    parts = [files, f"{hours} h {minutes} min" if hours else duration_text(found.duration_s)]
-    parts += _kinds(found)
+    parts = [files, duration_text(found.duration_s), *_kinds(found)]
     if found.n_speakers is not None:
         parts.append(_speakers(found.n_speakers, found.n_untold))
     if found.unreadable:
