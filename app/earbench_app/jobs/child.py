@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -17,10 +18,12 @@ from earbench_app.jobs.job import JobError
 from earbench_codecs.processes import end_group
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 T = TypeVar("T")
+Tell = Callable[[dict[str, Any]], None]
+"""Takes the facts of a line."""
 
 
 class Child(Generic[T]):
@@ -113,8 +116,8 @@ class Child(Generic[T]):
             end_group(process.pid)
 
 
-def serve(work: Callable[[dict[str, Any]], Iterator[dict[str, Any]]]) -> int:
-    """Be the process: do `work` with the arguments on standard input and print what it yields.
+def serve(work: Callable[[dict[str, Any], Tell], None]) -> int:
+    """Be the process: do `work` with the arguments on standard input and print what it tells.
 
     Returns
     -------
@@ -125,11 +128,14 @@ def serve(work: Callable[[dict[str, Any]], Iterator[dict[str, Any]]]) -> int:
 
     lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print is no line of ours
+
+    def tell(facts: dict[str, Any]) -> None:
+        lines.write(json.dumps(facts) + "\n")
+        lines.flush()
+
     try:
         with lines:
-            for facts in work(json.load(sys.stdin)):
-                lines.write(json.dumps(facts) + "\n")
-                lines.flush()
+            work(json.load(sys.stdin), tell)
     except BrokenPipeError:  # nobody wants to know any more
         return 0
     except (CodecError, JobError) as error:

@@ -21,8 +21,9 @@ from earbench_app.jobs.keeper import process_start
 from earbench_app.settings import cache_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from earbench_app.jobs.child import Tell
     from earbench_app.jobs.job import TrainRequest
     from earbench_codecs.clip import AudioClip
     from earbench_codecs.training.recipe import Recipe
@@ -135,25 +136,33 @@ class _Stage:
     validations_s: list[float]
 
 
-def _work(arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _work(arguments: dict[str, Any], tell: Tell) -> None:
     from earbench_codecs.training.recipe import parse_recipe
+
+    told = ""
+
+    def say(text: str) -> None:
+        nonlocal told
+        if text != told:
+            told = text
+            tell({"text": text, "estimate": None})
 
     recipe = parse_recipe(arguments["recipe"], arguments["name"])
     folder = Path(arguments["scratch"])
     folder.mkdir(parents=True)
-    yield {"text": "reading some of the data", "estimate": None}
+    say("reading some of the data")
     _some_of(Path(arguments["data"]), recipe, folder / "data")
-    yield {"text": "starting", "estimate": None}
+    say("loading torch")
     began_s = time.monotonic()
-    events = _run(recipe, arguments, folder, _FEWEST_STEPS)
+    events = _run(recipe, arguments, folder, _FEWEST_STEPS, say)
     stages = _stages(events, _FEWEST_STEPS)
     n_steps = _enough(stages)
     if n_steps > _FEWEST_STEPS:
         passed_s = time.monotonic() - began_s
-        yield {"text": f"timing {n_steps} steps of each stage, about {passed_s:.0f} s", "estimate": None}
-        events = _run(recipe, arguments, folder, n_steps)
+        timing = f"timing {n_steps} steps an epoch, about {passed_s:.0f} s"
+        events = _run(recipe, arguments, folder, n_steps, lambda text: say(f"{timing}: {text}"))
         stages = _stages(events, n_steps)
-    yield {"text": "done", "estimate": asdict(_estimate(recipe, arguments, events, stages, n_steps))}
+    tell({"text": "done", "estimate": asdict(_estimate(recipe, arguments, events, stages, n_steps))})
 
 
 def _some_of(data: Path, recipe: Recipe, folder: Path) -> None:
@@ -192,7 +201,9 @@ def _excerpts(data: Path, paths: Sequence[str], reasons: list[str]) -> Iterator[
             reasons.append(f"{path}: it begins with silence")
 
 
-def _run(recipe: Recipe, arguments: dict[str, Any], folder: Path, n_steps: int) -> list[dict[str, Any]]:
+def _run(
+    recipe: Recipe, arguments: dict[str, Any], folder: Path, n_steps: int, say: Callable[[str], None]
+) -> list[dict[str, Any]]:
     """Train for some short epochs of each stage; return the events, with the time of each."""
     from earbench_codecs.training.run import Job, train
     from earbench_codecs.training.setup import Limits
@@ -201,6 +212,7 @@ def _run(recipe: Recipe, arguments: dict[str, Any], folder: Path, n_steps: int) 
 
     def take(event: str, **data: object) -> None:
         events.append({"event": event, "seconds": time.monotonic(), **data})
+        say(_doing(events, len(recipe.stages)))
 
     run = folder / "run"
     shutil.rmtree(run, ignore_errors=True)
@@ -209,6 +221,19 @@ def _run(recipe: Recipe, arguments: dict[str, Any], folder: Path, n_steps: int) 
     limits = Limits(asked_to_stop=lambda: any(_is_over(event, short) for event in events))
     train(job, limits, take)
     return events
+
+
+def _doing(events: list[dict[str, Any]], n_stages: int) -> str:
+    """Return what a dry run does after the last of these events."""
+    if events[-1]["event"] in ("reading", "decoding"):
+        return f"{events[-1]['event']} excerpts"
+    n_epochs = 1 + _TIMED_EPOCHS
+    stage, epoch = divmod(sum(event["event"] == "validation" for event in events), n_epochs)
+    if stage == n_stages:
+        return "ending"
+    where = f"stage {stage + 1} of {n_stages}"
+    is_begun = epoch or events[-1]["event"] == "progress"
+    return f"{where}, epoch {epoch + 1} of {n_epochs}" if is_begun else f"preparing {where}"
 
 
 def _is_over(event: dict[str, Any], short: Recipe) -> bool:

@@ -13,6 +13,7 @@ from earbench_app.jobs.child import Child, serve
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from earbench_app.jobs.child import Tell
     from earbench_codecs.training.recipe import DataTable
 
 _TELL_S = 0.25
@@ -80,15 +81,15 @@ def _scan_of(facts: dict[str, Any]) -> Scan:
     return Scan(**facts)
 
 
-def _work(arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _work(arguments: dict[str, Any], tell: Tell) -> None:
     from earbench_codecs.training.recipe import DataTable
 
     told_s = 0.0
     for one in _scans(Path(arguments["folder"]), DataTable.model_validate(arguments["data"])):
         if one.is_done or time.monotonic() - told_s > _TELL_S:
             told_s = time.monotonic()
-            yield asdict(one) | {"folder": str(one.folder)}
-    yield asdict(one) | {"folder": str(one.folder), "coder_rates_hz": _coder_rates_hz()}
+            tell(asdict(one) | {"folder": str(one.folder)})
+    tell(asdict(one) | {"folder": str(one.folder), "coder_rates_hz": _coder_rates_hz()})
 
 
 def _coder_rates_hz() -> dict[str, int]:

@@ -79,7 +79,7 @@ class Trials:
             return
         self._requests, self._found = requests, None
         self._trial = child = estimate(requests[0])
-        self.estimated.emit("Trying a few steps: starting", True, Level.INFO)
+        self.estimated.emit("Trying a few steps: loading the program", True, Level.INFO)
         self._follow(child, lambda: self._trial is child, self._show_trial, self._trial_failed)
 
     def renew(self, requests: Sequence[TrainRequest]) -> None:

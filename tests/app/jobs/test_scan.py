@@ -137,6 +137,11 @@ def test_an_estimate_agrees_with_the_run_it_is_of(folder, tmp_path, monkeypatch)
     *before, last = estimate(request)
     found = last.estimate
     assert [trial.estimate for trial in before] == [None] * len(before)
+    texts = [trial.text for trial in before]
+    assert texts[:2] == ["reading some of the data", "loading torch"]
+    wheres = [f"stage {stage} of 2, epoch {epoch} of 4" for stage in (1, 2) for epoch in (1, 2, 3, 4)]
+    assert [text for text in texts if text in wheres] == wheres
+    assert texts.index("preparing stage 2 of 2") == texts.index(wheres[4]) - 1
     assert found.device == "cpu"
     assert found.low_s <= found.total_s <= found.high_s
     assert found.n_steps >= 18
