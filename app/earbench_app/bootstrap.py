@@ -88,7 +88,12 @@ class Workbench:
         self.checkpoints = CheckpointShelf(self.quick, self.window.show_notice, self.audition.release)
         self._connect_codecs()
         self.listening = ListenPlace(
-            self.audition, self.quick, self.checkpoints, self.window.show_page, self.tests.make_test
+            self.audition,
+            self.quick,
+            self.checkpoints,
+            self.window.show_page,
+            self.tests.make_test,
+            remembered.settings,
         )
         self.training.presented.connect(self.listening.attach)
         self.tests.test_closed.connect(self.listening.test_closed)

@@ -88,6 +88,8 @@ class Settings(BaseModel):
     device: str | None = None
     volume_db: float = Field(default=0.0, ge=-60.0, le=0.0)
     last_folder: str = ""  # that audio was opened from
+    clip: str = ""  # that was chosen last
+    followed_runs: list[str] = Field(default_factory=list)  # whose new checkpoints are added by themselves
     studies_folder: str = ""  # that the last study was made in
     color_scheme: Literal["system", "light", "dark"] = "system"
     cache_limit_mb: int = Field(default=2048, ge=64)

@@ -71,10 +71,11 @@ def seen(name: str, step: int) -> CheckpointSeen:
 class Bench:
     """The presenter and what is around it, put together as the program does it."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
         self.view, self.quick, self.encoders = View(), HandPool(), HandPool()
         self.audition = AuditionPresenter(
-            view_double(), FakePlayer(), self.quick, self.encoders, HandPool(), Settings(), Path("/cache")
+            view_double(), FakePlayer(), self.quick, self.encoders, HandPool(), self.settings, Path("/cache")
         )
         self.shelf = CheckpointShelf(self.quick, Mock(), self.audition.release)
         self.shelf.changed.connect(self.audition.codecs.refresh)
@@ -84,6 +85,7 @@ class Bench:
             self.quick,
             self.shelf,
             Path("/heard"),  # type: ignore[arg-type]
+            self.settings,
         )
         self.asked: list[TestRequest] = []
         self.presenter.tests.requested.connect(self.asked.append)

@@ -119,3 +119,11 @@ class Workspace:
                 if result.task is not None:
                     result.task.cancel()
                 del self.results[clip_id, version_id]
+
+
+def wav_name(clip: Clip, version: Version) -> str:
+    """Return what a version of a clip is saved as."""
+    safe = "".join(
+        char if char.isalnum() or char in "-_." else "_" for char in f"{clip.title}_{version.title}"
+    )
+    return f"{safe}.wav"

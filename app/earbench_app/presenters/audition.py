@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from earbench_app.audition.checkpoints import is_checkpoint
-from earbench_app.audition.workspace import Clip, State, Version, Workspace
+from earbench_app.audition.workspace import State, Version, Workspace, wav_name
 from earbench_app.notifications import Level, Notice
 from earbench_app.presenters.audition_clips import ClipList
 from earbench_app.presenters.audition_codecs import CodecShelf
@@ -44,7 +44,7 @@ class AuditionPresenter:
     quick, encoders, recoder : ProcessPool
         For what is waited for, for what takes long, and for bitrates that are changed while listening.
     settings : Settings
-        Volume and last folder are kept there.
+        Volume, last folder and last clip are kept there.
     cache_folder : Path
         Of the decoded versions.
     """
@@ -182,7 +182,10 @@ class AuditionPresenter:
     def choose_clip(self, clip_id: int) -> None:
         """Make a clip of the list the one that is heard and drawn."""
         clip = self.workspace.clip(clip_id)
-        if clip is not None and clip is not self.workspace.current_clip:
+        if clip is None:
+            return
+        self._settings.clip = str(clip.path)
+        if clip is not self.workspace.current_clip:
             self.rates.leave_clip()
             current = self.workspace.current_clip
             if current is not None and current.error:
@@ -308,7 +311,7 @@ class AuditionPresenter:
             self._view.show_notice(Notice("Choose a version in the table, then export it."))
             return
         folder = Path(self._settings.last_folder or Path.home())
-        one = folder / _file_name(clip, versions[0])
+        one = folder / wav_name(clip, versions[0])
         self._view.ask_export([version.id for version in versions], one if len(versions) == 1 else folder)
 
     def _export(self, version_ids: Sequence[int], path: Path) -> None:
@@ -317,7 +320,7 @@ class AuditionPresenter:
         if clip is None:
             return
         for version in versions:
-            target = path if len(versions) == 1 else path / _file_name(clip, version)
+            target = path if len(versions) == 1 else path / wav_name(clip, version)
             self.maker.export(
                 clip,
                 version,
@@ -393,10 +396,3 @@ class AuditionPresenter:
 
 def _named(what: str, titles: Sequence[str]) -> str:
     return titles[0] if len(titles) == 1 else f"{len(titles)} {what}s"
-
-
-def _file_name(clip: Clip, version: Version) -> str:
-    safe = "".join(
-        char if char.isalnum() or char in "-_." else "_" for char in f"{clip.title}_{version.title}"
-    )
-    return f"{safe}.wav"

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from earbench_app.audition.demo import demo_paths
 from earbench_app.audition.run_checkpoints import describe_codec
 from earbench_app.audition.workspace import State, Version
 from earbench_app.notifications import Level, Notice
 from earbench_app.presenters.checkpoint_texts import figures_text, files_text, is_within, kept_text
 from earbench_app.presenters.training_blind_test import BlindTests
+from earbench_app.presenters.training_clips import ListenClips
 from earbench_app.presenters.training_held import HeldFiles
 from earbench_app.presenters.training_slots import Slots, latest
 from earbench_app.presenters.training_sound import level_text, unlisted_text
 from earbench_app.presenters.training_uses import GONE, CheckpointUses
+from earbench_app.settings import Settings
 from earbench_app.views.listen_protocols import CheckpointRow, ListenState
 from earbench_app.views.protocols import Heard
 from earbench_codecs.base import Setting
@@ -62,6 +63,8 @@ class ListenPresenter:
         Of the user's own checkpoints.
     held : Path
         Folder for what is listed, so that no run deletes it before it is heard.
+    settings : Settings, optional
+        The clip, and which runs are followed, are kept there.
 
     Attributes
     ----------
@@ -80,8 +83,11 @@ class ListenPresenter:
         workers: ProcessPool,
         shelf: CheckpointShelf,
         held: Path,
+        settings: Settings | None = None,
     ) -> None:
         self._view, self._audition, self._workers = view, audition, workers
+        self._settings = settings or Settings()
+        self._clips = ListenClips(audition, self._settings)
         self._files = HeldFiles(workers, held, self.refresh)
         self._slots = Slots()
         self._runs: Runs = ()  # that are looked at
@@ -90,7 +96,7 @@ class ListenPresenter:
         self._versions: dict[str, int] = {}  # line's id → version
         self._colors: dict[str, int] = {}  # line's id → place in the palette
         self._coming: set[str] = set()  # lines' ids, that a worker reads
-        self._followed: set[str] = set()  # jobs
+        self._followed = set(self._settings.followed_runs)  # ids of jobs
         self._wanted: str | None = None  # to be heard when it is a version
         self._last_heard: str | None = None
         self.tests = BlindTests(workers, shelf, view.show_notice)
@@ -102,8 +108,8 @@ class ListenPresenter:
     def _connect(self) -> None:
         view, audition = self._view, self._audition
         view.clip_chosen.connect(audition.choose_clip)
-        view.demo_requested.connect(self._open_demo)
-        view.paths_given.connect(self._open)
+        view.demo_requested.connect(self._clips.open_bundled)
+        view.paths_given.connect(self._clips.open)
         view.follow_switched.connect(self._follow)
         view.checkpoint_chosen.connect(self.hear)
         view.original_chosen.connect(self._hear_original)
@@ -177,13 +183,7 @@ class ListenPresenter:
             self._shown = state
             self._view.show_state(state)
 
-    # Clips and sound ---------------------------------------------------------------------------------
-
-    def _open_demo(self) -> None:
-        self._audition.clips.open(demo_paths(), choose=True)
-
-    def _open(self, paths: Sequence[Path]) -> None:
-        self._audition.clips.open(paths, choose=True)
+    # Sound -------------------------------------------------------------------------------------------
 
     def _hear_original(self) -> None:
         self._wanted = None
@@ -245,10 +245,11 @@ class ListenPresenter:
         else:
             self._followed.update(self._jobs)
             if self._jobs and not self._audition.workspace.clips:
-                self._open_demo()
+                self._clips.open_bundled()
             for job_id in self._jobs:
                 if (newest := self._latest_of(job_id)) is not None:
                     self._add(newest)
+        self._settings.followed_runs = sorted(self._followed)
         self.refresh()
 
     def _latest_of(self, job_id: str) -> Slot | None:
@@ -259,7 +260,7 @@ class ListenPresenter:
         if self._version(line_id) is not None or line_id in self._coming:
             return
         if not self._audition.workspace.clips:
-            self._open_demo()
+            self._clips.open_bundled()
         self._coming.add(line_id)
         self._files.when_held(slot, partial(self._describe, slot))
         self.refresh()
@@ -278,6 +279,8 @@ class ListenPresenter:
 
     def _described(self, slot: Slot, info: CodecInfo) -> None:
         workspace = self._audition.workspace
+        if all(version.checkpoint is None for version in workspace.versions):
+            self._clips.prefer(info.sample_rates_hz)
         color, setting = self._color_of(slot.id), checked(info, Setting())
         path = self._files.file_of(slot)
         version = Version(workspace.new_id(), info.name, slot.title, setting, color, info.sha256, path)

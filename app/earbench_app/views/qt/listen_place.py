@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from earbench_app.presenters.checkpoints import CheckpointShelf
     from earbench_app.presenters.training import TrainingPresenter
     from earbench_app.presenters.training_listen import ListenPresenter
+    from earbench_app.settings import Settings
     from earbench_app.test_request import TestRequest
     from earbench_app.views.qt.training_listen import ListenArea
     from earbench_app.views.qt.training_page import TrainingPage
@@ -40,6 +41,7 @@ class ListenPlace:
         Goes to a page of the window.
     make_test : callable
         Opens the wizard.
+    settings : Settings, optional
     """
 
     def __init__(
@@ -49,8 +51,10 @@ class ListenPlace:
         shelf: CheckpointShelf,
         show_page: Callable[[str], None],
         make_test: Callable[[TestRequest], object],
+        settings: Settings | None = None,
     ) -> None:
         self._parts = audition, workers, shelf
+        self._settings = settings
         self._show_page, self._make_test = show_page, make_test
         self.area: ListenArea | None = None
         self.presenter: ListenPresenter | None = None
@@ -64,7 +68,8 @@ class ListenPlace:
         page.run.set_listen_area(area)
         area.told.connect(page.show_notice)
         self._tell_names(area)
-        self.presenter = presenter = ListenPresenter(area, *self._parts, cache_dir() / "heard")
+        held = cache_dir() / "heard"
+        self.presenter = presenter = ListenPresenter(area, *self._parts, held, self._settings)
         presenter.tests.requested.connect(self._make_test)
         page.notice_bar.action_pressed.connect(self._act)
         presenter.shown_requested.connect(lambda: self._show_page("Audition"))
