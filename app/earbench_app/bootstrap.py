@@ -121,9 +121,15 @@ class Workbench:
         self.window.notice_bar.action_pressed.connect(lambda _: self.checkpoints.undo())
         for added in (self.audition_page.paths_given, self.audition_page.versions_asked):
             added.connect(lambda _: self.window.notice_bar.hide_error())
+        self.window.page_changed.connect(lambda _: self._leave_published())
         self.window.paths_given.connect(self._take_dropped)
         for asked in (self.codecs_page.checkpoint_asked, self.audition_page.checkpoint_asked):
             asked.connect(self.window.ask_checkpoints)
+
+    def _leave_published(self) -> None:
+        """Say on no other page what was published: it would lie over the list that has it now."""
+        if self.window.notice_bar.text == self.checkpoints.said_published:
+            self.window.show_notice(None)
 
     def _take_dropped(self, paths: Sequence[Path]) -> None:
         """Open what was dropped beside the audition page; audio is shown there."""

@@ -213,3 +213,20 @@ def test_a_checkpoint_is_published_and_taken_back(bench: Workbench, job: Job, qt
     bench.window.notice_bar._action.click()
     qtbot.waitUntil(lambda: "my-coder" not in known._infos, timeout=LONG_MS)
     assert list(own_folder().glob("*.safetensors")) == []
+
+
+def test_what_was_published_is_not_said_over_the_page_that_lists_it(
+    bench: Workbench, job: Job, qtbot: QtBot
+) -> None:
+    area, bar = area_of(bench), bench.window.notice_bar
+    tell(job, 300)
+    wait_for_rows(bench, qtbot, 1)
+    click(area, 1)
+    QTest.mouseClick(area.publish, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(area.publish_bar.yes, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bar.text.startswith("Published speech-24-step-300"), timeout=LONG_MS)
+    tabs = bench.window._tabs
+    place = next(i for i in range(tabs.count()) if tabs.tabText(i) == "Codecs")
+    QTest.mouseClick(tabs, Qt.MouseButton.LeftButton, pos=tabs.tabRect(place).center())
+    assert bench.window.page == "Codecs"
+    assert bar.text == ""

@@ -54,6 +54,12 @@ class CheckpointShelf:
         Shows a notice over all pages.
     release : callable
         Takes what uses a checkpoint, by its hash, off the pages; returns what puts it back.
+
+    Attributes
+    ----------
+    changed : Signal
+    said_published : str
+        The notice of what was published last.
     """
 
     changed = Signal()
@@ -66,6 +72,7 @@ class CheckpointShelf:
     ) -> None:
         self._workers, self._tell, self._release = workers, tell, release
         self._undo: list[Callable[[], None]] = []
+        self.said_published = ""
 
     def add(self, paths: Sequence[Path]) -> None:
         """Add these files; one that is refused holds up no other."""
@@ -149,7 +156,8 @@ class CheckpointShelf:
 
     def _published(self, copy: Path, name: str, done: Callable[[], None]) -> None:
         self._undo.append(lambda: self._withdraw(copy))
-        self._tell(Notice(f"Published {name}; listed under “Add versions…” and on Codecs.", action=UNDO))
+        self.said_published = f"Published {name}; listed under “Add versions…” and on Codecs."
+        self._tell(Notice(self.said_published, action=UNDO))
         self.changed.emit()
         done()
 
