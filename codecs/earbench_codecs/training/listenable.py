@@ -61,15 +61,21 @@ class ListenableCodecs:
         if validated.is_best or self._is_due():
             self.finish(setup)
 
-    def finish(self, setup: Setup) -> None:
+    def finish(self, setup: Setup, within_s: float = math.inf) -> None:
         """Write the coder of the last validation, if that was not done: what curves end with can be heard.
+
+        Parameters
+        ----------
+        setup : Setup
+        within_s : float
+            Where the codec before took longer than that, none is written.
 
         Raises
         ------
         RunFolderError
             As a call does.
         """
-        if self._unwritten is None:
+        if self._unwritten is None or self._took_s > within_s:
             return
         (validated, coder), self._unwritten = self._unwritten, None
         began_s = time.monotonic()

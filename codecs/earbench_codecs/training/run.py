@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 _ASKED = "asked to stop"
 _TELL_S = 0.2
+_SIGNAL_S = 5.0
+"""What a signal may wait for the last codec to be heard; large networks take 20 s on a processor core."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ def _train(
             _open_board(board, setup, trainer.step)
         tell("started", **_facts(job.recipe, setup, trainer.step))
         reason = trainer.run(limits)
-        codecs.finish(setup)
+        codecs.finish(setup, _SIGNAL_S if limits.asked_to_stop() else math.inf)
         limits.check()
         if processes.is_first:
             tell("exporting", step=trainer.step)

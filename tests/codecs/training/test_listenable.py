@@ -14,6 +14,7 @@ from earbench_codecs.neural.checkpoint import load_checkpoint
 from earbench_codecs.neural.checkpoint_info import read_info
 from earbench_codecs.neural.codec import NeuralCodec
 from earbench_codecs.training import listenable, loop
+from earbench_codecs.training import run as run_module
 from earbench_codecs.training.errors import RunFolderError
 from earbench_codecs.training.loop import Trainer
 from earbench_codecs.training.recipe import parse_recipe
@@ -158,10 +159,12 @@ def test_what_is_no_best_waits_for_its_share(run, tiny_toml, monkeypatch):
     assert codecs._is_due()
 
 
-@pytest.mark.parametrize("end", ["time box", "signal", "step limit"])
+@pytest.mark.parametrize("end", ["time box", "step limit", "signal", "signal that may not wait"])
 def test_the_last_validation_before_an_end_can_be_heard(job_of, tiny_toml, tmp_path, monkeypatch, end):
     """Step 40 is no best and comes at once after step 30: its codec waits, and is written at the end."""
     told, over = [], []
+    if end == "signal that may not wait":
+        monkeypatch.setattr(run_module, "_SIGNAL_S", 0.0)
     monkeypatch.setattr(listenable, "SHARE", 1e-9)  # never due
     monkeypatch.setattr(Trainer, "_keep_if_best", lambda trainer, *_: trainer.step <= 30)
 
@@ -173,13 +176,16 @@ def test_the_last_validation_before_an_end_can_be_heard(job_of, tiny_toml, tmp_p
     limits = Limits(
         max_steps=45 if end == "step limit" else None,
         max_minutes=1.0 if end == "time box" else None,
-        asked_to_stop=lambda: end == "signal" and bool(over),
+        asked_to_stop=lambda: end.startswith("signal") and bool(over),
     )
     if end == "time box":
         monkeypatch.setattr(loop.time, "monotonic", lambda now=loop.time.monotonic: now() + 100 * len(over))
     train(replace(job_of(tmp_path), recipe=recipe_with(tiny_toml, 3)), limits, emit)
     validated = [data["step"] for event, data in told if event == "validation"]
     assert validated[-1] == 40
+    if end == "signal that may not wait":
+        assert [read_info(path).step for path in RunFolder(tmp_path).codecs()] == [30]
+        return
     codecs = [data for event, data in told if event == "listenable"]
     assert [(codec["step"], codec["best"]) for codec in codecs] == [(30, True), (40, False)]
     assert [read_info(path).step for path in RunFolder(tmp_path).codecs()] == [30, 40]
