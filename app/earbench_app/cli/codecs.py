@@ -115,7 +115,7 @@ def decode(
     else:
         typer.echo(
             f"{target}: {clip.duration_s:.3f} s, {clip.sample_rate_hz} Hz, {clip.n_channels} channel(s), "
-            f"decoded in {spent_s:.2f} s"
+            f"decoded in {spent_s:.2f} s" + "".join(f"\n  note: {note}" for note in encoded.notes)
         )
 
 

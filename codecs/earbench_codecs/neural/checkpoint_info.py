@@ -35,6 +35,7 @@ STATE_VERSION_KEY = "state_version"
 HOME_VARIABLE = "EARBENCH_HOME"
 _HEADER_LENGTH = struct.Struct("<Q")
 _LONGEST_HEADER = 100_000_000
+_USUAL_KBPS = (6, 7, 8, 9, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128)
 _PICKLES = (b"\x80", b"PK\x03\x04")
 
 Facts = dict[str, Any]
@@ -185,6 +186,14 @@ class CheckpointInfo(_Table):
     tried: list[str] = []
     versions: dict[str, str] = {}
     card: str = ""
+
+    @property
+    def rates_kbps(self) -> tuple[float, ...]:
+        """Rates it is offered at, ascending; where it takes any, those between are offered as well."""
+        if not self.knob:
+            return (self.kbps,)
+        lowest, highest = self.knob[0][0], self.knob[-1][0]
+        return tuple(kbps for kbps in _USUAL_KBPS if lowest <= kbps <= highest)
 
 
 def read_info(path: Path) -> CheckpointInfo:

@@ -13,6 +13,7 @@ from earbench_codecs.base import Codec, CodecInfo, EncodedAudio, OptionInfo, Set
 from earbench_codecs.codes import CodeTable
 from earbench_codecs.errors import BitstreamError, CheckpointError, CodecUnavailableError, SettingError
 from earbench_codecs.neural.checkpoint_info import file_sha256, read_info
+from earbench_codecs.neural.rate_notes import average_notes, constant_notes
 from earbench_codecs.resampling import resampled_length
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ RECIPES = {
 }
 """What trains each at the paper's size."""
 _ON_MDCT = "-mdct"
-_USUAL_KBPS = (6, 7, 8, 9, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128)
 _ENTROPY = OptionInfo(
     "entropy",
     ("context", "static"),
@@ -165,7 +165,22 @@ class NeuralCodec(Codec):
         job = copy.copy(self)  # shares the network; threads do not share the sum of bits
         job._bits = 0.0
         encoded = super(NeuralCodec, job).encode(clip, setting)
-        return replace(encoded, entropy_kbps=job._bits / encoded.duration_s / 1000)
+        notes = (*encoded.notes, *self._rate_notes(encoded))
+        return replace(encoded, entropy_kbps=job._bits / encoded.duration_s / 1000, notes=notes)
+
+    def _rate_notes(self, encoded: EncodedAudio) -> list[str]:
+        """Return what is to be said of the rate; of one stream, as there are bitrates of no other."""
+        kbps, streams = encoded.setting.kbps, self._streams(encoded)
+        if not self.description.knob or kbps is None or len(streams) > 1:
+            return []
+        if encoded.setting.get(_MODE.name, "abr") != "cbr":
+            return average_notes(kbps, encoded.bitrate_kbps)
+        ((n_channels, segments),) = streams
+        n_native = resampled_length(
+            encoded.n_samples, encoded.sample_rate_hz, self.description.sample_rate_hz
+        )
+        ends_s = self.segment_coder(encoded.setting, n_channels).unit_ends_s(n_native)
+        return constant_notes(kbps, [len(one) for one in segments], [float(ends[-1]) for ends in ends_s])
 
     def code_values(self, encoded: EncodedAudio) -> Iterator[NDArray[np.int64]]:
         """Yield the codes [F, S, P] of a bitstream, segment by segment; see `codes.ShowsCodes`."""
@@ -308,15 +323,8 @@ def network_title(architecture: str) -> str:
     return f"{paper} on an MDCT" if architecture.endswith(_ON_MDCT) else paper
 
 
-def _offered_kbps(description: CheckpointInfo) -> tuple[float, ...]:
-    if not description.knob:
-        return (description.kbps,)
-    lowest, highest = description.knob[0][0], description.knob[-1][0]
-    return tuple(kbps for kbps in _USUAL_KBPS if lowest <= kbps <= highest)
-
-
 def _info(description: CheckpointInfo, sha256: str, name: str) -> CodecInfo:
-    rates = _offered_kbps(description)
+    rates = description.rates_kbps
     return CodecInfo(
         name,
         description.title,

@@ -78,11 +78,7 @@ def average_rate(coder: SegmentCoder, signal: Samples, kbps: float, table: Table
     table : sequence of (kbps, gain)
         What is usual of one channel; see `GainSearch`.
     """
-    places = coder.places(signal.shape[-1])
-    work = list(zip(places, _started(coder, signal, kbps, table), strict=True))
-    whole = _Average(coder, signal, work, signal.shape[-1] / coder.sample_rate_hz)
-    search = _sampled(whole, kbps / coder.syntax.n_channels, table)
-    search.approach(whole.estimated_kbps, _ROUGH, _MOST_ESTIMATES)
+    whole, search = _about(coder, signal, kbps, table)
     tried: list[tuple[float, list[Coded]]] = []
 
     def written_kbps(gain: float) -> float:
@@ -94,6 +90,16 @@ def average_rate(coder: SegmentCoder, signal: Samples, kbps: float, table: Table
 
     search.approach(written_kbps, _NEAR, _MOST_WRITTEN)
     return tried[0][1]
+
+
+def _about(coder: SegmentCoder, signal: Samples, kbps: float, table: Table) -> tuple[_Average, GainSearch]:
+    """Return the segments of a signal, and a search that stands where they are expected to have the rate."""
+    places = coder.places(signal.shape[-1])
+    work = list(zip(places, _started(coder, signal, kbps, table), strict=True))
+    whole = _Average(coder, signal, work, signal.shape[-1] / coder.sample_rate_hz)
+    search = _sampled(whole, kbps / coder.syntax.n_channels, table)
+    search.approach(whole.estimated_kbps, _ROUGH, _MOST_ESTIMATES)
+    return whole, search
 
 
 @dataclass(frozen=True)
@@ -192,7 +198,7 @@ def constant_rate(coder: SegmentCoder, signal: Samples, kbps: float, table: Tabl
     coder, signal, kbps, table
         As for `average_rate`.
     """
-    plans = _started(coder, signal, kbps, table)
+    plans = _low_enough(coder, signal, kbps, table)
     level, sizes = plans[0].level, [len(plan.offsets) for plan in plans]
     ends = list(coder.unit_ends_s(signal.shape[-1]))
     due = np.diff(np.concatenate(ends), prepend=0) * kbps * 1000
@@ -215,6 +221,17 @@ def constant_rate(coder: SegmentCoder, signal: Samples, kbps: float, table: Tabl
         segment = _Segment(coder, signal, place, plan, level, np.maximum(np.cumsum(apart) - 1, 0))
         yield segment.fitted(tried, owed, slopes, meter)
     yield from tail
+
+
+def _low_enough(coder: SegmentCoder, signal: Samples, kbps: float, table: Table) -> list[Plan]:
+    """Return plans that offsets can bring to a rate: at the usual gain, or at that of the average if lower.
+
+    Attacks take more bits than the sounds that a table was made of, and offsets reach so far only.
+    """
+    whole, search = _about(coder, signal, kbps, table)
+    plans = [plan for _, plan in whole.work]
+    level = coder.level_number(signal, search.gain)
+    return [replace(plan, level=max(plan.level, level)) for plan in plans]
 
 
 def _tail(

@@ -97,6 +97,11 @@ class GainSearch:
         slope = (rates[after] - rates[after - 1]) / (gains[after] - gains[after - 1])
         self._secants = Secants(min(max(slope, _SLOPES[0]), _SLOPES[1]), *_SLOPES)
 
+    @property
+    def gain(self) -> float:
+        """Where the search stands."""
+        return float(2**self._octaves)
+
     def approach(self, measured_kbps: Callable[[float], float], close: float, most_trials: int) -> bool:
         """Measure rates until one is close, and go to where it is expected to be met; return whether one was.
 

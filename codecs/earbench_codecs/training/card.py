@@ -89,7 +89,7 @@ def card_text(info: CheckpointInfo) -> str:
 def _rates(info: CheckpointInfo) -> str:
     if not info.knob:
         return f"{info.kbps:g}"
-    return f"any rate from {info.knob[0][0]:g} to {info.knob[-1][0]:g}"
+    return f"any rate from {info.rates_kbps[0]:g} to {info.rates_kbps[-1]:g}"
 
 
 def stored_recipe(info: CheckpointInfo) -> Recipe:

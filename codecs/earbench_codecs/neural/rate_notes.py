@@ -1,0 +1,62 @@
+"""What a reader of figures should know where a signal did not take the rate that was asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+AVERAGE, CONSTANT = 0.01, 0.02
+"""Share of a rate by which that of a file, and that of a second, is met."""
+_SECOND_S = 1.0
+_LAST = 2
+"""Stretches that the end of a file is part of; see `rate_modes`."""
+
+
+def average_notes(kbps: float, found_kbps: float) -> list[str]:
+    """Return a note where a bitstream's rate is another than was asked for."""
+    if abs(found_kbps / kbps - 1) <= AVERAGE:
+        return []
+    bits = "no fewer" if found_kbps > kbps else "no more"
+    return [f"{kbps:g} kbps were asked for, {found_kbps:.2f} came: this sound takes {bits} bits"]
+
+
+def constant_notes(kbps: float, sizes: Sequence[int], ends_s: Sequence[float]) -> list[str]:
+    """Return a note where a second has other bytes than were asked for.
+
+    Parameters
+    ----------
+    kbps : float
+    sizes : sequence of int
+        Bytes of segments.
+    ends_s : sequence of float
+        When each ends; a second is told by as many of them as it takes.
+    """
+    seconds = _of_seconds(np.asarray(sizes), np.asarray(ends_s))
+    if not len(seconds):
+        return average_notes(kbps, 8 * sum(sizes) / ends_s[-1] / 1000)
+    off = np.flatnonzero(np.abs(seconds / kbps - 1) > CONSTANT)
+    if not len(off):
+        return []
+    found = (
+        f"{seconds[off].min():.2f} to {seconds[off].max():.2f}" if len(off) > 1 else f"{seconds[off[0]]:.2f}"
+    )
+    asked = f"{kbps:g} kbps were asked for in any second"
+    if off[0] >= len(seconds) - _LAST:
+        return [f"{asked}, {found} came at the end, of which a part is coded before the rest"]
+    return [f"{asked}, {found} came: this sound cannot be held there"]
+
+
+def _of_seconds(sizes: NDArray[np.int64], ends_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rates of all stretches of segments that last a second, and no segment longer."""
+    times_s, totals = (np.concatenate([[0], x]) for x in (ends_s, np.cumsum(sizes)))
+    last = np.arange(1, len(times_s))
+    first = np.searchsorted(times_s, times_s[1:] - _SECOND_S, side="right") - 1
+    last, first = last[first >= 0], first[first >= 0]
+    rates: NDArray[np.float64] = 8 * (totals[last] - totals[first]) / (times_s[last] - times_s[first]) / 1000
+    return rates
