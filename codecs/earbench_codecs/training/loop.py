@@ -323,9 +323,14 @@ class Trainer:
         }
 
     def _eta_s(self) -> float:
-        """Return seconds to the end by all steps since the run began or went on, validation included."""
-        passed_s = time.monotonic() - self._began_s
-        return (self._recipe.n_steps - self.step) * passed_s / (self.step - self._began_step)
+        """Return seconds to the end by all steps of the run, validation included.
+
+        Those before it went on count: else there is no validation in what is left until the next one.
+        """
+        trained_s, n_steps = self.trained_s, self.step
+        if math.isnan(trained_s):  # an older run did not count
+            trained_s, n_steps = time.monotonic() - self._began_s, self.step - self._began_step
+        return (self._recipe.n_steps - self.step) * trained_s / n_steps
 
     def _save_last(self) -> None:
         """Write all that is needed to go on, after making sure that it is sound."""
