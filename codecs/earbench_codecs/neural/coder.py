@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from pydantic import ConfigDict
@@ -203,16 +203,6 @@ class Coder(nn.Module, ABC):
         return bits_per_frame * self.config.sample_rate_hz / self.config.framing.hop / 1000
 
 
-class Transform(Protocol):
-    """An orthonormal transform of frames [B, 1, L] to rows of coefficients [B, R, M], and back."""
-
-    def __call__(self, frames: Tensor) -> Tensor:
-        """Return coefficients of frames."""
-
-    def inverse(self, coefficients: Tensor) -> Tensor:
-        """Return frames of coefficients."""
-
-
 class TransformCoder(Coder):
     """A coder of coefficients, R = `code_rows` rows of a frame; larger ones take more bits.
 
@@ -221,15 +211,25 @@ class TransformCoder(Coder):
     """
 
     takes_any_rate = True
-    transform: Transform
     coarsest = 0
     """Notches by which steps can be made coarser than the coder's own."""
     lowest_gain = 0.0
     """Below which steps are made coarser instead."""
 
     @abstractmethod
-    def quantised(self, coefficients: Tensor, coarser: Tensor | None = None) -> Tensor:
-        """Return the codes [B · R, S, P] of coefficients [B, R, M].
+    def transformed(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the coefficients [C · n, R, M] of frames [C, n, L] of channels that may be joined.
+
+        And which rows [C · n, R] are split, the same in all channels.
+        """
+
+    @abstractmethod
+    def restored(self, coefficients: Tensor, codes: Tensor) -> Tensor:
+        """Return the frames [B, 1, L] of coefficients [B, R, M]; codes say which rows are split."""
+
+    @abstractmethod
+    def quantised(self, coefficients: Tensor, split: Tensor, coarser: Tensor | None = None) -> Tensor:
+        """Return the codes [B · R, S, P] of coefficients [B, R, M], some rows of which are split [B, R].
 
         Rows may have steps that are some notches `coarser` [B, R, 1].
         """
@@ -248,8 +248,8 @@ class TransformCoder(Coder):
 
     def encode(self, frames: Tensor) -> Tensor:
         """Return the codes of frames."""
-        return self.quantised(self.transform(frames))
+        return self.quantised(*self.transformed(frames.transpose(0, 1)))
 
     def decode(self, codes: Tensor) -> Tensor:
         """Return the frames of codes."""
-        return self.transform.inverse(self.dequantised(codes))
+        return self.restored(self.dequantised(codes), codes)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 N_BANDS = 16
 """As many as a stream has positions."""
+_N_PARTS = 4
+_MEMBERS = ("member", "member_of_split")
+"""What belongs to which band, of blocks that are whole, and of those that are split."""
 _STEP_DB = 3.0
 _N_LEVELS = 2 * LIMIT + 1
 _TO_HZ = 20_000.0
@@ -40,6 +43,9 @@ _HOLD, _HOLD_PER_NOTCH = 0.5, 0.5
 class HoleLevels(nn.Module):
     """Levels of the holes in bands as wide as the ear's filters, 16 of a block.
 
+    Those of a block that is split into four parts, interleaved, are of four bands of each part: noise that is
+    as loud before an attack as behind it would be heard.
+
     Parameters
     ----------
     size, sample_rate_hz : int
@@ -50,17 +56,21 @@ class HoleLevels(nn.Module):
 
     def __init__(self, size: int, sample_rate_hz: int, from_hz: float) -> None:
         super().__init__()
-        member = band_of_each(size, sample_rate_hz, from_hz)[:, np.newaxis] == np.arange(N_BANDS)
-        self.register_buffer("member", torch.from_numpy(member).float(), persistent=False)
+        bands = band_of_each(size, sample_rate_hz, from_hz)
+        parts = np.where(bands < 0, bands, bands // _N_PARTS * _N_PARTS + np.arange(size) % _N_PARTS)
+        for name, of_each in zip(_MEMBERS, (bands, parts), strict=True):
+            member = torch.from_numpy(of_each[:, np.newaxis] == np.arange(N_BANDS)).float()
+            self.register_buffer(name, member, persistent=False)
         self.register_buffer("table", level_table())
 
-    def sent(self, codes: Tensor) -> Tensor:
-        """Return which bands [..., 16] of codes [..., M] have holes enough."""
-        member = self.get_buffer("member")
-        enough: Tensor = _FEWEST * ((codes == 0).float() @ member) > member.sum(0)
-        return enough
+    def sent(self, codes: Tensor, split: Tensor | None = None) -> Tensor:
+        """Return which bands [..., 16] of codes [..., M], some blocks [...] split, have holes enough."""
+        holes = (codes == 0).float()
+        return _FEWEST * self._sums(holes, split) > self._sums(torch.ones_like(holes), split)
 
-    def found(self, coefficients: Tensor, codes: Tensor, told: Tensor, notches: Tensor) -> Tensor:
+    def found(
+        self, coefficients: Tensor, codes: Tensor, told: Tensor, notches: Tensor, split: Tensor | None = None
+    ) -> Tensor:
         """Return the levels [B, R, 16] at which holes are as loud as they were.
 
         Parameters
@@ -70,24 +80,34 @@ class HoleLevels(nn.Module):
             Root mean squares of coefficients coded as 0.
         notches : Tensor, shape [B, R or 1, 1]
             By which steps are coarser.
+        split : Tensor, shape [B, R], optional
+            Which blocks are split.
         """
-        holes, member = (codes == 0).float(), self.get_buffer("member")
+        holes = (codes == 0).float()
         true, thought = (
-            ((x.square() * holes) @ member).clamp(min=_LEAST_POWER) for x in (coefficients, told)
+            self._sums(x.square() * holes, split).clamp(min=_LEAST_POWER) for x in (coefficients, told)
         )
         wanted = (10 / _STEP_DB * (true / thought).log10()).clamp(-LIMIT, LIMIT)
         hold = _HOLD + _HOLD_PER_NOTCH * (notches - _SCARCE).clamp(min=0)
-        blocks = (x.cpu().numpy().swapaxes(0, 1) for x in (wanted, self.sent(codes), hold.expand_as(wanted)))
+        blocks = (
+            x.cpu().numpy().swapaxes(0, 1) for x in (wanted, self.sent(codes, split), hold.expand_as(wanted))
+        )
         levels, last = [], np.zeros((len(codes), N_BANDS), np.float32)
         for level, sent, off in zip(*blocks, strict=True):  # 50 small steps take numpy half a millisecond
             last = np.where(sent & (np.abs(level - last) > off), np.rint(level), last)
             levels.append(last * sent)
         return torch.from_numpy(np.stack(levels, 1)).to(coefficients)
 
-    def gains(self, levels: Tensor) -> Tensor:
+    def gains(self, levels: Tensor, split: Tensor | None = None) -> Tensor:
         """Return what is told of holes times what [..., M] is what levels [..., 16] say."""
-        told: Tensor = 10 ** (levels.clamp(-LIMIT, LIMIT) @ self.get_buffer("member").t() * (_STEP_DB / 20))
+        clamped = levels.clamp(-LIMIT, LIMIT)
+        steps = _chosen(split, *(clamped @ self.get_buffer(name).t() for name in _MEMBERS))
+        told: Tensor = 10 ** (steps * (_STEP_DB / 20))
         return told
+
+    def _sums(self, x: Tensor, split: Tensor | None) -> Tensor:
+        """Return sums over bands [..., 16] of something that coefficients [..., M] have."""
+        return _chosen(split, *(x @ self.get_buffer(name) for name in _MEMBERS))
 
     def numbers(self, before: Tensor, sent: Tensor, notches: Tensor) -> Tensor:
         """Return numbers of the tables of levels, by the last ones [..., 16] and by notches [..., 1]."""
@@ -100,6 +120,10 @@ class HoleLevels(nn.Module):
         latest = torch.where(sent, blocks + 1, 0).cummax(0).values  # 0 for none yet
         before = nn.functional.pad(levels, (0, 0, 1, 0)).gather(0, nn.functional.pad(latest, (0, 0, 1, -1)))
         return self.numbers(before, sent, notches)
+
+
+def _chosen(split: Tensor | None, of_whole: Tensor, of_split: Tensor) -> Tensor:
+    return of_whole if split is None else torch.where(split.unsqueeze(-1), of_split, of_whole)
 
 
 def band_of_each(size: int, sample_rate_hz: int, from_hz: float) -> NDArray[np.int64]:

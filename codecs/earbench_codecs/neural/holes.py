@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from earbench_codecs.neural.integer_network import UNIT
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
@@ -63,13 +65,14 @@ class HoleNetwork(nn.Module):
         Parameters
         ----------
         latents : Tensor, shape [B, R, L]
+            As integer networks see them, 64 standing for 1.
         codes : Tensor, shape [B, R, M]
         steps : Tensor, shape [B, R, M]
             As they are, not their levels.
         """
         means, spread = self.get_buffer("means"), self.get_buffer("spread")
         decoded = (codes.square() @ means + 0.01).log2() / 6
-        seen = torch.cat([latents / 8, decoded, steps.log2() @ means / 8], -1)
+        seen = torch.cat([latents / UNIT, decoded, steps.log2() @ means / 8], -1)
         told = self.layers(seen.transpose(1, 2)).transpose(1, 2)
         return torch.sigmoid(told @ spread + _USUAL) * self._loudest
 

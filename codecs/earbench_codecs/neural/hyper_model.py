@@ -90,7 +90,8 @@ class HyperModel:
             coefficient_numbers(places.scales, places.shapes),
         ]
         if prior.hole_levels is not None:
-            levels, sent = codes[0, :, self._end], prior.hole_levels.sent(coefficients[0])
+            split = prior.split(latents[0])
+            levels, sent = codes[0, :, self._end], prior.hole_levels.sent(coefficients[0], split)
             own = prior.hole_levels.all_numbers(levels, sent, self._notches(latents[0]))
             numbers.append(self._first_of_levels + own[None])
         found: Integers = torch.cat(numbers, -1).view(symbols.shape).cpu().numpy()
@@ -117,7 +118,7 @@ class HyperModel:
                 yield place, numbers.view(len(numbers), -1, 4).cpu().numpy()
                 inside[first, :, 1:-1] = prior.levels(codes(place), steps[first])
             if prior.hole_levels is not None:
-                sent = prior.hole_levels.sent(codes(np.s_[:, t, 1 : self._end]))
+                sent = prior.hole_levels.sent(codes(np.s_[:, t, 1 : self._end]), prior.split(latents))
                 numbers = prior.hole_levels.numbers(levels, sent, self._notches(latents))
                 yield np.s_[:, t, self._end, :], (self._first_of_levels + numbers).cpu().numpy()
                 levels = torch.where(sent, codes(np.s_[:, t, self._end]), levels)

@@ -59,6 +59,11 @@ _PRIOR_SYMBOLS = 64
 _LEVELS_PER_NOTCH = 2
 _TOLD_PER_NOTCH = 8
 """What networks see of a notch: of the integers from 0 to 255, the middle for none."""
+_TOLD_PER_LATENT = 8
+"""Likewise of a latent."""
+_NO_LATENT = 128
+_SPLIT = -2
+"""Where blocks may be split, the latent that is 1 for those that are and 0 for others."""
 
 
 class State(NamedTuple):
@@ -100,6 +105,9 @@ class HyperPrior(nn.Module):
         coarser than the others say.
     hole_levels : HoleLevels, optional
         Where levels of holes are sent behind a block's coefficients.
+    switched : bool
+        Whether the last latent but one says which blocks are split into four parts, interleaved. There, a
+        pass is a part, and the other latents say how much coarser or finer all steps of each part are.
     """
 
     def __init__(
@@ -113,25 +121,31 @@ class HyperPrior(nn.Module):
         *,
         notched: bool = False,
         hole_levels: HoleLevels | None = None,
+        switched: bool = False,
     ) -> None:
         super().__init__()
-        self.notched, self.hole_levels = notched, hole_levels
+        self.notched, self.hole_levels, self.switched = notched, hole_levels, switched
         self.size, self.n_latents, self.n_nodes, self.n_features = size, n_latents, n_nodes, n_features
-        n_outputs = n_nodes * (1 + n_features)
+        self._told_sizes = [n_nodes, n_nodes * n_features, len(PASSES) * switched]
+        n_outputs = sum(self._told_sizes)
         self.synthesis = IntegerNetwork(2 * n_latents, hyper_width, hyper_width, n_outputs, last_gain=0.2)
         self.latent_network = IntegerNetwork(2 * n_latents, hyper_width, 2 * n_latents)
-        n_planes = 2 + n_features + notched + sum(map(len, _SEEN)) + len(_NEAR)
+        n_planes = 2 + n_features + notched + 2 * switched + sum(map(len, _SEEN)) + len(_NEAR)
         self.networks = nn.ModuleList(IntegerNetwork(n_planes, width, width, 2) for _ in PASSES)
         self.register_buffer("coefficient_table", coefficient_table())
         self.register_buffer("latent_table", latent_table())
         k = np.arange(size)
         places = np.round([LARGEST * k / size, LARGEST * np.log2(1 + k) / math.log2(1 + size)])
         spread = torch.from_numpy(interpolation(size, n_nodes)).float()
+        told = torch.full((n_latents,), float(_TOLD_PER_LATENT))
+        if switched:
+            told[_SPLIT] = LARGEST - _NO_LATENT
         for name, tensor in (
             ("spread", spread),
             ("spread_in_phases", in_phases(spread).transpose(0, 1).flatten(1)),
             ("bins", in_phases(torch.from_numpy(places).float())),
             ("sizes", torch.from_numpy(code_levels()).float()),
+            ("told_per_latent", told),
         ):
             self.register_buffer(name, tensor, persistent=False)
 
@@ -151,7 +165,7 @@ class HyperPrior(nn.Module):
 
     def latent_places(self, state: State) -> tuple[Tensor, Tensor]:
         """Return numbers of mean and spread of each latent to come, both [..., L]."""
-        seen = _latent_inputs(state.latents, state.latents_before)
+        seen = self._latent_inputs(state.latents, state.latents_before)
         means, spreads = self.latent_network(seen).split(self.n_latents, -1)
         centre = (_N_MEANS - 1) // 2 + _MEANS_PER_STEP * state.latents
         return _number(means, 16, centre, _N_MEANS), _number(spreads, 32, _N_SPREADS // 2, _N_SPREADS)
@@ -162,33 +176,60 @@ class HyperPrior(nn.Module):
         Features [4, C, B, M / 4] are in phases.
         """
         told = self._told(latents, before)
-        return self._step_levels(told, latents), self._features(told, latents)
+        return self._step_levels(told, latents), self._features(told, latents, before)
+
+    def split(self, latents: Tensor) -> Tensor:
+        """Return which blocks [...] are split, as latents [..., L] say."""
+        flags: Tensor = latents[..., _SPLIT] > 0
+        return flags if self.switched else torch.zeros_like(flags)
+
+    def with_split(self, latents: Tensor, split: Tensor) -> Tensor:
+        """Return latents [..., L] that say which blocks [...] are split; as they are where none can be."""
+        if not self.switched:
+            return latents
+        flags = split.unsqueeze(-1).to(latents)
+        return torch.cat([latents[..., :_SPLIT], flags, latents[..., _SPLIT + 1 :]], -1)
 
     def step_levels(self, latents: Tensor, before: Tensor) -> Tensor:
         """Return the levels alone."""
         return self._step_levels(self._told(latents, before), latents)
 
-    def _told(self, latents: Tensor, before: Tensor) -> Tensor:
+    def _told(self, latents: Tensor, before: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what latents tell of nodes' steps, of their features, and of the steps of parts."""
         if self.notched:
             latents, before = _without_notches(latents), _without_notches(before)
-        told: Tensor = self.synthesis(_latent_inputs(latents, before))
-        return told
+        steps, features, parts = self.synthesis(self._latent_inputs(latents, before)).split(
+            self._told_sizes, -1
+        )
+        return steps, features, parts
 
-    def _step_levels(self, told: Tensor, latents: Tensor) -> Tensor:
-        nodes = rounded(told[..., : self.n_nodes] / 4)
-        levels = (rounded(nodes @ self.get_buffer("spread")) + STEP_OF_1).clamp(0, LARGEST)
+    def scaled(self, latents: Tensor) -> Tensor:
+        """Return latents [..., L] as networks see them, around 0: the flag of split blocks as 0 or 127."""
+        return latents * self.get_buffer("told_per_latent")
+
+    def _latent_inputs(self, latents: Tensor, before: Tensor) -> Tensor:
+        return torch.cat([self.scaled(latents), self.scaled(before)], -1) + _NO_LATENT
+
+    def _step_levels(self, told: tuple[Tensor, Tensor, Tensor], latents: Tensor) -> Tensor:
+        steps, _, parts = told
+        levels = rounded(rounded(steps / 4) @ self.get_buffer("spread")) + STEP_OF_1
+        if self.switched:
+            own = self.split(latents).unsqueeze(-1) * rounded(parts / 4)
+            levels = levels + own.tile(self.size // len(PASSES))
+        levels = levels.clamp(0, LARGEST)
         if self.notched:
             levels = (levels + _LEVELS_PER_NOTCH * latents[..., -1:]).clamp(0, LARGEST)
         return levels
 
-    def _features(self, told: Tensor, latents: Tensor) -> Tensor:
-        nodes = told[..., self.n_nodes :].reshape(-1, self.n_features, self.n_nodes).transpose(0, 1)
+    def _features(self, told: tuple[Tensor, Tensor, Tensor], latents: Tensor, before: Tensor) -> Tensor:
+        nodes = told[1].reshape(-1, self.n_features, self.n_nodes).transpose(0, 1)
         features = rounded(nodes.clamp(0, LARGEST) @ self.get_buffer("spread_in_phases"))
         features = features.reshape(self.n_features, -1, len(PASSES), self.size // 4).movedim(2, 0)
-        if self.notched:
-            notches = (LARGEST // 2 + _TOLD_PER_NOTCH * latents[..., -1]).reshape(1, 1, -1, 1)
-            features = torch.cat([features, notches.expand_as(features[:, :1])], 1)
-        return features
+        of_blocks = [LARGEST // 2 + _TOLD_PER_NOTCH * latents[..., -1]] if self.notched else []
+        if self.switched:
+            of_blocks += [LARGEST * self.split(which).to(told[1]) for which in (latents, before)]
+        planes = [x.reshape(1, 1, -1, 1).expand_as(features[:, :1]) for x in of_blocks]
+        return torch.cat([features, *planes], 1)
 
     def levels(self, codes: Tensor, steps: Tensor) -> Tensor:
         """Return the levels of codes coded with steps of these levels."""
@@ -364,10 +405,6 @@ def code_levels() -> NDArray[np.float64]:
 
 def _number(out: Tensor, divisor: int, middle: Tensor | int, count: int) -> Tensor:
     return (rounded(out / divisor) + middle).clamp(0, count - 1)
-
-
-def _latent_inputs(latents: Tensor, before: Tensor) -> Tensor:
-    return torch.cat([latents, before], -1) * 8 + 128
 
 
 def _without_notches(latents: Tensor) -> Tensor:

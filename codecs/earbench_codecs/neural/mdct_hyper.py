@@ -33,8 +33,13 @@ from earbench_codecs.neural.hyper_prior import (
     spread_of_zeros,
 )
 from earbench_codecs.neural.integer_network import rounded
-from earbench_codecs.neural.mask_of_blocks import MaskOfBlocks
-from earbench_codecs.neural.spectral import LappedTransform
+from earbench_codecs.neural.switched_transform import (
+    N_PARTS,
+    RISE_DB,
+    MaskOfSwitched,
+    SwitchedTransform,
+    attacks,
+)
 from earbench_codecs.psychoacoustics.p862 import SAMPLE_RATE_HZ as PESQ_RATE_HZ
 from earbench_codecs.psychoacoustics.p862 import PesqDistance
 
@@ -55,6 +60,10 @@ _LIFT = 2500.0
 """Thresholds are lifted by it, so that steps are of the size of 1."""
 _COARSER_SHARE = 0.4
 """Of training examples, with coarser steps than the coder's own."""
+_RISES_DB = (4.0, 10.0)
+"""Of training examples, the rises that are attacks."""
+_TOLD_OF_SPLIT = 2.0
+"""What the analysis sees of a split block, beside nepers."""
 _LEVELLED = 0.4
 """The louder a block, the lower its noise to mask ratio, by this power of its mean threshold."""
 
@@ -105,6 +114,9 @@ class MdctHyperConfig(CoderConfig):
     hole_levels : bool
         What is told is corrected by levels that are sent, see `HoleLevels`; only with what tells it, the term
         ``holes``. Not trained.
+    parts : {1, 4}
+        With 4, blocks with an attack are split into as many, see `SwitchedTransform`; the last latent but one
+        says which. Attacks are looked for up to an eighth into the next block.
     """
 
     transform: int = 256
@@ -125,6 +137,7 @@ class MdctHyperConfig(CoderConfig):
     fill_from_hz: float = 0.0
     full_from_hz: float | None = None
     hole_levels: bool = False
+    parts: Literal[1, 4] = 1
 
 
 class MdctHyper(TransformCoder):
@@ -136,7 +149,8 @@ class MdctHyper(TransformCoder):
     ------
     SettingError
         Frames are no whole number of blocks, blocks no multiple of 64, latents not 16, notches not what a
-        latent can say, or nothing tells what levels of holes are relative to.
+        latent can say, nothing tells what levels of holes are relative to, or blocks are to be split without
+        looking ahead.
     """
 
     architecture = "mdct-hyper"
@@ -157,10 +171,12 @@ class MdctHyper(TransformCoder):
             raise SettingError(f"PESQ is of {PESQ_RATE_HZ} Hz: no term of a coder of {config.sample_rate_hz}")
         if config.hole_levels and "holes" not in config.terms:
             raise SettingError("levels of holes are relative to what the term holes tells, which is missing")
+        if config.parts > 1 and not config.look_ahead:
+            raise SettingError("a block is split for what is in the next one, too: not without looking ahead")
         self._hyper = config
         self.coarsest, self.lowest_gain = config.coarsest, config.lowest_gain
         self.n_blocks = length // size
-        self.transform = LappedTransform(size)
+        self.transform = SwitchedTransform(size)
         self.prior = HyperPrior(
             size,
             config.latents,
@@ -170,10 +186,11 @@ class MdctHyper(TransformCoder):
             config.hyper_width,
             notched=config.coarsest > 0,
             hole_levels=_hole_levels(config),
+            switched=config.parts > 1,
         )
         self.analysis = _analysis(config)
         self.pesq = PesqDistance(1 / config.crest) if "pesq" in config.terms else None
-        self.mask = MaskOfBlocks(size, config.sample_rate_hz) if "masked" in config.terms else None
+        self.mask = MaskOfSwitched(size, config.sample_rate_hz) if "masked" in config.terms else None
         shares = interpolation(size, config.nodes)
         for name, array in (
             ("means", (shares / shares.sum(1, keepdims=True)).T),
@@ -205,8 +222,9 @@ class MdctHyper(TransformCoder):
         """Code frames, differentiably in training mode, there with a random gain each."""
         gain, notches = self._gains(len(frames)).to(frames), self._notches(len(frames)).to(frames)
         own = notches == 0  # where steps are coarser, only what is expected of codes is learned
-        coefficients = self.transform(frames) * gain
-        soft, latents = self._latents(coefficients, notches)
+        split = self._split(frames)
+        coefficients = self.transform(frames, split) * gain
+        soft, latents = self._latents(coefficients, notches, split)
         soft = _learned_where(own, soft)
         steps, features = self.prior.steps(latents, earlier(latents, 1))
         steps = _learned_where(own, steps)
@@ -215,8 +233,8 @@ class MdctHyper(TransformCoder):
         codes = self._codes(values).detach()
         places = self.prior.all_places(latents.detach(), codes, steps.detach(), features)
         sizes = self._sizes_of_holes(latents.detach(), codes, step.detach(), places.scales.detach())
-        levels = self._levels(coefficients.detach(), codes, sizes.detach() * step.detach(), notches)
-        back = codes + self._filling(codes, sizes, levels)
+        levels = self._levels(coefficients.detach(), codes, sizes.detach() * step.detach(), notches, split)
+        back = codes + self._filling(codes, sizes, levels, split)
         if self.training:
             soft = soft + torch.rand_like(soft) - 0.5
             coded = values + torch.rand_like(values) - 0.5
@@ -226,11 +244,12 @@ class MdctHyper(TransformCoder):
         bits = latent_bits(soft, places.means, places.spreads).sum((1, 2))
         bits = bits + coefficient_bits(coded, places.scales, places.shapes).sum((1, 2))
         noise = step.square() / 12 if self.training else (codes * step - coefficients).square()
-        decoded = self.transform.inverse(back * step / gain)
+        decoded = self.transform.inverse(back * step / gain, split)
         around = _smoothed(coefficients.square()) + _LEAST_NOISE
         terms = {"weighted": (noise * around**-self._hyper.exponent).mean()}
         if self.mask is not None:
-            terms["masked"] = (own * noise / _tolerated(self.mask(self._played(frames)), gain)).mean()
+            threshold = self.mask(frames * (_PLAYED_RMS * self.config.crest), split)
+            terms["masked"] = (own * noise / _tolerated(threshold, gain)).mean()
         if self.holes is not None:
             terms["holes"] = self.holes.loss(values.detach(), codes, sizes)
         if self.pesq is not None:
@@ -238,16 +257,26 @@ class MdctHyper(TransformCoder):
             terms["pesq"] = (distance * bits.detach()).mean() / self.n_codes
         return CoderOutput(decoded, bits.mean(), terms)
 
-    def quantised(self, coefficients: Tensor, coarser: Tensor | None = None) -> Tensor:
+    def transformed(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the coefficients of frames, and which blocks are split, for an attack in any channel."""
+        alone = frames.flatten(0, 1).unsqueeze(1)
+        split = self._split(alone).view(*frames.shape[:2], -1).any(0).repeat(len(frames), 1)
+        return self.transform(alone, split), split
+
+    def restored(self, coefficients: Tensor, codes: Tensor) -> Tensor:
+        """Return the frames of coefficients; codes say which blocks are split."""
+        return self.transform.inverse(coefficients, self.prior.split(self._parts(codes)[0]))
+
+    def quantised(self, coefficients: Tensor, split: Tensor, coarser: Tensor | None = None) -> Tensor:
         """Return the codes of coefficients."""
         notches = coefficients.new_zeros(len(coefficients), 1, 1) if coarser is None else coarser
-        _, latents = self._latents(coefficients, notches)
+        _, latents = self._latents(coefficients, notches, split)
         step = _step(self.prior.step_levels(latents, earlier(latents, 1)))
         numbers = self._codes(coefficients / step)
         parts = [latents, numbers]
         if self.prior.hole_levels is not None:
             told = self._sizes_of_holes(latents, numbers, step, None) * step
-            parts.append(self._levels(coefficients, numbers, told, notches))
+            parts.append(self._levels(coefficients, numbers, told, notches, split))
         return torch.cat(parts, -1).long().reshape(-1, *self.code_shape)
 
     def dequantised(self, codes: Tensor, tables: Tensor | None = None) -> Tensor:
@@ -260,7 +289,7 @@ class MdctHyper(TransformCoder):
             scales = self._scales(latents, numbers)
         step = _step(self.prior.step_levels(latents, earlier(latents, 1)))
         sizes = self._sizes_of_holes(latents, numbers, step, scales)
-        return (numbers + self._filling(numbers, sizes, levels)) * step
+        return (numbers + self._filling(numbers, sizes, levels, self.prior.split(latents))) * step
 
     def stepped(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Return the coefficients of codes without noise in place of holes, and their steps."""
@@ -277,8 +306,13 @@ class MdctHyper(TransformCoder):
         end = 16 + self._hyper.transform
         return rows[..., :16], rows[..., 16:end], rows[..., end:]
 
-    def _played(self, frames: Tensor) -> Tensor:
-        return frames * (_PLAYED_RMS * self.config.crest)
+    def _split(self, frames: Tensor) -> Tensor:
+        """Return which blocks [B, R] of frames are split; in training, by a random threshold each."""
+        if self._hyper.parts == 1:
+            return torch.zeros(len(frames), self.n_blocks, dtype=torch.bool, device=frames.device)
+        low, high = _RISES_DB
+        rise_db = low + (high - low) * torch.rand(len(frames), 1) if self.training else RISE_DB
+        return attacks(frames, self._hyper.transform, rise_db)
 
     def _gains(self, n: int) -> Tensor:
         if not self.training:
@@ -292,9 +326,11 @@ class MdctHyper(TransformCoder):
         asked = torch.randint(0, self.coarsest + 1, (n, 1, 1))
         return asked * (torch.rand(n, 1, 1) < _COARSER_SHARE)
 
-    def _latents(self, coefficients: Tensor, notches: Tensor) -> tuple[Tensor, Tensor]:
+    def _latents(self, coefficients: Tensor, notches: Tensor, split: Tensor) -> tuple[Tensor, Tensor]:
         """Return latents [B, R, 16] of coefficients [B, R, M], and the integers they become."""
         nepers = (coefficients.square() @ self.get_buffer("means") + _LEAST_POWER).log() / 2
+        if self.prior.switched:
+            nepers = torch.cat([nepers, _of_parts(coefficients, split)], -1)
         seen = nepers.transpose(1, 2)
         if not self._hyper.look_ahead:
             seen = nn.functional.pad(seen, (4, 0))  # what two layers of three reach back
@@ -302,6 +338,7 @@ class MdctHyper(TransformCoder):
         soft = LIMIT * torch.tanh(soft / _LATENT_SLOPE)
         if self.coarsest:
             soft = torch.cat([soft[..., :-1], notches.expand(*soft.shape[:2], 1)], -1)
+        soft = self.prior.with_split(soft, split)
         return soft, rounded(soft)
 
     def _codes(self, values: Tensor) -> Tensor:
@@ -320,21 +357,23 @@ class MdctHyper(TransformCoder):
     def _sizes_of_holes(self, latents: Tensor, codes: Tensor, step: Tensor, scales: Tensor | None) -> Tensor:
         """Return the root mean square, in steps, of what was coded as 0 [B, R, M]."""
         if self.holes is not None:
-            told: Tensor = self.holes(latents, codes, step)
+            told: Tensor = self.holes(self.prior.scaled(latents), codes, step)
             return told
         assert scales is not None
         return spread_of_zeros(scales, self._largest_hole)
 
-    def _levels(self, coefficients: Tensor, codes: Tensor, told: Tensor, notches: Tensor) -> Tensor:
+    def _levels(
+        self, coefficients: Tensor, codes: Tensor, told: Tensor, notches: Tensor, split: Tensor
+    ) -> Tensor:
         """Return the levels of holes [B, R, 16], or none [B, R, 0] where none are sent."""
         if self.prior.hole_levels is None:
             return codes[..., :0]
-        return self.prior.hole_levels.found(coefficients, codes, told, notches)
+        return self.prior.hole_levels.found(coefficients, codes, told, notches, split)
 
-    def _filling(self, codes: Tensor, sizes: Tensor, levels: Tensor) -> Tensor:
+    def _filling(self, codes: Tensor, sizes: Tensor, levels: Tensor, split: Tensor) -> Tensor:
         """Return noise where codes [B, R, M] are 0; which noise, the others decide."""
         if self.prior.hole_levels is not None:
-            sizes = sizes * self.prior.hole_levels.gains(levels)
+            sizes = sizes * self.prior.hole_levels.gains(levels, split)
         bins = torch.arange(codes.shape[-1], device=codes.device)
         first = (codes.long() * (2 * bins + 1)).sum(-1, keepdim=True)
         noise: Tensor = self.get_buffer("noise")[(first + bins) % N_NOISE]
@@ -347,10 +386,14 @@ def _learned_where(own: Tensor, x: Tensor) -> Tensor:
 
 
 def _analysis(config: MdctHyperConfig) -> nn.Sequential:
-    """Return the network from the envelope [B, nodes, R] to latents; it sees two blocks on either side."""
+    """Return the network from the envelope [B, nodes, R] to latents; it sees two blocks on either side.
+
+    Where blocks may be split, it sees how loud their parts are, too.
+    """
     width, around = config.hyper_width, 1 if config.look_ahead else 0
+    n_seen = config.nodes + (N_PARTS + 1 if config.parts > 1 else 0)
     return nn.Sequential(
-        nn.Conv1d(config.nodes, width, 3, padding=around),
+        nn.Conv1d(n_seen, width, 3, padding=around),
         nn.GELU(),
         nn.Conv1d(width, width, 3, padding=around),
         nn.GELU(),
@@ -363,6 +406,17 @@ def _hole_levels(config: MdctHyperConfig) -> HoleLevels | None:
     if not config.hole_levels:
         return None
     return HoleLevels(config.transform, config.sample_rate_hz, config.fill_from_hz)
+
+
+def _of_parts(coefficients: Tensor, split: Tensor) -> Tensor:
+    """Return the levels of the four parts of blocks, relative to their mean, and a plane that says which are.
+
+    In nepers, 0 where a block is not split: [B, R, 5].
+    """
+    power = coefficients.square().reshape(*split.shape, -1, N_PARTS).mean(2)
+    nepers = (power + _LEAST_POWER).log() / 2
+    relative = nepers - nepers.mean(-1, keepdim=True)
+    return split.unsqueeze(-1) * nn.functional.pad(relative, (0, 1), value=_TOLD_OF_SPLIT)
 
 
 def _tolerated(threshold: Tensor, gain: Tensor) -> Tensor:

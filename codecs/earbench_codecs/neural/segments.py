@@ -173,10 +173,10 @@ class SegmentCoder:
             (first, count), plan = item
             plan = self._written_as(signal, plan)
             frames = self._frames(signal, first, count).to(self._device) / _level(plan.level)
-            coefficients = coder.transform(frames.flatten(0, 1).unsqueeze(1))
+            coefficients, split = coder.transformed(frames)
             steering = self._steering(plan, count)
             coefficients = steering.done(coefficients)
-            values, steps = coder.stepped(coder.quantised(coefficients, steering.coarser))
+            values, steps = coder.stepped(coder.quantised(coefficients, split, steering.coarser))
             shape = (2, -1, values.shape[-1])
             return (values - coefficients).square().view(shape), steps.view(shape)
 
@@ -267,8 +267,8 @@ class SegmentCoder:
         if self._steered is None:
             return self._coder.encode(frames[0].unsqueeze(1))
         steering = self._steering(plan, frames.shape[1])
-        coefficients = self._steered.transform(frames.flatten(0, 1).unsqueeze(1))
-        codes = self._steered.quantised(steering.done(coefficients), steering.coarser)
+        coefficients, split = self._steered.transformed(frames)
+        codes = self._steered.quantised(steering.done(coefficients), split, steering.coarser)
         return codes.view(len(frames), -1, *codes.shape[1:]) if len(frames) > 1 else codes
 
     def _joined(self, coded: Iterator[Segment], n_samples: int) -> Samples:
@@ -298,7 +298,7 @@ class SegmentCoder:
             told = None if tables is None else self._rows(tables)
             coefficients = self._steered.dequantised(codes, told)
             steering = self._steering(segment.plan, n_frames)
-            frames = self._steered.transform.inverse(steering.undone(coefficients))
+            frames = self._steered.restored(steering.undone(coefficients), codes)
         frames = frames.view(self.syntax.n_channels, -1, self._framing.length)
         samples: Samples = (self._framing.overlap_add(frames) * _level(segment.plan.level)).cpu().numpy()
         return samples

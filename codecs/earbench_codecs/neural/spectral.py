@@ -86,14 +86,18 @@ class LappedTransform(nn.Module):
     ----------
     size : int
         Coefficients of a block, M.
+    overlap : int, optional
+        Samples around each border over which blocks fade into each other; M where left out.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, overlap: int | None = None) -> None:
         super().__init__()
         k = torch.arange(size // 2, dtype=torch.float64)
         turned = torch.polar((2 / size) ** 0.25 * torch.ones_like(k), -math.pi / size * (k + 1 / 8))
-        window = torch.sin(math.pi / (2 * size) * (size / 2 + k + 0.5))
-        mirrored = torch.sin(math.pi / (2 * size) * (size / 2 - k - 0.5))
+        width = size if overlap is None else overlap
+        k = k[: width // 2]
+        window = torch.sin(math.pi / (2 * width) * (width / 2 + k + 0.5))
+        mirrored = torch.sin(math.pi / (2 * width) * (width / 2 - k - 0.5))
         for name, tensor in (("window", window), ("mirrored", mirrored)):
             self.register_buffer(name, tensor.float(), persistent=False)
         self.register_buffer("turned", turned.to(torch.complex64), persistent=False)
@@ -101,14 +105,14 @@ class LappedTransform(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Return coefficients [B, R, M] of frames [B, 1, R·M]."""
-        return self._cosine(self._rotated(frames.reshape(len(frames), -1, self.size), 1))
+        return self.cosine(self.folded(frames.reshape(len(frames), -1, self.size)))
 
     def inverse(self, coefficients: Tensor) -> Tensor:
         """Return frames [B, 1, R·M] of coefficients [B, R, M]."""
-        blocks = self._rotated(self._cosine(coefficients), -1)
+        blocks = self.folded(self.cosine(coefficients), -1)
         return blocks.reshape(len(blocks), 1, -1)
 
-    def _cosine(self, blocks: Tensor) -> Tensor:
+    def cosine(self, blocks: Tensor) -> Tensor:
         """Return the orthonormal cosine transform IV of blocks [B, R, M], which is its own inverse.
 
         Even places and, backwards, odd ones are the parts of half as many complex numbers; between two turns
@@ -119,16 +123,16 @@ class LappedTransform(nn.Module):
         found = torch.view_as_real(torch.fft.fft(pairs * turned) * turned)
         return torch.stack([found[..., 0], -found[..., 1].flip(-1)], -1).flatten(-2)
 
-    def _rotated(self, blocks: Tensor, direction: int) -> Tensor:
+    def folded(self, blocks: Tensor, direction: int = 1) -> Tensor:
         """Fold blocks [B, R, M] at the borders between them, or unfold them, with direction -1."""
-        half = self.size // 2
         window, mirrored = self.get_buffer("window"), direction * self.get_buffer("mirrored")
-        before, after = blocks[:, :-1, half:].flip(-1), blocks[:, 1:, :half]
+        half = len(window)
+        before, after = blocks[:, :-1, self.size - half :].flip(-1), blocks[:, 1:, :half]
         ends = (window * before - mirrored * after).flip(-1)
         starts = window * after + mirrored * before
         starts = torch.cat([blocks[:, :1, :half], starts], 1)
-        ends = torch.cat([ends, blocks[:, -1:, half:]], 1)
-        return torch.cat([starts, ends], 2)
+        ends = torch.cat([ends, blocks[:, -1:, self.size - half :]], 1)
+        return torch.cat([starts, blocks[..., half : self.size - half], ends], 2)
 
 
 class Along(nn.Module):

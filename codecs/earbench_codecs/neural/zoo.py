@@ -170,6 +170,8 @@ add_architecture(
         ),
         "mdct-hyper-44k": _music(44_100),
         "mdct-hyper-48k": _music(48_000),
+        "mdct-hyper-44k-switched": replace(_music(44_100), parts=4),
+        "mdct-hyper-48k-switched": replace(_music(48_000), parts=4),
     },
 )
 

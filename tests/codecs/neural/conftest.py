@@ -21,6 +21,10 @@ SMALL["mdct-hyper-levels"] = (
     SMALL["mdct-hyper"][1]
     | {"terms": ["masked", "holes"], "hole_levels": True, "fill": 0.5, "fill_from_hz": 2000.0},
 )
+SMALL["mdct-hyper-switched"] = (
+    "mdct-hyper-16k",
+    SMALL["mdct-hyper-levels"][1] | {"transform": 256, "coarsest": 15, "parts": 4},
+)
 """Name → size and options."""
 
 

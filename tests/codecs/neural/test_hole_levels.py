@@ -54,6 +54,20 @@ def test_holes_are_as_loud_as_they_were_within_a_step(levels):
     assert (found[:, -1, :there] > 3).all()
 
 
+def test_each_part_of_a_split_block_has_noise_as_loud_as_it_was(levels):
+    """Of parts 20 dB apart; blocks beside it that are whole have theirs by finer bands."""
+    generator = torch.Generator().manual_seed(1)
+    values = 0.05 * torch.randn(1, 3, SIZE, generator=generator)
+    values[0, 1] *= torch.tensor([0.03, 0.3, 3.0, 1.0]).repeat(SIZE // 4)
+    codes, told = torch.zeros_like(values), torch.full_like(values, 0.05)
+    split = torch.tensor([[False, True, False]])
+    back = told * levels.gains(levels.found(values, codes, told, NONE, split), split)
+    assert octaves_between(back, values)[:, [0, 2], : BANDS.max()].abs().max() * 6.02 < 3.0
+    inside = (BANDS >= 0).reshape(-1, 4).all(1)
+    power = [x[0, 1].square().view(-1, 4)[inside].mean(0).log10() * 10 for x in (back, values)]
+    assert (power[0] - power[1]).abs().max() < 2.0
+
+
 def test_a_level_stays_while_it_is_about_right(levels):
     """Of steady noise, the longer the coarser steps are."""
     generator = torch.Generator().manual_seed(1)
@@ -150,7 +164,7 @@ def test_what_is_sent_makes_holes_as_loud_as_they_were():
     sent.load_state_dict(told.state_dict(), strict=False)
     frames = 0.01 * torch.randn(1, 1, 16 * SIZE)
     with torch.inference_mode():
-        true = sent.transform(frames)
+        true, _ = sent.transformed(frames)
         off = [
             octaves_between(coder.dequantised(coder.encode(frames)), true)[..., 1:-1, : BANDS.max()]
             for coder in (told, sent)

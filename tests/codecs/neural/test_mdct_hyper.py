@@ -31,12 +31,13 @@ from earbench_codecs.neural.segments import SegmentCoder
 from earbench_codecs.neural.zoo import SIZES, build_from_json, config_to_json
 
 
-@pytest.fixture(params=["plain", "notched", "levels", "notched, levels"])
+@pytest.fixture(params=["plain", "notched", "levels", "switched", "notched, levels, switched"])
 def prior(request):
     """One whose networks say something."""
     torch.manual_seed(3)
     levels = HoleLevels(64, 16_000, 2000.0) if "levels" in request.param else None
-    prior = HyperPrior(64, 16, 10, 4, 12, 16, notched="notched" in request.param, hole_levels=levels)
+    notched, switched = "notched" in request.param, "switched" in request.param
+    prior = HyperPrior(64, 16, 10, 4, 12, 16, notched=notched, hole_levels=levels, switched=switched)
     prior.eval().requires_grad_(False)
     for network in (prior.latent_network, *prior.networks, prior.synthesis):
         network.last.weight.normal_(0, 0.2)
@@ -58,7 +59,7 @@ def coefficients_of(codes):
     return codes[..., 1:5, :].reshape(*codes.shape[:-2], 64)
 
 
-@pytest.fixture(params=["mdct-hyper", "mdct-hyper-levels"])
+@pytest.fixture(params=["mdct-hyper", "mdct-hyper-levels", "mdct-hyper-switched"])
 def codec(request, small_checkpoint, signal_of, tmp_path):
     """A codec with a knob."""
     source = small_checkpoint(request.param)
