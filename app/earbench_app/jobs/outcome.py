@@ -83,9 +83,9 @@ def _why(end: Exit) -> str:
             return words
     if end.signal is not None:
         return _by_signal(end.signal)
-    one = re.search(r"Signal (\d+) \(SIG\w+\) received by PID", end.log_tail)  # as torchrun tells of it
-    if one is not None:
-        return "one of its processes was " + _by_signal(int(one[1]))
+    told = [int(one) for one in re.findall(r"Signal (\d+) \(SIG\w+\) received by PID", end.log_tail)]
+    if told:  # by torchrun, which ends the others by SIGTERM, and may tell of these first
+        return "one of its processes was " + _by_signal(min(told, key=lambda one: one == signal.SIGTERM))
     lines = [line for line in end.log_tail.splitlines() if re.search(r"\w", line)]
     return f"ended with exit code {end.code}: {(lines or ['nothing in its log'])[-1]}"
 

@@ -78,6 +78,13 @@ def test_a_limit_says_how_far_the_run_came(tmp_path):
             ),
             "one of its processes was ended by SIGKILL",
         ),
+        (
+            Exit(
+                1,
+                log_tail="Signal 15 (SIGTERM) received by PID 8\n Signal 9 (SIGKILL) received by PID 7\n",
+            ),
+            "one of its processes was ended by SIGKILL",
+        ),
         (Exit(1, log_tail="ValueError: 3\n=====\n"), "exit code 1: ValueError: 3;"),
         (Exit(3), "exit code 3: nothing in its log"),
         # it said why: that counts more than a counter of the whole machine
