@@ -121,8 +121,8 @@ def _knob(setup: Setup, tables: EntropyTables) -> list[tuple[float, float]]:
 
 @torch.no_grad()
 def round_to_half(coder: Coder) -> None:
-    """Let a coder be what a file keeps of it."""
-    for tensor in (*coder.parameters(), *coder.buffers()):
+    """Let a coder be what a file keeps of it; what no file keeps, such as windows, stays as it is."""
+    for tensor in coder.state_dict().values():
         if tensor.is_floating_point():
             tensor.copy_(tensor.half())
 
