@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -294,6 +295,8 @@ def training(scheme: str, path: Path) -> None:
         _fill_form(page, name, data)
         page.form.start.click()
         studio.wait(lambda n_runs=n_runs: len(page.jobs.model.rows) > n_runs, TRAINED_S)
+        if state == "failed":
+            shutil.rmtree(data)  # a folder without audio is not begun with
         studio.wait(lambda state=state: page.jobs.model.rows[-1].state == state, TRAINED_S)
     running = page.jobs.model.rows[-1].id
     studio.wait(lambda: page.jobs.model.rows[-1].step > 0, TRAINED_S)
@@ -328,8 +331,10 @@ def _begin_runs(page: TrainingPage) -> None:
 
 def _others() -> list[tuple[str, str, str]]:
     """Return what is begun beside the runs that are drawn: name, data, and the state to wait for."""
-    nothing = tempfile.mkdtemp(prefix="no-audio-", dir=os.environ["EARBENCH_HOME"])
-    return [("first-try", nothing, "failed"), ("clips-16", _clips(), "running")]
+    lost = tempfile.mkdtemp(prefix="lost-", dir=os.environ["EARBENCH_HOME"])
+    for path in Path(_clips()).expanduser().glob("speech*"):
+        shutil.copy(path, lost)
+    return [("first-try", lost, "failed"), ("clips-16", _clips(), "running")]
 
 
 def _clips() -> str:
