@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
-_AT_LIMIT = 1
-"""Exit code of a process that `faulthandler` ends."""
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -133,9 +131,9 @@ class Worker:
 
 
 def _ending(code: int, over_s: float | None) -> str:
-    if code == _AT_LIMIT and over_s is not None:
-        return f"stopped after its time limit of {over_s:g} s"
     name = signal.Signals(-code).name if code < 0 else ""
+    if over_s is not None and (name == "SIGALRM" or sys.platform == "win32"):
+        return f"stopped after its time limit of {over_s:g} s"
     if name == "SIGKILL":
         return "the worker process was killed (closed, or the machine ran out of memory)"
     if name:

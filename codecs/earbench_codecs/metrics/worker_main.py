@@ -45,8 +45,7 @@ def receive(stream: IO[bytes]) -> Any:
 def serve(calls: IO[bytes], outcomes: IO[bytes], nowhere: IO[bytes]) -> None:
     """Answer calls until the other side is gone.
 
-    A call that takes longer than its limit ends the process, even inside C code that hangs: a thread that
-    needs no interpreter sees to it.
+    A call that takes longer than its limit ends the process, even inside C code that hangs.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     while True:
@@ -57,10 +56,24 @@ def serve(calls: IO[bytes], outcomes: IO[bytes], nowhere: IO[bytes]) -> None:
         except (ImportError, AttributeError) as error:
             send(outcomes, ("failed", f"the function cannot be loaded here: {error}"))
             continue
-        faulthandler.dump_traceback_later(timeout_s, exit=True, file=nowhere)
+        _end_after(timeout_s, nowhere)
         outcome = _outcome(function, args, kwargs)
-        faulthandler.cancel_dump_traceback_later()
+        _end_after(0, nowhere)
         send(outcomes, outcome)
+
+
+def _end_after(seconds: float, nowhere: IO[bytes]) -> None:
+    """Have this process ended by the kernel, on Windows by a thread that needs no interpreter; 0 for never.
+
+    That thread looks at what the others do, and may crash of it: which ends the process as well.
+    """
+    if sys.platform != "win32":
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+    elif seconds:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere)
+    else:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def _outcome(
