@@ -326,7 +326,8 @@ def _looked(job: Job, look: Look) -> Job:
     """Return a job as it stands after a look at it."""
     if look.exit is not None:
         state, message = outcome(job, look.exit)
-        return replace(job, state=state, message=message, ended_s=look.exit.ended_s, pid=None)
+        ended_s = max(look.exit.ended_s, job.started_s or 0.0)  # its keeper may be quicker than the board
+        return replace(job, state=state, message=message, ended_s=ended_s, pid=None)
     job = replace(job, message=look.message, device=look.device or job.device)
     if look.phase == "waiting" and job.state is State.RUNNING:
         return replace(job, state=State.QUEUED)
