@@ -77,6 +77,8 @@ class History:
     checkpoints : list of CheckpointSeen
         The codecs that are kept, and the latest of each other kind; in the order they were told.
     n_events : int
+    box_is_over : bool
+        Whether its time box ended the run, which has not gone on since.
     """
 
     keeps_curves: bool = True
@@ -92,10 +94,10 @@ class History:
     notices: deque[str] = field(default_factory=lambda: deque(maxlen=100))
     checkpoints: list[CheckpointSeen] = field(default_factory=list)
     n_events: int = 0
+    box_is_over: bool = False
     _began_s: float = 0.0  # of the present start
     _before_s: float = 0.0  # running before it
     _boxes_s: float = 0.0  # of that, until a time box last ended the run
-    _box_is_over: bool = False
     _latest_s: float = 0.0
     _reported_step: float = 0.0
     _interval: float = 0.0  # steps of the last report
@@ -123,14 +125,9 @@ class History:
         return self._before_s + max(0.0, self._latest_s - self._began_s)
 
     @property
-    def box_is_over(self) -> bool:
-        """Whether its time box ended the run, which has not gone on since."""
-        return self._box_is_over
-
-    @property
     def box_used_s(self) -> float:
         """Seconds of its time box that are used: all running since one last ended the run."""
-        return 0.0 if self._box_is_over else self._worked_s - self._boxes_s
+        return 0.0 if self.box_is_over else self._worked_s - self._boxes_s
 
     @property
     def _worked_s(self) -> float:
@@ -144,8 +141,8 @@ class History:
 
     def _take_started(self, event: Event) -> None:
         self._before_s = self._worked_s
-        if self._box_is_over:
-            self._boxes_s, self._box_is_over = self._before_s, False
+        if self.box_is_over:
+            self._boxes_s, self.box_is_over = self._before_s, False
         self._began_s = event["time"]
         self.started, self.ending, self.opening, self.exporting = event, {}, None, False
         self._reported_step = event.get("step") or 0
@@ -201,7 +198,7 @@ class History:
 
     def _take_ending(self, event: Event) -> None:
         self.ending, self.opening, self.exporting = event, None, False
-        self._box_is_over = event.get("reason") == "time limit"
+        self.box_is_over = event.get("reason") == "time limit"
 
     def _add_points(self, event: Event, values: dict[str, Any], weight: float = 1.0) -> None:
         step = event.get("step")
