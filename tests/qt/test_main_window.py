@@ -141,7 +141,7 @@ def test_a_notice_of_the_window_stands_above_that_of_its_page(window: MainWindow
     own.show_notice(Notice("of the page"))
     head = own.mapTo(window, QPoint(0, 0)).y()
     assert window.notice_bar.mapTo(window, window.notice_bar.rect().bottomLeft()).y() < head
-    own.dismiss()
+    own.hide()
     assert window.notice_bar.y() == alone
 
 

@@ -50,7 +50,6 @@ class NoticeBar(QFrame):
     """
 
     action_pressed = Signal(str)
-    dismissed = Signal()
 
     def __init__(self, page: QWidget, *, at_foot: bool = False, above: QWidget | None = None) -> None:
         super().__init__(page)
@@ -71,7 +70,7 @@ class NoticeBar(QFrame):
         self._close.setIcon(icon("close"))
         self._close.setToolTip("Dismiss this message")
         self._close.setAccessibleName("Dismiss this message")
-        self._close.clicked.connect(self.dismiss)
+        self._close.clicked.connect(self.hide)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(2 * GRID_PX, GRID_PX, GRID_PX, GRID_PX)
         layout.addWidget(self._text)
@@ -111,11 +110,6 @@ class NoticeBar(QFrame):
         """Hide what failed: it is read, and other things are done now."""
         if self._level is Level.ERROR:
             self.hide()
-
-    def dismiss(self) -> None:
-        """Hide it, and say so."""
-        self.hide()
-        self.dismissed.emit()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Stay in place when the page's size changes, or it gets more to show."""
