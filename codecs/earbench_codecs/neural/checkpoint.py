@@ -95,10 +95,11 @@ def entropy_tables(coder: Coder, segments: Iterable[Tensor]) -> EntropyTables:
     streams, n_symbols = coder.code_shape[0], coder.alphabet.n_symbols
     if coder.sends_raw_codes:
         return EntropyTables(frequencies(np.ones((streams, n_symbols), np.int64)))
+    segments = list(segments)
     clips = [_symbols(coder, frames) for frames in segments]
     by_stream = np.concatenate(clips).swapaxes(0, 1).reshape(streams, -1)
     static = frequencies(np.stack([np.bincount(stream, minlength=n_symbols) for stream in by_stream]))
-    coder.learn_codes(clips)
+    coder.learn_codes(segments)
     own = coder.entropy_model()
     return EntropyTables(static, context_tables(static, clips) if own is None else None, own)
 

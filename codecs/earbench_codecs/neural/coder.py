@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from earbench_codecs.neural.entropy_coding import EntropyModel, Integers
+    from earbench_codecs.neural.entropy_coding import EntropyModel
 
 Level = Literal["peak", "std", "none"]
 
@@ -195,8 +195,8 @@ class Coder(nn.Module, ABC):
         """Return the coder's own model of its codes; None for the one that fits any codes."""
         return None
 
-    def learn_codes(self, clips: Iterable[Integers]) -> None:
-        """Make tables of that model follow the symbols [F, S, P] of training clips."""
+    def learn_codes(self, segments: Iterable[Tensor]) -> None:
+        """Make tables of that model follow the codes of segments of training clips, each frames [F, 1, L]."""
 
     def kbps(self, bits_per_frame: float) -> float:
         """Turn bits a frame into kbit/s."""

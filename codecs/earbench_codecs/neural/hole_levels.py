@@ -36,8 +36,6 @@ _FEWEST = 4
 _LEAST_POWER = 1e-30
 _SCARCE = 8
 """From more notches than these on, by which steps of coefficients are coarser, bits are scarce."""
-_HOLD, _HOLD_PER_NOTCH = 0.5, 0.5
-"""A level stays what it was before until it is off by more than so many steps; more with each such notch."""
 
 
 class HoleLevels(nn.Module):
@@ -68,9 +66,7 @@ class HoleLevels(nn.Module):
         holes = (codes == 0).float()
         return _FEWEST * self._sums(holes, split) > self._sums(torch.ones_like(holes), split)
 
-    def found(
-        self, coefficients: Tensor, codes: Tensor, told: Tensor, notches: Tensor, split: Tensor | None = None
-    ) -> Tensor:
+    def found(self, coefficients: Tensor, codes: Tensor, told: Tensor, split: Tensor | None = None) -> Tensor:
         """Return the levels [B, R, 16] at which holes are as loud as they were.
 
         Parameters
@@ -78,8 +74,6 @@ class HoleLevels(nn.Module):
         coefficients, codes : Tensor, shape [B, R, M]
         told : Tensor, shape [B, R, M]
             Root mean squares of coefficients coded as 0.
-        notches : Tensor, shape [B, R or 1, 1]
-            By which steps are coarser.
         split : Tensor, shape [B, R], optional
             Which blocks are split.
         """
@@ -87,16 +81,8 @@ class HoleLevels(nn.Module):
         true, thought = (
             self._sums(x.square() * holes, split).clamp(min=_LEAST_POWER) for x in (coefficients, told)
         )
-        wanted = (10 / _STEP_DB * (true / thought).log10()).clamp(-LIMIT, LIMIT)
-        hold = _HOLD + _HOLD_PER_NOTCH * (notches - _SCARCE).clamp(min=0)
-        blocks = (
-            x.cpu().numpy().swapaxes(0, 1) for x in (wanted, self.sent(codes, split), hold.expand_as(wanted))
-        )
-        levels, last = [], np.zeros((len(codes), N_BANDS), np.float32)
-        for level, sent, off in zip(*blocks, strict=True):  # 50 small steps take numpy half a millisecond
-            last = np.where(sent & (np.abs(level - last) > off), np.rint(level), last)
-            levels.append(last * sent)
-        return torch.from_numpy(np.stack(levels, 1)).to(coefficients)
+        steps = (10 / _STEP_DB * (true / thought).log10()).clamp(-LIMIT, LIMIT)
+        return steps.round() * self.sent(codes, split)
 
     def gains(self, levels: Tensor, split: Tensor | None = None) -> Tensor:
         """Return what is told of holes times what [..., M] is what levels [..., 16] say."""
@@ -138,13 +124,12 @@ def band_of_each(size: int, sample_rate_hz: int, from_hz: float) -> NDArray[np.i
 def level_table() -> Tensor:
     """Return frequencies, int32 [1 + 2 · 31, 32]: of bands without a level; by the last; so where scarce.
 
-    A level is four times as rare for each step that it is away from the last; where bits are scarce it stays
-    for long, and then moves by some steps.
+    A level is four times as rare for each step that it is away from the last, until tables are fitted.
     """
     levels = np.arange(-LIMIT, LIMIT + 1)
     change = np.abs(levels - levels[:, np.newaxis])
-    usual, scarce = (1 << np.maximum(30 - rarer, 0) for rarer in (2 * change, change + 5 * (change > 0)))
+    usual = 1 << np.maximum(30 - 2 * change, 0)
     counts = np.zeros((1 + 2 * _N_LEVELS, _N_LEVELS + 1), np.int64)
     counts[0, LIMIT] = 1
-    counts[1:, :-1] = np.concatenate([usual, scarce])
+    counts[1:, :-1] = np.concatenate([usual, usual])
     return torch.from_numpy(frequencies(counts)).int()

@@ -44,11 +44,11 @@ from earbench_codecs.psychoacoustics.p862 import SAMPLE_RATE_HZ as PESQ_RATE_HZ
 from earbench_codecs.psychoacoustics.p862 import PesqDistance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from torch import Tensor
 
-    from earbench_codecs.neural.entropy_coding import EntropyModel, Integers
+    from earbench_codecs.neural.entropy_coding import EntropyModel
 
 _LARGEST_CODE = 2**20 - 1
 _LATENT_SLOPE = 8
@@ -214,9 +214,19 @@ class MdctHyper(TransformCoder):
         """Return the model that knows the latents."""
         return HyperModel(self.prior)
 
-    def learn_codes(self, clips: Iterable[Integers]) -> None:
-        """Make the tables follow the symbols [F, S, 16] of clips."""
-        fit_tables(self.prior, clips)
+    def learn_codes(self, segments: Iterable[Tensor]) -> None:
+        """Make the tables follow the codes of segments, as they are and with coarser steps."""
+        codes = self._usual_codes(segments)
+        fit_tables(self.prior, (self.alphabet.symbols(some).cpu().numpy() for some in codes))
+
+    def _usual_codes(self, segments: Iterable[Tensor]) -> Iterator[Tensor]:
+        """Yield codes of segments [F, 1, L] and, of each with another number of notches, coarser ones."""
+        for n, frames in enumerate(segments):
+            coefficients, split = self.transformed(frames.transpose(0, 1))
+            yield self.quantised(coefficients, split)
+            if self.coarsest:
+                notches = coefficients.new_full((len(coefficients), 1, 1), 1 + n % self.coarsest)
+                yield self.quantised(self.lowest_gain * coefficients, split, notches)
 
     def forward(self, frames: Tensor) -> CoderOutput:
         """Code frames, differentiably in training mode, there with a random gain each."""
@@ -233,7 +243,7 @@ class MdctHyper(TransformCoder):
         codes = self._codes(values).detach()
         places = self.prior.all_places(latents.detach(), codes, steps.detach(), features)
         sizes = self._sizes_of_holes(latents.detach(), codes, step.detach(), places.scales.detach())
-        levels = self._levels(coefficients.detach(), codes, sizes.detach() * step.detach(), notches, split)
+        levels = self._levels(coefficients.detach(), codes, sizes.detach() * step.detach(), split)
         back = codes + self._filling(codes, sizes, levels, split)
         if self.training:
             soft = soft + torch.rand_like(soft) - 0.5
@@ -276,7 +286,7 @@ class MdctHyper(TransformCoder):
         parts = [latents, numbers]
         if self.prior.hole_levels is not None:
             told = self._sizes_of_holes(latents, numbers, step, None) * step
-            parts.append(self._levels(coefficients, numbers, told, notches, split))
+            parts.append(self._levels(coefficients, numbers, told, split))
         return torch.cat(parts, -1).long().reshape(-1, *self.code_shape)
 
     def dequantised(self, codes: Tensor, tables: Tensor | None = None) -> Tensor:
@@ -362,13 +372,11 @@ class MdctHyper(TransformCoder):
         assert scales is not None
         return spread_of_zeros(scales, self._largest_hole)
 
-    def _levels(
-        self, coefficients: Tensor, codes: Tensor, told: Tensor, notches: Tensor, split: Tensor
-    ) -> Tensor:
+    def _levels(self, coefficients: Tensor, codes: Tensor, told: Tensor, split: Tensor) -> Tensor:
         """Return the levels of holes [B, R, 16], or none [B, R, 0] where none are sent."""
         if self.prior.hole_levels is None:
             return codes[..., :0]
-        return self.prior.hole_levels.found(coefficients, codes, told, notches, split)
+        return self.prior.hole_levels.found(coefficients, codes, told, split)
 
     def _filling(self, codes: Tensor, sizes: Tensor, levels: Tensor, split: Tensor) -> Tensor:
         """Return noise where codes [B, R, M] are 0; which noise, the others decide."""

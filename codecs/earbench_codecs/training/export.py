@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from earbench_codecs.training.setup import Setup
 
 
-_KNOB_OCTAVES = range(-21, 8)
+_KNOB_OCTAVES = range(-24, 8)
 """Gains tried, as powers of two."""
 _LEAST_KNOB = 1.01
 """A gain that makes a rate less than so much higher than the one before is left out."""
