@@ -152,6 +152,7 @@ def _music(sample_rate_hz: int) -> MdctHyperConfig:
         fill_from_hz=4000.0,
         full_from_hz=10_000.0,
         hole_levels=True,
+        parts=4,
     )
 
 
@@ -170,8 +171,6 @@ add_architecture(
         ),
         "mdct-hyper-44k": _music(44_100),
         "mdct-hyper-48k": _music(48_000),
-        "mdct-hyper-44k-switched": replace(_music(44_100), parts=4),
-        "mdct-hyper-48k-switched": replace(_music(48_000), parts=4),
     },
 )
 
