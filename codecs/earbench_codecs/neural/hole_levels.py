@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from earbench_codecs.neural.entropy_coding import frequencies
-from earbench_codecs.neural.hyper_prior import LIMIT
+from earbench_codecs.neural.hyper_tables import LIMIT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from earbench_codecs.neural.mdct_hyper import MdctHyperConfig
+    from earbench_codecs.neural.mdct_hyper_config import MdctHyperConfig
 
 N_NOISE = 1 << 16
 """Numbers there are, of which a block takes some."""

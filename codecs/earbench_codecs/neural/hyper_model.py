@@ -10,14 +10,12 @@ import torch
 from earbench_codecs.neural.context_model import stacked
 from earbench_codecs.neural.entropy_coding import costs_of, table_costs
 from earbench_codecs.neural.hole_levels import level_table
-from earbench_codecs.neural.hyper_prior import (
+from earbench_codecs.neural.hyper_prior import PASSES, earlier, in_phases
+from earbench_codecs.neural.hyper_tables import (
     LIMIT,
-    PASSES,
     coefficient_numbers,
     coefficient_table,
-    earlier,
     fitted,
-    in_phases,
     latent_numbers,
     latent_table,
 )

@@ -21,7 +21,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from earbench_codecs.neural.entropy_coding import frequencies
+from earbench_codecs.neural.hyper_tables import (
+    LIMIT,
+    MEANS_PER_STEP,
+    N_MEANS,
+    N_SCALES,
+    N_SHAPES,
+    N_SPREADS,
+    SCALE_OF_HALF,
+    coefficient_table,
+    latent_table,
+)
 from earbench_codecs.neural.integer_network import LARGEST, IntegerNetwork, rounded
 
 if TYPE_CHECKING:
@@ -30,8 +40,6 @@ if TYPE_CHECKING:
 
     from earbench_codecs.neural.hole_levels import HoleLevels
 
-LIMIT = 15
-"""Larger codes are escaped; latents never are."""
 PASSES = (0, 2, 1, 3)
 """First coefficient of each pass; every fourth from there belongs to it."""
 _KNOWN = ((0, 0, 0, 0, 0, 0), (0, 1, 0, 0, 1, 0), (1, 0, 1, 1, 0, 1), (1, 1, 1, 1, 1, 1))
@@ -49,13 +57,6 @@ PER_OCTAVE = 8
 """Levels in an octave."""
 STEP_OF_1 = 128
 """The level of a step of 1."""
-_N_SCALES, _N_SHAPES = 64, 4
-_SCALES_PER_OCTAVE = 5
-_SCALE_OF_HALF = 26
-_N_MEANS, _MEANS_PER_STEP = 121, 4
-_N_SPREADS = 12
-_PRIOR_SYMBOLS = 64
-"""A table fitted to codes begins with the expected one, worth so many."""
 _LEVELS_PER_NOTCH = 2
 _TOLD_PER_NOTCH = 8
 """What networks see of a notch: of the integers from 0 to 255, the middle for none."""
@@ -167,8 +168,8 @@ class HyperPrior(nn.Module):
         """Return numbers of mean and spread of each latent to come, both [..., L]."""
         seen = self._latent_inputs(state.latents, state.latents_before)
         means, spreads = self.latent_network(seen).split(self.n_latents, -1)
-        centre = (_N_MEANS - 1) // 2 + _MEANS_PER_STEP * state.latents
-        return _number(means, 16, centre, _N_MEANS), _number(spreads, 32, _N_SPREADS // 2, _N_SPREADS)
+        centre = (N_MEANS - 1) // 2 + MEANS_PER_STEP * state.latents
+        return _number(means, 16, centre, N_MEANS), _number(spreads, 32, N_SPREADS // 2, N_SPREADS)
 
     def steps(self, latents: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
         """Return the levels of the steps [..., M] of B blocks, given latents [..., L], and their features.
@@ -254,7 +255,7 @@ class HyperPrior(nn.Module):
         planes = self._planes(number, state, inside, steps[PASSES[number]], features[PASSES[number]])
         network = cast("IntegerNetwork", self.networks[number])
         scales, shapes = network.columns(planes.flatten(1)).reshape(2, *planes.shape[1:])
-        return _number(scales, 6, _SCALE_OF_HALF, _N_SCALES), _number(shapes, 64, _N_SHAPES // 2, _N_SHAPES)
+        return _number(scales, 6, SCALE_OF_HALF, N_SCALES), _number(shapes, 64, N_SHAPES // 2, N_SHAPES)
 
     def all_places(self, latents: Tensor, codes: Tensor, steps: Tensor, features: Tensor) -> Places:
         """Return the places of all codes [B, R, M] and latents [B, R, L], once all are known."""
@@ -316,75 +317,6 @@ def in_phases(x: Tensor) -> Tensor:
     return x.reshape(*x.shape[:-1], -1, len(PASSES)).movedim(-1, 0)
 
 
-def coefficient_bits(values: Tensor, scales: Tensor, shapes: Tensor) -> Tensor:
-    """Return what coefficients cost, in bits: a mixture of two Laplace densities over a step's width.
-
-    Parameters
-    ----------
-    values : Tensor
-        In steps; of any fraction, so that it can be differentiated.
-    scales, shapes : Tensor
-        Numbers of the smaller density's scale and of the share of the larger one.
-    """
-    scale = _laplace_scale(scales)
-    share = 0.02 + 0.15 * shapes
-    mass = (1 - share) * _laplace(values, scale) + share * _laplace(values, 3 * scale)
-    return -mass.clamp(min=1e-9).log2()
-
-
-def latent_bits(values: Tensor, means: Tensor, spreads: Tensor) -> Tensor:
-    """Return what latents cost, in bits: a logistic density over a step's width, by numbers of its place."""
-    spread = ((spreads - _N_SPREADS // 2) / 2).exp2() / 2
-    off = values - (means - (_N_MEANS - 1) // 2) / _MEANS_PER_STEP
-    sigmoid = nn.functional.logsigmoid
-    nats = sigmoid((off + 0.5) / spread) + sigmoid((0.5 - off) / spread)
-    return -(nats + torch.log(-torch.expm1(-1 / spread))) / math.log(2)
-
-
-def spread_of_zeros(scales: Tensor, limit: float) -> Tensor:
-    """Return the root mean square of Laplace densities within ± `limit` steps, by numbers of their scales."""
-    scale = _laplace_scale(scales)
-    beyond = torch.exp(-limit / scale)
-    tail = beyond * (limit**2 + 2 * limit * scale + 2 * scale.square())
-    return ((2 * scale.square() - tail) / (1 - beyond)).clamp(min=0).sqrt()
-
-
-def coefficient_numbers(scales: Tensor, shapes: Tensor) -> Tensor:
-    """Return numbers of the tables of coefficients, which follow those of latents."""
-    return (_N_MEANS * _N_SPREADS + scales * _N_SHAPES + shapes).long()
-
-
-def scales_of(numbers: Tensor) -> Tensor:
-    """Return the numbers of scales, of those of the tables of coefficients."""
-    return ((numbers - _N_MEANS * _N_SPREADS) // _N_SHAPES).float()
-
-
-def latent_numbers(means: Tensor, spreads: Tensor) -> Tensor:
-    """Return numbers of the tables of latents."""
-    return (means * _N_SPREADS + spreads).long()
-
-
-def coefficient_table() -> Tensor:
-    """Return frequencies, int32 [256, 2·LIMIT + 2], as the densities have them; the last is the escape."""
-    numbers = torch.arange(_N_SCALES * _N_SHAPES)[:, None]
-    codes = torch.arange(-LIMIT, LIMIT + 1, dtype=torch.float64)
-    bits = coefficient_bits(codes, numbers // _N_SHAPES, (numbers % _N_SHAPES).double())
-    return _frequencies(bits)
-
-
-def latent_table() -> Tensor:
-    """Return frequencies, int32 [1452, 2·LIMIT + 2]; the escape does not occur."""
-    numbers = torch.arange(_N_MEANS * _N_SPREADS)[:, None]
-    codes = torch.arange(-LIMIT, LIMIT + 1, dtype=torch.float64)
-    return _frequencies(latent_bits(codes, numbers // _N_SPREADS, (numbers % _N_SPREADS).double()))
-
-
-def fitted(table: Tensor, counts: Tensor) -> Tensor:
-    """Return a table [n, K] that begins with one and follows counts [n, K] of the same symbols."""
-    expected = table.double() / table.double().sum(-1, keepdim=True)
-    return _integers(expected * _PRIOR_SYMBOLS + counts)
-
-
 def interpolation(size: int, n: int) -> NDArray[np.float64]:
     """Return shares [n, size] of n nodes at each of `size` places, in 16ths; nodes are denser below."""
     octaves = np.linspace(0, math.log2(1 + 8), n)
@@ -433,25 +365,3 @@ def earlier(x: Tensor, n: int) -> Tensor:
 def _moved_on(past: Tensor, levels: Tensor) -> Tensor:
     """Return the longer past with a block more: a running mean, of integers again."""
     return past + ((levels - past) / 4).floor()
-
-
-def _laplace_scale(scales: Tensor) -> Tensor:
-    """Return the scales, in steps, that numbers stand for."""
-    return ((scales - _SCALE_OF_HALF) / _SCALES_PER_OCTAVE).exp2() / 2
-
-
-def _laplace(values: Tensor, scale: Tensor) -> Tensor:
-    size = values.abs()
-    far, close = torch.exp(-(size + 0.5) / scale), torch.exp(-(size - 0.5).abs() / scale)
-    return torch.where(size >= 0.5, (close - far) / 2, 1 - (far + close) / 2)
-
-
-def _frequencies(bits: Tensor) -> Tensor:
-    mass = torch.exp2(-bits.double())
-    rest = (1 - mass.sum(-1, keepdim=True)).clamp(min=0)
-    return _integers(torch.cat([mass, rest], -1))
-
-
-def _integers(weights: Tensor) -> Tensor:
-    counts = (weights / weights.sum(-1, keepdim=True) * 2**30).round().long()
-    return torch.from_numpy(frequencies(counts.numpy())).int()

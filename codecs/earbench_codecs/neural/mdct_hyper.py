@@ -9,37 +9,33 @@ makes its codes smaller: the level that is sent with each segment is the knob fo
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from earbench_codecs.errors import SettingError
-from earbench_codecs.neural.coder import Alphabet, CoderConfig, CoderOutput, TransformCoder
+from earbench_codecs.neural.coder import Alphabet, CoderOutput, TransformCoder
 from earbench_codecs.neural.hole_levels import HoleLevels
 from earbench_codecs.neural.holes import N_NOISE, HoleNetwork, filled_shares, noise_for
 from earbench_codecs.neural.hyper_model import HyperModel, fit_tables
-from earbench_codecs.neural.hyper_prior import (
+from earbench_codecs.neural.hyper_prior import PER_OCTAVE, STEP_OF_1, HyperPrior, earlier, interpolation
+from earbench_codecs.neural.hyper_tables import (
     LIMIT,
-    PER_OCTAVE,
-    STEP_OF_1,
-    HyperPrior,
     coefficient_bits,
-    earlier,
-    interpolation,
     latent_bits,
     scales_of,
     spread_of_zeros,
 )
 from earbench_codecs.neural.integer_network import rounded
+from earbench_codecs.neural.mdct_hyper_config import MdctHyperConfig
 from earbench_codecs.neural.switched_transform import (
     N_PARTS,
     RISE_DB,
-    MaskOfSwitched,
     SwitchedTransform,
     attacks,
 )
+from earbench_codecs.neural.tolerated_noise import ToleratedNoise
 from earbench_codecs.psychoacoustics.p862 import SAMPLE_RATE_HZ as PESQ_RATE_HZ
 from earbench_codecs.psychoacoustics.p862 import PesqDistance
 
@@ -54,90 +50,12 @@ _LARGEST_CODE = 2**20 - 1
 _LATENT_SLOPE = 8
 _LEAST_POWER = 1e-6
 _LEAST_NOISE = 1e-4
-_PLAYED_RMS = 0.1
-"""Root mean square, of full scale 1, that recordings are taken to have for the masking threshold."""
-_LIFT = 2500.0
-"""Thresholds are lifted by it, so that steps are of the size of 1."""
 _COARSER_SHARE = 0.4
 """Of training examples, with coarser steps than the coder's own."""
 _RISES_DB = (4.0, 10.0)
 """Of training examples, the rises that are attacks."""
 _TOLD_OF_SPLIT = 2.0
 """What the analysis sees of a split block, beside nepers."""
-_LEVELLED = 0.4
-"""The louder a block, the lower its noise to mask ratio, by this power of its mean threshold."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MdctHyperConfig(CoderConfig):
-    """Settings of `MdctHyper`.
-
-    Parameters
-    ----------
-    transform : int
-        Coefficients of a block; a frame is a whole number of blocks.
-    latents : int
-        Of a block; 16.
-    nodes, features, width, hyper_width : int
-        See `HyperPrior`.
-    hole_width : int
-        Hidden units of the `HoleNetwork`.
-    look_ahead : bool
-        Latents are chosen by two blocks to come as well. Without it, nothing is waited for but the transform:
-        the delay is two blocks.
-    exponent : float
-        Of the term ``weighted``: noise counts in proportion to the signal's power to minus this; 0 makes
-        white noise, 1 noise at a constant distance below the signal.
-    terms : tuple of {"masked", "holes", "pesq"}
-        What a recipe may train with besides. ``masked``: noise counts in proportion to the inverse of the
-        masking threshold within a block, see `_tolerated`.
-        ``holes``: what tells how loud zeros were, see `HoleNetwork`; it is there only with this term.
-        ``pesq``: the distance that PESQ sees between what is coded and what is decoded, times what it costs,
-        so that the same share of the bits buys as much at any rate; at 16 kHz.
-    coarsest : int
-        Notches by which steps can be made coarser than a network says, within 0 to 15; see `HyperPrior`. A
-        network that knows what rate is asked for does not make its steps that much coarser by itself: noise
-        counts by the step, so that what is coded as zeros asks for smaller ones.
-    lowest_gain, highest_gain : float
-        Training examples are amplified by a random factor between these, which makes them examples of rates
-        from low to high. Where there are notches, they take the place of lower gains.
-    dead_zone : float
-        Coefficients are coded as 0 up to half a step and this.
-    fill : float
-        Coefficients coded as 0 come back as noise with this share of the amplitude that is told, or else
-        expected, of them. Not trained: noise never makes an error smaller, only the ear and what imitates
-        it prefer it to a hole.
-    fill_from_hz : float
-        Below it, holes remain.
-    full_from_hz : float or None
-        From there on, noise is as loud as is told; from `fill_from_hz` to there, its share rises.
-    hole_levels : bool
-        What is told is corrected by levels that are sent, see `HoleLevels`; only with what tells it, the term
-        ``holes``. Not trained.
-    parts : {1, 4}
-        With 4, blocks with an attack are split into as many, see `SwitchedTransform`; the last latent but one
-        says which. Attacks are looked for up to an eighth into the next block.
-    """
-
-    transform: int = 256
-    latents: int = 16
-    nodes: int = 40
-    features: int = 8
-    width: int = 32
-    hyper_width: int = 64
-    hole_width: int = 96
-    look_ahead: bool = True
-    exponent: float = 0.4
-    terms: tuple[Literal["masked", "holes", "pesq"], ...] = ()
-    coarsest: int = 0
-    lowest_gain: float = 0.15
-    highest_gain: float = 12.0
-    dead_zone: float = 0.15
-    fill: float = 0.4
-    fill_from_hz: float = 0.0
-    full_from_hz: float | None = None
-    hole_levels: bool = False
-    parts: Literal[1, 4] = 1
 
 
 class MdctHyper(TransformCoder):
@@ -190,7 +108,7 @@ class MdctHyper(TransformCoder):
         )
         self.analysis = _analysis(config)
         self.pesq = PesqDistance(1 / config.crest) if "pesq" in config.terms else None
-        self.mask = MaskOfSwitched(size, config.sample_rate_hz) if "masked" in config.terms else None
+        self.tolerated = ToleratedNoise(config) if "masked" in config.terms else None
         shares = interpolation(size, config.nodes)
         for name, array in (
             ("means", (shares / shares.sum(1, keepdims=True)).T),
@@ -257,9 +175,8 @@ class MdctHyper(TransformCoder):
         decoded = self.transform.inverse(back * step / gain, split)
         around = _smoothed(coefficients.square()) + _LEAST_NOISE
         terms = {"weighted": (noise * around**-self._hyper.exponent).mean()}
-        if self.mask is not None:
-            threshold = self.mask(frames * (_PLAYED_RMS * self.config.crest), split)
-            terms["masked"] = (own * noise / _tolerated(threshold, gain)).mean()
+        if self.tolerated is not None:
+            terms["masked"] = (own * noise / self.tolerated(frames, split, gain)).mean()
         if self.holes is not None:
             terms["holes"] = self.holes.loss(values.detach(), codes, sizes)
         if self.pesq is not None:
@@ -425,17 +342,6 @@ def _of_parts(coefficients: Tensor, split: Tensor) -> Tensor:
     nepers = (power + _LEAST_POWER).log() / 2
     relative = nepers - nepers.mean(-1, keepdim=True)
     return split.unsqueeze(-1) * nn.functional.pad(relative, (0, 1), value=_TOLD_OF_SPLIT)
-
-
-def _tolerated(threshold: Tensor, gain: Tensor) -> Tensor:
-    """Return the power of noise [B, R, M] that counts as 1: along the threshold, more in quiet blocks.
-
-    What a block sounds like says how loud it is, but not what gain it was amplified with: were there the same
-    noise to mask ratio in all, nothing could tell how much noise a gain stands for.
-    """
-    lifted = threshold * (_LIFT * gain.square())
-    loudness = lifted.log().mean(-1, keepdim=True).exp()
-    return lifted * loudness**-_LEVELLED
 
 
 def _smoothed(power: Tensor) -> Tensor:

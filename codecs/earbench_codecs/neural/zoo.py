@@ -20,7 +20,8 @@ from earbench_codecs.errors import PluginError, SettingError
 from earbench_codecs.neural.framing import Framing
 from earbench_codecs.neural.kankanahalli import Kankanahalli, KankanahalliConfig
 from earbench_codecs.neural.koishekenov import Koishekenov, KoishekenovConfig
-from earbench_codecs.neural.mdct_hyper import MdctHyper, MdctHyperConfig
+from earbench_codecs.neural.mdct_hyper import MdctHyper
+from earbench_codecs.neural.mdct_hyper_config import MdctHyperConfig
 from earbench_codecs.neural.pam_nac import PamNac, PamNacConfig
 from earbench_codecs.neural.resglu import ResGlu, ResGluConfig
 from earbench_codecs.neural.spectral import SpectralConfig

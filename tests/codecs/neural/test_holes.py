@@ -10,7 +10,8 @@ import torch
 from earbench_codecs.neural.framing import Framing
 from earbench_codecs.neural.holes import HoleNetwork
 from earbench_codecs.neural.hyper_prior import interpolation
-from earbench_codecs.neural.mdct_hyper import MdctHyper, MdctHyperConfig
+from earbench_codecs.neural.mdct_hyper import MdctHyper
+from earbench_codecs.neural.mdct_hyper_config import MdctHyperConfig
 
 LIMIT = 0.65
 

@@ -19,13 +19,8 @@ from earbench_codecs.neural.codec import NeuralCodec
 from earbench_codecs.neural.entropy_coding import code_bits, decode_segments, encode_segments, row_bits
 from earbench_codecs.neural.hole_levels import HoleLevels
 from earbench_codecs.neural.hyper_model import HyperModel, fit_tables
-from earbench_codecs.neural.hyper_prior import (
-    HyperPrior,
-    coefficient_table,
-    interpolation,
-    latent_table,
-    spread_of_zeros,
-)
+from earbench_codecs.neural.hyper_prior import HyperPrior, interpolation
+from earbench_codecs.neural.hyper_tables import coefficient_table, latent_table, spread_of_zeros
 from earbench_codecs.neural.mdct_hyper import MdctHyper
 from earbench_codecs.neural.segments import SegmentCoder
 from earbench_codecs.neural.zoo import SIZES, build_from_json, config_to_json

@@ -12,7 +12,8 @@ from earbench_codecs.errors import SettingError
 from earbench_codecs.neural.checkpoint import entropy_tables
 from earbench_codecs.neural.framing import Framing
 from earbench_codecs.neural.hyper_prior import earlier
-from earbench_codecs.neural.mdct_hyper import MdctHyper, MdctHyperConfig
+from earbench_codecs.neural.mdct_hyper import MdctHyper
+from earbench_codecs.neural.mdct_hyper_config import MdctHyperConfig
 from earbench_codecs.neural.segments import SegmentCoder
 from earbench_codecs.neural.units import OFFSETS_PER_COARSER, OFFSETS_PER_OCTAVE, Plan, Syntax
 

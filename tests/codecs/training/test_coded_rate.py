@@ -14,7 +14,8 @@ from earbench_codecs.neural.checkpoint_info import CheckpointInfo
 from earbench_codecs.neural.codec import NeuralCodec
 from earbench_codecs.neural.entropy_coding import code_bits, encode_codes
 from earbench_codecs.neural.framing import Framing
-from earbench_codecs.neural.mdct_hyper import MdctHyper, MdctHyperConfig
+from earbench_codecs.neural.mdct_hyper import MdctHyper
+from earbench_codecs.neural.mdct_hyper_config import MdctHyperConfig
 from earbench_codecs.neural.zoo import config_to_json
 from earbench_codecs.training.coded_rate import coding_at_rate, context_kbps, table_segments
 from earbench_codecs.training.corpus import open_corpus
