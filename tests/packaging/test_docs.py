@@ -9,6 +9,7 @@ import pytest
 import typer
 
 from earbench_app.cli.main import app
+from earbench_codecs.neural.checkpoint_info import CheckpointInfo, Comparison, checkpoint_files, read_info
 from earbench_codecs.registry import codecs
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +37,35 @@ def test_every_codec_is_in_the_readme(name: str) -> None:
 def test_the_two_commands_come_first() -> None:
     assert README.index("make run") < 600
     assert README.index("make test") < 600
+
+
+FIGURES = {
+    "pesq_wb": "PESQ-WB",
+    "nmr_db": "NMR (dB, lower is better)",
+    "visqol_audio": "ViSQOL",
+    "sdr_db": "SDR (dB)",
+}
+
+
+@pytest.mark.parametrize("info", [read_info(path) for path in checkpoint_files()], ids=lambda info: info.name)
+def test_figures_of_coders_are_those_of_their_cards(info: CheckpointInfo) -> None:
+    """Each line is of a comparison in the checkpoint, and each comparison has one."""
+    comparisons = info.comparisons or [info.comparison]
+    of_each = [{_line(info.name, one, metric) for metric in FIGURES} for one in comparisons if one]
+    lines = {line for line in README.splitlines() if line.startswith(f"| `{info.name}` | ")}
+    assert of_each
+    assert lines <= set.union(*of_each)
+    assert all(lines & own for own in of_each)
+
+
+def _line(name: str, comparison: Comparison, metric: str) -> str:
+    cells = {
+        codec.codec: f"{figure.mean:.2f} at {rate.mean:.1f}"
+        for codec in comparison.codecs
+        if (figure := codec.figures.get(metric)) and (rate := codec.figures["kbps"])
+    }
+    row = (cells.get(codec, "–") for codec in (name, "mp3", "opus", "aac", "amr-wb"))
+    return f"| `{name}` | {FIGURES[metric]} | {' | '.join(row)} |"
 
 
 def test_every_picture_exists() -> None:
