@@ -1,7 +1,10 @@
 """`earbench codecs`, `encode`, `decode` as a shell sees them: documents, exit codes, one-line failures."""
 
+import io
 import json
 import os
+import re
+import sys
 
 import numpy as np
 import pytest
@@ -61,6 +64,23 @@ def test_a_file_goes_there_and_back(capsys, clip_wav, tmp_path):
     original, _ = soundfile.read(clip_wav)
     assert (decoded.shape, rate_hz) == (original.shape, 48_000)
     assert np.corrcoef(decoded[:, 1], original[:, 1])[0, 1] > 0.8
+
+
+def test_a_person_who_waits_is_told_what_is_under_way(clip_wav, tmp_path, monkeypatch):
+    """With the time it has taken; a log is spared, as the tests before see."""
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    target = tmp_path / "clip.ebc"
+    assert run(["encode", str(clip_wav), str(target), "--codec", "mp3", "--kbps", "64"]) == 0
+    assert run(["decode", str(target), str(tmp_path / "back.wav")]) == 0
+    shown = re.sub(r"\x1b\[[\d;?]*\w", "", terminal.getvalue())
+    assert shown.index("0:00:00 encoding") < shown.index("0:00:00 decoding")
 
 
 def test_an_option_of_the_codec_is_given_by_name(capsys, clip_wav, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from earbench_codecs.base import Codec, CodecInfo, EncodedAudio, Scalar, Setting
     from earbench_codecs.clip import AudioClip
 
@@ -66,9 +69,9 @@ def encode(
     setting = _setting(coder, kbps, option or [])
     clip = read_clip(source)
     coder.prepare()
-    _tell(f"encoding {source} with {codec} …")
     start_s = perf_counter()
-    encoded = coder.encode(clip, setting)
+    with _under_way(f"encoding {source} with {codec}"):
+        encoded = coder.encode(clip, setting)
     spent_s = perf_counter() - start_s
     n_file_bytes = write_ebc(target, encoded)
     file_kbps = 8 * n_file_bytes / encoded.duration_s / 1000
@@ -100,10 +103,10 @@ def decode(
     encoded = read_ebc(source, conceal=conceal)
     coder = _decoder(source, encoded, checkpoint)
     coder.prepare()
-    _tell(f"decoding {source} with {encoded.codec} …")
     start_s = perf_counter()
     try:
-        clip = coder.decode(encoded)
+        with _under_way(f"decoding {source} with {encoded.codec}"):
+            clip = coder.decode(encoded)
     except BitstreamError as error:
         raise BitstreamError(f"{source}: {error}") from error
     spent_s = perf_counter() - start_s
@@ -250,7 +253,19 @@ def _print_json(document: object) -> None:
     typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
 
 
-def _tell(text: str) -> None:
-    """Say what is under way to a person who waits; a log or a pipe is spared."""
-    if sys.stderr.isatty():
-        typer.echo(text, err=True)
+@contextmanager
+def _under_way(what: str) -> Iterator[None]:
+    """Say what is under way, and for how long, to a person who waits; a log or a pipe is spared."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.table import Column
+
+    rest = Column(ratio=1, no_wrap=True)  # a long name is cut, not the time
+    text = TextColumn("{task.description}", markup=False, table_column=rest)
+    columns = (SpinnerColumn(), TimeElapsedColumn(), text)
+    with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as progress:
+        progress.add_task(what, total=None)
+        yield
