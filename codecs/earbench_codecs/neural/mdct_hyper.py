@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from earbench_codecs.errors import SettingError
 from earbench_codecs.neural.coder import Alphabet, CoderOutput, TransformCoder
 from earbench_codecs.neural.hole_levels import HoleLevels
 from earbench_codecs.neural.holes import N_NOISE, HoleNetwork, filled_shares, noise_for
@@ -36,7 +35,6 @@ from earbench_codecs.neural.switched_transform import (
     attacks,
 )
 from earbench_codecs.neural.tolerated_noise import ToleratedNoise
-from earbench_codecs.psychoacoustics.p862 import SAMPLE_RATE_HZ as PESQ_RATE_HZ
 from earbench_codecs.psychoacoustics.p862 import PesqDistance
 
 if TYPE_CHECKING:
@@ -62,13 +60,6 @@ class MdctHyper(TransformCoder):
     """The coder; a row of codes is a block: stream 0 has its latents, the others its coefficients.
 
     Where levels of holes are sent, they are the last stream.
-
-    Raises
-    ------
-    SettingError
-        Frames are no whole number of blocks, blocks no multiple of 64, latents not 16, notches not what a
-        latent can say, nothing tells what levels of holes are relative to, or blocks are to be split without
-        looking ahead.
     """
 
     architecture = "mdct-hyper"
@@ -77,23 +68,10 @@ class MdctHyper(TransformCoder):
 
     def __init__(self, config: MdctHyperConfig) -> None:
         super().__init__(config)
-        size, length = config.transform, config.framing.length
-        if length % size or size % 64 or config.latents != 16:
-            raise SettingError(
-                "blocks are a multiple of 64, frames a whole number of blocks, latents 16: "
-                f"not {size}, {length} and {config.latents}"
-            )
-        if not 0 <= config.coarsest <= LIMIT:
-            raise SettingError(f"steps get 0 to {LIMIT} notches coarser, not {config.coarsest}")
-        if "pesq" in config.terms and config.sample_rate_hz != PESQ_RATE_HZ:
-            raise SettingError(f"PESQ is of {PESQ_RATE_HZ} Hz: no term of a coder of {config.sample_rate_hz}")
-        if config.hole_levels and "holes" not in config.terms:
-            raise SettingError("levels of holes are relative to what the term holes tells, which is missing")
-        if config.parts > 1 and not config.look_ahead:
-            raise SettingError("a block is split for what is in the next one, too: not without looking ahead")
+        size = config.transform
         self._hyper = config
         self.coarsest, self.lowest_gain = config.coarsest, config.lowest_gain
-        self.n_blocks = length // size
+        self.n_blocks = config.framing.length // size
         self.transform = SwitchedTransform(size)
         self.prior = HyperPrior(
             size,

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from earbench_codecs.errors import SettingError
 from earbench_codecs.neural.coder import CoderConfig
+from earbench_codecs.neural.hyper_tables import LIMIT
+from earbench_codecs.psychoacoustics.p862 import SAMPLE_RATE_HZ as PESQ_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,13 @@ class MdctHyperConfig(CoderConfig):
     parts : {1, 4}
         With 4, blocks with an attack are split into as many, see `SwitchedTransform`; the last latent but one
         says which. Attacks are looked for up to an eighth into the next block.
+
+    Raises
+    ------
+    SettingError
+        Frames are no whole number of blocks, blocks no multiple of 64, latents not 16, notches not what a
+        latent can say, nothing tells what levels of holes are relative to, or blocks are to be split without
+        looking ahead.
     """
 
     transform: int = 256
@@ -78,3 +88,19 @@ class MdctHyperConfig(CoderConfig):
     full_from_hz: float | None = None
     hole_levels: bool = False
     parts: Literal[1, 4] = 1
+
+    def __post_init__(self) -> None:
+        size, length = self.transform, self.framing.length
+        if length % size or size % 64 or self.latents != 16:
+            raise SettingError(
+                "blocks are a multiple of 64, frames a whole number of blocks, latents 16: "
+                f"not {size}, {length} and {self.latents}"
+            )
+        if not 0 <= self.coarsest <= LIMIT:
+            raise SettingError(f"steps get 0 to {LIMIT} notches coarser, not {self.coarsest}")
+        if "pesq" in self.terms and self.sample_rate_hz != PESQ_RATE_HZ:
+            raise SettingError(f"PESQ is of {PESQ_RATE_HZ} Hz: no term of a coder of {self.sample_rate_hz}")
+        if self.hole_levels and "holes" not in self.terms:
+            raise SettingError("levels of holes are relative to what the term holes tells, which is missing")
+        if self.parts > 1 and not self.look_ahead:
+            raise SettingError("a block is split for what is in the next one, too: not without looking ahead")

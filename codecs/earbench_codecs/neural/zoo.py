@@ -97,8 +97,9 @@ def build_from_json(architecture: str, config: Mapping[str, object]) -> Coder:
         return coder(TypeAdapter(coder.config_type).validate_python(dict(config)))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise SettingError(f"{architecture} has no such configuration: {where}: {first['msg']}") from error
+        where = "".join(f"{part}: " for part in first["loc"])
+        reason = first["msg"].removeprefix("Value error, ")
+        raise SettingError(f"{architecture} has no such configuration: {where}{reason}") from error
 
 
 _SPEECH = SpectralConfig(sample_rate_hz=16_000, framing=Framing(2048, 32), level="peak")

@@ -153,7 +153,7 @@ def small(**options):
 
 
 def test_they_take_what_tells_what_they_are_relative_to():
-    with pytest.raises(SettingError, match="the term holes"):
+    with pytest.raises(SettingError, match="no such configuration: levels of holes"):
         small(hole_levels=True, terms=[])
 
 
