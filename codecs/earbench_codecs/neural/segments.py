@@ -353,7 +353,8 @@ class SegmentCoder:
         if config.level == "peak":
             return max(float(signal.max()), -float(signal.min()))
         if config.level == "std":
-            return _standard_deviation(signal.ravel()) * config.crest
+            deviation = _standard_deviation(signal.ravel())
+            return (deviation or abs(float(signal.flat[0]))) * config.crest  # what stands still has none
         return 1.0
 
 

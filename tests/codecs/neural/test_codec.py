@@ -284,6 +284,14 @@ def test_without_a_network_the_signal_comes_back(signal_of, framing, level):
     assert np.abs(decoded - signal).max() < 2e-4
 
 
+def test_what_stands_still_has_the_level_of_what_swings_as_far():
+    config = CoderConfig(sample_rate_hz=8000, level="std", crest=6.0)
+    coder = SegmentCoder(PassThrough(config), StaticModel(frequencies(np.ones((1, 32_767), np.int64))))
+    still = np.full(1000, 0.25, np.float32)
+    swinging = still * np.resize(np.float32([1, -1]), 1000)
+    assert coder.level_number(still) == coder.level_number(-still[:1]) == coder.level_number(swinging)
+
+
 def test_memory_does_not_grow_with_length(codec_of, signal_of, monkeypatch):
     """Beyond the signal itself; nine seconds take what three take (of numpy; torch is not traced)."""
     monkeypatch.setattr(segments, "TOGETHER", 2)
