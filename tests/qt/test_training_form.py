@@ -15,7 +15,7 @@ from earbench_app.notifications import Level, Notice
 from earbench_app.presenters.training_fields import recipe_sections
 from earbench_app.presenters.training_values import recipe_values
 from earbench_app.views.qt.training_form import TrainingForm
-from earbench_app.views.training_protocols import FormState, RecipeChoice
+from earbench_app.views.training_form_protocols import FormState, RecipeChoice
 from earbench_codecs.training.recipe import read_recipe
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 from psygnal import Signal
 
 from earbench_app.jobs.scan import Scan
-from earbench_app.views.training_protocols import FormState, TrainingFormView
+from earbench_app.views.training_form_protocols import FormState, TrainingFormView
 
 
 class FakeTrials:

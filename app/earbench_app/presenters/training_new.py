@@ -26,7 +26,7 @@ from earbench_app.presenters.training_run_fields import (
 )
 from earbench_app.presenters.training_trials import folder_fault, resampling_note
 from earbench_app.presenters.training_values import check, recipe_toml, recipe_values, renumbered
-from earbench_app.views.training_protocols import FormState, RecipeChoice
+from earbench_app.views.training_form_protocols import FormState, RecipeChoice
 from earbench_codecs.errors import CodecError
 from earbench_codecs.files import write_atomically
 from earbench_codecs.training.recipe import parse_recipe, read_recipe, recipe_name, recipe_names
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from earbench_app.jobs.job import TrainRequest
     from earbench_app.jobs.scan import Scan
     from earbench_app.presenters.training_trials import Trials
-    from earbench_app.views.training_protocols import TrainingFormView
+    from earbench_app.views.training_form_protocols import TrainingFormView
     from earbench_codecs.training.recipe import DataTable, Recipe
 
 ScanKey = tuple[Path | None, str | None, str | None, str | None]

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from earbench_app.notifications import Notice
     from earbench_app.presenters.training_fields import FormSection
     from earbench_app.views.qt.training_editors import Editor
-    from earbench_app.views.training_protocols import FormState, RecipeChoice
+    from earbench_app.views.training_form_protocols import FormState, RecipeChoice
 
 _OPENED = frozenset({"objective"})
 _WIDEST_PX = 100 * GRID_PX
