@@ -43,6 +43,9 @@ N = TypeVar("N", bound=np.generic)
 
 _RESERVOIR = 0.01
 """Of a second's bits, above and below what is due."""
+_FARTHEST = 24 * OFFSETS_PER_OCTAVE
+"""From the usual gain of a rate: pauses and attacks are as far apart."""
+_TAIL_STEP = 2 * OFFSETS_PER_OCTAVE
 _USED = 0.75
 """Of the reservoir; the rest is for one word more than the range coder is expected to need."""
 _JOINT_TRIALS, _FREE_TRIES, _MOST_TRIES = 3, 6, 20
@@ -160,11 +163,11 @@ def constant_quality(coder: SegmentCoder, signal: Samples, nmr_db: float, gain: 
     ends_s = np.concatenate(list(coder.unit_ends_s(signal.shape[-1])))
     gain = _gain_near(coder, signal, nmr_db, gain, ends_s)
     plans = with_best_channels(coder, signal, coder.plans(signal, gain))
-    level, sizes = coder.level_number(signal, gain), [len(plan.offsets) for plan in plans]
+    sizes = [len(plan.offsets) for plan in plans]
     search, lift_db = Secants(*_DB_PER_OCTAVE), 0.0
     offsets = np.zeros(len(ends_s), np.int64)
     for trial in range(_NMR_TRIALS):
-        tried = _moved(plans, level, offsets, sizes)
+        tried = _moved(plans, offsets, sizes)
         units_db, total_db = _nmr(signal, coder.approximated(signal, tried), ends_s, coder.sample_rate_hz)
         lift_db += nmr_db - total_db if trial else 0.0
         lift_db = min(max(lift_db, 0.0), _MOST_LIFT_DB)
@@ -198,56 +201,46 @@ def constant_rate(coder: SegmentCoder, signal: Samples, kbps: float, table: Tabl
     coder, signal, kbps, table
         As for `average_rate`.
     """
-    plans = _low_enough(coder, signal, kbps, table)
-    level, sizes = plans[0].level, [len(plan.offsets) for plan in plans]
     ends = list(coder.unit_ends_s(signal.shape[-1]))
     due = np.diff(np.concatenate(ends), prepend=0) * kbps * 1000
+    sizes = [len(own) for own in ends]
+    plans = _started(coder, signal, kbps, table)
     own = _counted_apart(np.concatenate(ends))
     search, offsets = Secants(0.55, *_SLOPES), np.zeros(len(due), np.int64)
     places = list(coder.places(signal.shape[-1]))
     for _ in range(_JOINT_TRIALS):
-        work = zip(places, _moved(plans, level, offsets, sizes), strict=True)
+        work = zip(places, _moved(plans, offsets, sizes), strict=True)
         bits = np.concatenate(list(coder.unit_bits(signal, work)))
-        offsets = search.better(offsets, np.log2(bits), np.log2(np.maximum(due, 1)))
+        offsets = search.better(offsets, np.log2(bits), np.log2(np.maximum(due, 1)), _FARTHEST)
     meter = _Meter(_RESERVOIR * kbps * 1000)
     tail: list[Coded] = []
     if not own[-sizes[-1] :].any():
-        tail, more = _tail(coder, signal, plans[-1], level, (offsets[-sizes[-1] :], due[-sizes[-1] - 1 :]))
+        end = _reachable(offsets[-sizes[-1] :]), due[-sizes[-1] :].sum()
+        tail, more = _tail(coder, signal, plans[-1], end, meter.size)
         due[-sizes[-1] - 1] -= more
     everything = (places, plans, *(_parts(x, sizes) for x in (offsets, due, search.slopes, own)))
     for place, plan, tried, owed, slopes, apart in list(zip(*everything, strict=True))[
         : -1 if tail else None
     ]:
-        segment = _Segment(coder, signal, place, plan, level, np.maximum(np.cumsum(apart) - 1, 0))
+        segment = _Segment(coder, signal, place, plan, np.maximum(np.cumsum(apart) - 1, 0))
         yield segment.fitted(tried, owed, slopes, meter)
     yield from tail
 
 
-def _low_enough(coder: SegmentCoder, signal: Samples, kbps: float, table: Table) -> list[Plan]:
-    """Return plans that offsets can bring to a rate: at the usual gain, or at that of the average if lower.
-
-    Attacks take more bits than the sounds that a table was made of, and offsets reach so far only.
-    """
-    whole, search = _about(coder, signal, kbps, table)
-    plans = [plan for _, plan in whole.work]
-    level = coder.level_number(signal, search.gain)
-    return [replace(plan, level=max(plan.level, level)) for plan in plans]
-
-
 def _tail(
-    coder: SegmentCoder, signal: Samples, plan: Plan, level: int, end: tuple[Integers, Bits]
+    coder: SegmentCoder, signal: Samples, plan: Plan, end: tuple[Integers, float], room: float
 ) -> tuple[list[Coded], float]:
     """Return the last segment, coded before those before it, and the bits that it takes from them.
 
-    It has the gains found for it, or the lowest where it would take more than half of what the unit before is
-    due; `end` has those gains, and the bits that this unit and its own are due.
+    It has the gains found for it, or lower ones, down to where it takes no more than there is room for beyond
+    what it is due; `end` has those gains, and the bits that are due.
     """
-    offsets, (before, *due) = end
+    offsets, due = end
     *_, place = coder.places(signal.shape[-1])
-    for tried in (offsets, np.full_like(offsets, -LARGEST_OFFSET)):
-        coded = list(coder.written(signal, [(place, plan.moved(level, tried))]))
-        more = 8 * len(coded[0].data) - sum(due)
-        if more < before / 2:
+    for lower in range(0, _FARTHEST, _TAIL_STEP):
+        coded = list(coder.written(signal, [(place, plan.moved(plan.level, offsets - lower))]))
+        more = 8 * len(coded[0].data) - due
+        if more <= room:
             break
     return coded, more
 
@@ -274,29 +267,28 @@ class _Segment:
     signal: Samples
     place: tuple[int, int]
     plan: Plan
-    level: int
     group: Integers
 
     def fitted(self, offsets: Integers, due: Bits, slopes: Bits, meter: _Meter) -> Coded:
         """Return it coded so that the meter stays within the reservoir."""
         first = np.flatnonzero(np.diff(self.group, prepend=-1))
-        offsets, due = offsets[first], np.bincount(self.group, due).astype(np.float64)
+        offsets, due = _reachable(offsets[first]), np.bincount(self.group, due).astype(np.float64)
         search = Secants(slopes[first], *_SLOPES)
         tries: list[tuple[float, Plan, Integers, float]] = []
         while len(tries) < _MOST_TRIES:
-            plan = self.plan.moved(self.level, offsets[self.group])
+            plan = self.plan.moved(self.plan.level, offsets[self.group])
             (units,) = self.coder.unit_bits(self.signal, [(self.place, plan)])
             bits = np.bincount(self.group, units).astype(np.float64)
             stuffing, ahead = _stuffed(bits, due, meter)
             tries.append((ahead.max(), plan, stuffing, ahead[-1] - bits.sum() - 8 * stuffing.sum()))
-            wasted = (stuffing > 0) & (offsets < LARGEST_OFFSET)
+            wasted = (stuffing > 0) & (_reachable(offsets + 1) > offsets)
             late = len(tries) > _FREE_TRIES
             if ahead.max() <= _USED * meter.size and (late or not wasted.any()):
                 break
             search.learn(offsets / OFFSETS_PER_OCTAVE, np.log2(bits))
             steered = _steered(offsets, bits, due, search.slopes, meter)
             offsets = np.minimum(offsets - (ahead > _USED * meter.size), steered) if late else steered
-            offsets = np.maximum(offsets, -LARGEST_OFFSET)
+            offsets = _reachable(offsets)
         _, plan, stuffing, before = min(tries, key=lambda one: max(one[0], _USED * meter.size))
         coded = self._written(plan, stuffing, first)
         meter.ahead = before + 8 * len(coded.data)
@@ -329,7 +321,7 @@ def _steered(offsets: Integers, bits: Bits, due: Bits, slopes: Bits, meter: _Met
         if abs(now + own - owed) > _USED / 2 * meter.size:
             wanted = max(owed - now, owed / 4, 1.0)
             change = round(min(16 * math.log2(wanted / own) / slope, 32)) or int(np.sign(wanted - own))
-            found[unit] = min(max(offsets[unit] + change, -LARGEST_OFFSET), LARGEST_OFFSET)
+            found[unit] = offsets[unit] + change
         expected = own * 2 ** (slope * (found[unit] - offsets[unit]) / 16)
         now = max(now + expected - owed, -_USED * meter.size)
     return found
@@ -349,9 +341,16 @@ def _counted_apart(ends_s: Bits) -> NDArray[np.bool_]:
     return apart
 
 
-def _moved(plans: Sequence[Plan], level: int, offsets: Integers, sizes: Sequence[int]) -> list[Plan]:
+def _moved(plans: Sequence[Plan], offsets: Integers, sizes: Sequence[int]) -> list[Plan]:
     pairs = zip(plans, _parts(offsets, sizes), strict=True)
-    return [plan.moved(level, own) for plan, own in pairs]
+    return [plan.moved(plan.level, _reachable(own)) for plan, own in pairs]
+
+
+def _reachable(offsets: Integers) -> Integers:
+    """Return the offsets of a segment as it can say them: the lowest decides what the others rise to."""
+    offsets = np.clip(offsets, -_FARTHEST, _FARTHEST)
+    within: Integers = np.minimum(offsets, offsets.min() + 2 * LARGEST_OFFSET)
+    return within
 
 
 def _parts(values: NDArray[N], sizes: Sequence[int]) -> list[NDArray[N]]:

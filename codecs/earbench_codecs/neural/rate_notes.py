@@ -48,7 +48,7 @@ def constant_notes(kbps: float, sizes: Sequence[int], ends_s: Sequence[float]) -
     )
     asked = f"{kbps:g} kbps were asked for in any second"
     if off[0] >= len(seconds) - _LAST:
-        return [f"{asked}, {found} came at the end, of which a part is coded before the rest"]
+        return [f"{asked}, {found} came at the end: the last segment is short, and takes more than its share"]
     return [f"{asked}, {found} came: this sound cannot be held there"]
 
 

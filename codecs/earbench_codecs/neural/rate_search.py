@@ -56,11 +56,17 @@ class Secants:
         change: Numbers = np.nan_to_num((wanted - values) / self.slopes)
         return np.clip(change, -_LONGEST_STEP, _LONGEST_STEP)
 
-    def better(self, offsets: NDArray[np.int64], values: Numbers, wanted: Numbers) -> NDArray[np.int64]:
+    def better(
+        self,
+        offsets: NDArray[np.int64],
+        values: Numbers,
+        wanted: Numbers,
+        largest: int = LARGEST_OFFSET,
+    ) -> NDArray[np.int64]:
         """Return offsets [n], in parts of an octave, at which values are expected to be those wanted."""
         change = self.steps(offsets / OFFSETS_PER_OCTAVE, values, wanted)
         moved = offsets + np.rint(change * OFFSETS_PER_OCTAVE).astype(np.int64)
-        return np.clip(moved, -LARGEST_OFFSET, LARGEST_OFFSET)
+        return np.clip(moved, -largest, largest)
 
     def learn(self, octaves: Numbers, values: Numbers) -> None:
         """Take note of what gains brought, for slopes."""

@@ -95,7 +95,7 @@ def transported(codec, encoded):
         rows[:, :, place[1]] += cost.reshape(-1, n_channels)
     for number, channel, row, *at in np.argwhere(outside):
         rows[number, channel, row] += 5 + int(abs(codes[number, channel, row, *at]) - 15).bit_length()
-    units = unit_of_rows(shape[0], coder._coder.config.framing.length / shape[0] / RATE_HZ)
+    units = unit_of_rows(shape[0], coder._coder.config.framing.length / shape[0] / coder.sample_rate_hz)
     bits = []
     for segment, (plan, coded), own in zip(encoded.segments, heads, rows.sum(1), strict=True):
         stuffing = 8 * np.array(plan.stuffing)
@@ -217,6 +217,19 @@ def test_bytes_over_any_second_are_within_two_percent(trained, signal_of, name, 
     if name in ("silent", "half silent"):
         coder = codec.segment_coder(encoded.setting)
         assert sum(parsed(encoded.segments[0], coder.syntax, 6)[0].stuffing) > 0
+
+
+def test_a_constant_rate_is_met_between_pauses():
+    """Where silence lets the gain of an average rise, attacks have theirs all the same."""
+    assets = Path(str(files("earbench_assets")))
+    codec = NeuralCodec.from_file(assets / "checkpoints/mdct-hyper-44k.safetensors")
+    sound = read_clip(assets / "clips/castanets.flac").samples[:, :88_200]
+    pause = np.zeros((1, 88_200), np.float32)
+    encoded = codec.encode(
+        AudioClip(np.concatenate([pause, sound, pause], 1), 44_100), Setting.of(24, mode="cbr")
+    )
+    assert np.abs(excess(codec, encoded)).max() <= 0.01
+    assert encoded.notes == ()
 
 
 @pytest.mark.slow
