@@ -29,7 +29,7 @@ from earbench_codecs.training.run_folder import load_snapshot
 from earbench_codecs.training.validation import chosen_metrics, chosen_recordings, excerpts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from earbench_codecs.neural.checkpoint_info import Comparison
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from earbench_codecs.training.setup import Setup
 
 
-_KNOB_OCTAVES = range(-24, 8)
+KNOB_OCTAVES = range(-24, 8)
 """Gains tried, as powers of two."""
 _LEAST_KNOB = 1.01
 """A gain that makes a rate less than so much higher than the one before is left out."""
@@ -74,7 +74,7 @@ def export(setup: Setup, name: str) -> Exported | None:
     coder.eval().requires_grad_(False)
     segments = table_segments(coder, setup.corpus, setup.training, setup.recipe.data.seed)
     tables = entropy_tables(coder, segments)
-    knob = _knob(setup, tables)
+    knob = usual_gains(setup, coder, tables, KNOB_OCTAVES, setup.check)
     facts = describe(setup, name)
     usual = next((kbps for kbps, gain in knob if gain == 1), facts.kbps)
     facts = facts.model_copy(update={"knob": knob, "kbps": usual})
@@ -101,21 +101,40 @@ def measure_files(setup: Setup, tables: EntropyTables, info: CheckpointInfo) -> 
     return compare(codec, held_out, metrics, setup.worker, tell=lambda *_: setup.check())
 
 
-def _knob(setup: Setup, tables: EntropyTables) -> list[tuple[float, float]]:
-    """Return usual rates and the gains that have them, both ascending, of a coder for any rate."""
-    if not setup.coder.takes_any_rate:
+def usual_gains(
+    setup: Setup,
+    coder: Coder,
+    tables: EntropyTables,
+    octaves: Iterable[int],
+    check: Callable[[], None] = lambda: None,
+) -> list[tuple[float, float]]:
+    """Return the rates that gains usually bring, and the gains, both ascending, of a coder for any rate.
+
+    Parameters
+    ----------
+    setup : Setup
+        Of its run.
+    coder : Coder
+        In evaluation mode and its last stage.
+    tables : EntropyTables
+    octaves : iterable of int
+        Gains that are tried, as powers of two, ascending.
+    check : callable
+        Called before each; what it raises ends the search.
+    """
+    if not coder.takes_any_rate:
         return []
     table, corpus = setup.recipe.validation, setup.corpus
     held_out = setup.validation or setup.training
     signals = list(excerpts(corpus, chosen_recordings(held_out, table), table))
     seconds = sum(map(len, signals)) / corpus.sample_rate_hz
-    coder = SegmentCoder(setup.coder, tables.model(tables.kinds[0]))
+    files = SegmentCoder(coder, tables.model(tables.kinds[0]))
     knob: list[tuple[float, float]] = []
-    for octaves in _KNOB_OCTAVES:
-        setup.check()
-        kbps = coder.bits(signals, 2.0**octaves) / seconds / 1000
+    for octave in octaves:
+        check()
+        kbps = files.bits(signals, 2.0**octave) / seconds / 1000
         if kbps > _LEAST_KNOB * (knob[-1][0] if knob else 0):
-            knob.append((round(kbps, 2), 2.0**octaves))
+            knob.append((round(kbps, 2), 2.0**octave))
     return knob
 
 

@@ -11,7 +11,7 @@ from earbench_codecs.neural.checkpoint import checkpoint_bytes, entropy_tables
 from earbench_codecs.neural.checkpoint_info import read_info
 from earbench_codecs.training.card import with_card
 from earbench_codecs.training.coded_rate import table_segments
-from earbench_codecs.training.export import describe, round_to_half
+from earbench_codecs.training.export import KNOB_OCTAVES, describe, round_to_half, usual_gains
 from earbench_codecs.training.run_folder import load_snapshot
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ SHARE = 0.05
 """Of a run's time, at most, for codecs of what is neither its best nor its last: these get one anyway."""
 N_SEGMENTS = 16
 """Segments of training audio, of about a second, behind the tables; the codec of a run's end has more."""
+_KNOB_STEP = 3
+"""Octaves between the gains whose rates are measured, of a coder for any; again, that codec has more."""
 
 
 class ListenableCodecs:
@@ -128,6 +130,7 @@ def _write(setup: Setup, coder: Coder, name: str, validated: Validated, path: Pa
         step=validated.step,
         trained_s=validated.trained_s,
         measured=validated.metrics,
+        knob=usual_gains(setup, coder, tables, KNOB_OCTAVES[::_KNOB_STEP]),
     )
     setup.folder.write(path, checkpoint_bytes(info, coder, tables, half=True))
     return info

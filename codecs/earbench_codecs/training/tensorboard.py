@@ -148,7 +148,7 @@ def _decibels(signal: Samples) -> NDArray[np.float64]:
     """Return the power spectrogram [K, frames] in dB, of any constant offset."""
     window = torch.hann_window(_N_FFT)
     spectrum = torch.stft(
-        torch.from_numpy(signal), _N_FFT, _N_FFT // 2, window=window, return_complex=True, pad_mode="constant"
+        torch.tensor(signal), _N_FFT, _N_FFT // 2, window=window, return_complex=True, pad_mode="constant"
     )
     decibels: NDArray[np.float64] = 10 * np.log10(spectrum.abs().double().square().numpy() + 1e-12)
     return decibels

@@ -13,6 +13,7 @@ from earbench_codecs.clip import AudioClip
 from earbench_codecs.neural.checkpoint import load_checkpoint
 from earbench_codecs.neural.checkpoint_info import read_info
 from earbench_codecs.neural.codec import NeuralCodec
+from earbench_codecs.setting import Setting
 from earbench_codecs.training import listenable, loop
 from earbench_codecs.training import run as run_module
 from earbench_codecs.training.errors import RunFolderError
@@ -192,6 +193,50 @@ def test_the_last_validation_before_an_end_can_be_heard(job_of, tiny_toml, tmp_p
     assert codecs[-1]["metrics"] == next(
         data["metrics"] for event, data in told if event == "validation" and data["step"] == 40
     )
+
+
+ANY_RATE = """
+title = "A test"
+[model]
+size = "mdct-hyper-16k"
+[model.options]
+sample_rate_hz = 8000
+transform = 64
+nodes = 8
+features = 2
+width = 8
+hyper_width = 8
+framing = { length = 4096, overlap = 64, ramp = "half-sine", side = "both" }
+[data]
+validation_share = 0.2
+[objective]
+entropy = { weight = 1 }
+coder = { weighted = 8.66 }
+[optimiser]
+learning_rate = 1e-3
+batch = 2
+steps_per_epoch = 3
+[validation]
+metrics = ["sdr_db"]
+excerpts = 2
+seconds = 0.5
+kbps = 24
+[[stages]]
+stage = "joint"
+epochs = 1
+"""
+
+
+def test_a_coder_for_any_rate_is_one_from_its_first_codec_on(job_of, tmp_path):
+    job = replace(job_of(tmp_path / "run"), recipe=parse_recipe(ANY_RATE, "any.toml"))
+    assert train(job, Limits(), lambda *_, **__: None) == "finished"
+    (path,) = RunFolder(tmp_path / "run").codecs()
+    codec = NeuralCodec.from_file(path)
+    assert codec.info.default.kbps == 24
+    clip = AudioClip.mono(0.1 * np.random.default_rng(1).standard_normal(12_000).astype(np.float32), 8000)
+    for kbps in (20, 32):
+        assert codec.encode(clip, Setting.of(kbps)).bitrate_kbps == pytest.approx(kbps, rel=0.03)
+    codec.check_setting(Setting.of(24, mode="cbr"))
 
 
 def test_a_full_disk_is_told(run, tmp_path, monkeypatch):
