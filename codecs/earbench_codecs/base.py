@@ -238,7 +238,8 @@ class Codec(ABC):
         groups = _group_sizes(clip.n_channels, self.info.max_channels)
         if len(groups) > 1:
             notes.append(
-                f"{clip.n_channels} channels coded as {len(groups)} streams; the measured rate is that of all"
+                f"{clip.n_channels} channels coded as {len(groups)} streams, each at the setting; "
+                "the measured rate is that of all"
             )
         return tuple(notes)
 

@@ -75,12 +75,15 @@ class OptionInfo:
     help : str
     replaces_bitrate : bool
         Any value but the default takes the place of `Setting.kbps`, as a VBR quality does.
+    shown : str
+        How a label has its value, which takes the place of the braces.
     """
 
     name: str
     values: tuple[Scalar, ...]
     help: str
     replaces_bitrate: bool = False
+    shown: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +140,12 @@ class CodecInfo:
 
     def label(self, setting: Setting) -> str:
         """Short text for a table: the setting without options at their defaults."""
-        defaults = {option.name: option.values[0] for option in self.options}
-        shown = {name: value for name, value in setting.options if defaults.get(name) != value}
+        known = {option.name: option for option in self.options}
+        shown = {
+            name: known[name].shown.format(value) if name in known else value
+            for name, value in setting.options
+            if name not in known or known[name].values[0] != value
+        }
         return Setting.of(setting.kbps, **shown).label
 
 

@@ -63,7 +63,7 @@ def test_a_checkpoint_goes_by_its_name_and_by_its_papers(capsys, clip_wav, tmp_p
     code, out, err = shell(capsys, "encode", clip_wav, ebc, *asked)
     assert (code, err) == (0, "")
     assert f"{ebc.stat().st_size} bytes" in out
-    assert "2 channels coded as 2 streams; the measured rate is that of all" in out
+    assert "2 channels coded as 2 streams, each at the setting; the measured rate is that of all" in out
     assert shell(capsys, "decode", ebc, tmp_path / "a.wav", "--checkpoint", tiny_checkpoint())[0] == 0
     assert soundfile.info(tmp_path / "a.wav").frames == 8_000
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 CodecName = Annotated[str, typer.Option("--codec", help="Its name in `earbench codecs`.")]
-Kbps = Annotated[float | None, typer.Option(help="Bitrate of all channels; its default without.")]
+Kbps = Annotated[
+    float | None, typer.Option(help="Bitrate of a stream, of one channel or two; its default without.")
+]
 Checkpoint = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Trained parameters of a neural codec.")
 ]

@@ -61,8 +61,9 @@ _MODE = OptionInfo(
 _NMR = OptionInfo(
     "nmr_db",
     ("off", *range(-15, 9)),
-    "Constant quality in place of a bitrate: the noise-to-mask ratio in dB, of each quarter of a second.",
+    "Constant quality in place of a bitrate: noise-to-mask ratio in whole dB, of each quarter of a second.",
     replaces_bitrate=True,
+    shown="NMR {} dB",
 )
 
 

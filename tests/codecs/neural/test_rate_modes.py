@@ -417,3 +417,10 @@ def test_codes_of_few_segments_are_held_at_a_time(codec, signal_of, mode, monkey
     assert len(encoded.segments) == 10
     assert len(made) >= 20
     assert 2 <= max(alive) <= 6
+
+
+def test_a_label_says_what_a_constant_quality_is(trained):
+    label = trained.info.label
+    assert label(Setting.of(nmr_db=-3)) == "NMR -3 dB"
+    assert label(Setting.of(24, mode="cbr")) == "24 cbr"
+    assert label(Setting.of(24, mode="abr")) == "24"
