@@ -81,7 +81,10 @@ def average_rate(coder: SegmentCoder, signal: Samples, kbps: float, table: Table
     table : sequence of (kbps, gain)
         What is usual of one channel; see `GainSearch`.
     """
-    whole, search = _about(coder, signal, kbps, table)
+    work = list(zip(coder.places(signal.shape[-1]), _started(coder, signal, kbps, table), strict=True))
+    whole = _Average(coder, signal, work, signal.shape[-1] / coder.sample_rate_hz)
+    search = _sampled(whole, kbps / coder.syntax.n_channels, table)
+    search.approach(whole.estimated_kbps, _ROUGH, _MOST_ESTIMATES)
     tried: list[tuple[float, list[Coded]]] = []
 
     def written_kbps(gain: float) -> float:
@@ -93,16 +96,6 @@ def average_rate(coder: SegmentCoder, signal: Samples, kbps: float, table: Table
 
     search.approach(written_kbps, _NEAR, _MOST_WRITTEN)
     return tried[0][1]
-
-
-def _about(coder: SegmentCoder, signal: Samples, kbps: float, table: Table) -> tuple[_Average, GainSearch]:
-    """Return the segments of a signal, and a search that stands where they are expected to have the rate."""
-    places = coder.places(signal.shape[-1])
-    work = list(zip(places, _started(coder, signal, kbps, table), strict=True))
-    whole = _Average(coder, signal, work, signal.shape[-1] / coder.sample_rate_hz)
-    search = _sampled(whole, kbps / coder.syntax.n_channels, table)
-    search.approach(whole.estimated_kbps, _ROUGH, _MOST_ESTIMATES)
-    return whole, search
 
 
 @dataclass(frozen=True)
