@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 EQUAL_RATE = 0.05
 """Rates that differ by more than this share are not called equal."""
+_SAME_RATE = 0.01
+"""By which one that is asked for is met."""
 _DEFINITIONS = {
     "sdr_db": "SDR is 10 log10(|s|² / |s′ − s|²), the mean of the excerpts' decibels; codecs that "
     "do not keep the waveform, such as AMR-WB, sound better than it says.",
@@ -63,7 +65,8 @@ def card_text(info: CheckpointInfo) -> str:
         "\n".join(_facts(info, recipe)),
     ]
     if info.comparison is not None:
-        sections += ["## Measured", *_measured(info, info.comparison)]
+        first = [] if _is_among(info.comparison, info.comparisons) else _measured(info, info.comparison)
+        sections += ["## Measured", *first]
     elif known := {
         name: value for name, value in info.measured.items() if name in METRICS and value is not None
     }:
@@ -209,6 +212,12 @@ def _measured(info: CheckpointInfo, comparison: Comparison) -> list[str]:
     return [*sections, "\n".join(f"- {note}" for note in comparison.notes)]
 
 
+def _is_among(comparison: Comparison, others: Sequence[Comparison]) -> bool:
+    """Return whether one of the others is of the same rate."""
+    own, *rates = (one.codecs[0].figures.get("kbps") for one in (comparison, *others))
+    return own is not None and any(rate and abs(rate.mean / own.mean - 1) < _SAME_RATE for rate in rates)
+
+
 def _row(codec: ComparedCodec, comparison: Comparison, name: str) -> list[str]:
     own = codec is comparison.codecs[0]
     figures = [codec.figures.get(figure) for figure in ("kbps", "file_kbps", *comparison.metrics)]
@@ -249,7 +258,9 @@ def _limits(info: CheckpointInfo) -> list[str]:
         "No listening test is behind these figures.",
     ]
     comparison = info.comparison
-    if comparison is not None:
+    if comparison is not None and _is_among(comparison, info.comparisons):
+        lines.insert(0, "What it is better than, and worse, stands with the figures of each rate.")
+    elif comparison is not None:
         verdicts = [_verdict(comparison, metric) for metric in comparison.metrics]
         lines = [*verdicts, *_unequal(comparison), *lines]
     return [f"- {line}" for line in lines if line]

@@ -133,6 +133,19 @@ def test_whom_it_beats_follows_from_the_differences(recipe):
     assert "- a note" in text
 
 
+@pytest.mark.parametrize(("kbps", "n_times"), [(9.1, 1), (12.0, 2)])
+def test_the_usual_rate_stands_once(recipe, kbps, n_times):
+    """Where it was asked for besides, its figures are there; elsewhere they come first."""
+    usual = comparison_of(other("Opus", 9.1, pesq_wb=figure(-0.5, 0.2)))
+    own = usual.codecs[0].model_copy(
+        update={"setting": "9", "figures": usual.codecs[0].figures | {"kbps": figure(kbps)}}
+    )
+    asked = usual.model_copy(update={"codecs": [own, *usual.codecs[1:]]})
+    text = card_text(info_of(recipe, comparison=usual, comparisons=[asked]))
+    assert text.count("| **a-coder** |") == n_times
+    assert text.count("PESQ-WB: worse than Opus.") == n_times
+
+
 def test_less_noise_is_better(recipe):
     found = comparison_of(other("Opus", 9.1, nmr_db=figure(-2.0, 0.2)), metric="nmr_db")
     assert "NMR: better than Opus." in card_text(info_of(recipe, comparison=found))
