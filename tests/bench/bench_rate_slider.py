@@ -85,8 +85,8 @@ def test_processor_time_of_the_steps(job: VersionJob, capsys: pytest.CaptureFixt
         timed("the plot", noise_plot, frame_at(original, {1: mixed}, 2.0))
         timed("real bytes, SDR, NMR (later)", measure_part, job, span, heard)
     with capsys.disabled():
-        what = f"{original.n_channels} x 5 s at {original.sample_rate_hz} Hz"
-        print(f"\n{what} of {CLIP_S:g} s, {job.codec}, processor time on one thread")  # noqa: T201
+        loop = f"{original.n_channels} x 5 s at {original.sample_rate_hz} Hz"
+        print(f"\n{loop} of {CLIP_S:g} s, {job.codec}, processor time on one thread")  # noqa: T201
         for what, ms in spent.items():
             print(f"  {what:<30} {median(ms):6.1f} ms, at most {max(ms):.1f}")  # noqa: T201
 

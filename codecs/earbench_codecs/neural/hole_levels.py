@@ -15,6 +15,7 @@ from torch import nn
 
 from earbench_codecs.neural.entropy_coding import frequencies
 from earbench_codecs.neural.hyper_tables import LIMIT
+from earbench_codecs.neural.switched_transform import N_PARTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 N_BANDS = 16
 """As many as a stream has positions."""
-_N_PARTS = 4
 _MEMBERS = ("member", "member_of_split")
 """What belongs to which band, of blocks that are whole, and of those that are split."""
 _STEP_DB = 3.0
@@ -55,7 +55,7 @@ class HoleLevels(nn.Module):
     def __init__(self, size: int, sample_rate_hz: int, from_hz: float) -> None:
         super().__init__()
         bands = band_of_each(size, sample_rate_hz, from_hz)
-        parts = np.where(bands < 0, bands, bands // _N_PARTS * _N_PARTS + np.arange(size) % _N_PARTS)
+        parts = np.where(bands < 0, bands, bands // N_PARTS * N_PARTS + np.arange(size) % N_PARTS)
         for name, of_each in zip(_MEMBERS, (bands, parts), strict=True):
             member = torch.from_numpy(of_each[:, np.newaxis] == np.arange(N_BANDS)).float()
             self.register_buffer(name, member, persistent=False)

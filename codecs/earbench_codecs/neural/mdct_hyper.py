@@ -28,12 +28,7 @@ from earbench_codecs.neural.hyper_tables import (
 )
 from earbench_codecs.neural.integer_network import rounded
 from earbench_codecs.neural.mdct_hyper_config import MdctHyperConfig
-from earbench_codecs.neural.switched_transform import (
-    N_PARTS,
-    RISE_DB,
-    SwitchedTransform,
-    attacks,
-)
+from earbench_codecs.neural.switched_transform import N_PARTS, RISE_DB, SwitchedTransform, attacks
 from earbench_codecs.neural.tolerated_noise import ToleratedNoise
 from earbench_codecs.psychoacoustics.p862 import PesqDistance
 

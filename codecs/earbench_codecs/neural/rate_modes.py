@@ -11,8 +11,8 @@ what is due by then. So over any second, from the end of a unit to that of anoth
 the rate, however long the file. That 1 % is the reservoir: units take and return bits as long as the sum
 stays within. What cannot use its bits, such as silence, is stuffed. Files that are so short that a head alone
 is more than is due are as small as can be. What begins less than half a unit before the end of the signal
-counts with the unit before; where it begins a segment whose silence alone takes more than that unit has, as
-of two channels at 6 kbps, the end is above the rate.
+counts with the unit before; where it begins a segment whose silence alone takes more than it is due, as at
+12 kbps, the end is above the rate, or what comes just before below it, and `rate_notes` says so.
 """
 
 from __future__ import annotations

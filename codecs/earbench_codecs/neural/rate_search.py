@@ -63,7 +63,10 @@ class Secants:
         wanted: Numbers,
         largest: int = LARGEST_OFFSET,
     ) -> NDArray[np.int64]:
-        """Return offsets [n], in parts of an octave, at which values are expected to be those wanted."""
+        """Return offsets [n], in parts of an octave, at which values are expected to be those wanted.
+
+        None is beyond the largest, up or down.
+        """
         change = self.steps(offsets / OFFSETS_PER_OCTAVE, values, wanted)
         moved = offsets + np.rint(change * OFFSETS_PER_OCTAVE).astype(np.int64)
         return np.clip(moved, -largest, largest)
@@ -102,11 +105,6 @@ class GainSearch:
         after = min(max(int(np.searchsorted(rates, self._wanted)), 1), len(rates) - 1)
         slope = (rates[after] - rates[after - 1]) / (gains[after] - gains[after - 1])
         self._secants = Secants(min(max(slope, _SLOPES[0]), _SLOPES[1]), *_SLOPES)
-
-    @property
-    def gain(self) -> float:
-        """Where the search stands."""
-        return float(2**self._octaves)
 
     def approach(self, measured_kbps: Callable[[float], float], close: float, most_trials: int) -> bool:
         """Measure rates until one is close, and go to where it is expected to be met; return whether one was.

@@ -33,7 +33,7 @@ OFFSETS_PER_OCTAVE = 16
 LEVELS_PER_OCTAVE = 2048
 LARGEST_LEVEL = 0xFFFF
 LARGEST_OFFSET = 7 * OFFSETS_PER_OCTAVE
-"""Of a unit beyond a file's level, up or down; with a segment's level in the middle, offsets fit a byte."""
+"""Of a unit beyond a segment's level in the middle, up or down, so that offsets fit a byte."""
 OFFSETS_PER_COARSER = 20
 """Gain that steps a notch coarser stand for: about as many bits less, so that no rate is left out between."""
 _LEVELS_PER_OFFSET = LEVELS_PER_OCTAVE // OFFSETS_PER_OCTAVE
