@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from earbench_codecs.neural.segments import SegmentCoder
 
 BITSTREAM_VERSION = "1"
-ANY_RATE_VERSION = "2"
-"""Of coders for any rate: two channels in one stream, gains by unit. Version 1 is read as it was written."""
+ANY_RATE_VERSION = "3"
+"""Of coders for any rate: two channels in one stream, gains by unit, and no codes beyond the signal's end."""
+_WHOLE_FRAMES_VERSION = "2"
+"""Had codes beyond the end. What was written in earlier versions is read as it was."""
 ARCHITECTURES = {
     "kankanahalli": "Kankanahalli 2018",
     "koishekenov": "Koishekenov 2018",
@@ -94,6 +96,7 @@ class NeuralCodec(Codec):
         self._lock = Lock()
         self._checkpoint: Checkpoint | None = None
         self._bits = 0.0
+        self._version: str | None = None  # of a bitstream that is decoded
 
     @classmethod
     def from_file(cls, path: Path, name: str | None = None) -> NeuralCodec:
@@ -190,7 +193,8 @@ class NeuralCodec(Codec):
             encoded.n_samples, encoded.sample_rate_hz, self.description.sample_rate_hz
         )
         for n_channels, segments in self._streams(encoded):
-            yield from self.segment_coder(encoded.setting, n_channels).codes(segments, n_native)
+            coder = self.segment_coder(encoded.setting, n_channels, encoded.codec_version)
+            yield from coder.codes(segments, n_native)
 
     def code_table(self) -> CodeTable:
         """Return the static table, the mean over its streams."""
@@ -199,7 +203,9 @@ class NeuralCodec(Codec):
         values = np.arange(alphabet.low, alphabet.high + 1)
         return CodeTable(values, (table.sum(0) / table.sum())[: len(values)])  # without the escape
 
-    def segment_coder(self, setting: Setting, n_channels: int = 1) -> SegmentCoder:
+    def segment_coder(
+        self, setting: Setting, n_channels: int = 1, version: str | None = None
+    ) -> SegmentCoder:
         """Return what codes signals of so many channels, gain by gain; its options are the setting's.
 
         Parameters
@@ -208,6 +214,8 @@ class NeuralCodec(Codec):
             Its bitrate makes no difference.
         n_channels : int
             In one stream.
+        version : str, optional
+            Of the bitstream; the present one by default.
         """
         from earbench_codecs.neural.segments import SegmentCoder
         from earbench_codecs.neural.units import Syntax
@@ -215,7 +223,8 @@ class NeuralCodec(Codec):
         checkpoint = self._loaded()
         kind = str(setting.get("entropy", checkpoint.tables.kinds[0]))
         constant = setting.get(_MODE.name, "abr") == "cbr"
-        syntax = Syntax(n_channels, constant or setting.get(_NMR.name, "off") != "off", constant)
+        gains = constant or setting.get(_NMR.name, "off") != "off"
+        syntax = Syntax(n_channels, gains, constant, whole_frames=self._has_whole_frames(version))
         return SegmentCoder(checkpoint.coder, checkpoint.tables.model(kind), syntax)
 
     def _encode(self, clip: AudioClip, setting: Setting) -> Sequence[bytes]:
@@ -225,6 +234,12 @@ class NeuralCodec(Codec):
             segments.append(coded.data)
         return segments
 
+    def _decode_groups(self, encoded: EncodedAudio, rate_hz: int) -> AudioClip:
+        self._loaded()
+        job = copy.copy(self)
+        job._version = encoded.codec_version
+        return super(NeuralCodec, job)._decode_groups(encoded, rate_hz)
+
     def _decode(
         self, segments: Sequence[bytes], setting: Setting, sample_rate_hz: int, shape: tuple[int, int]
     ) -> AudioClip:
@@ -232,19 +247,28 @@ class NeuralCodec(Codec):
 
         if sample_rate_hz not in self.info.sample_rates_hz:
             raise BitstreamError(f"{self.info.name} does not code {sample_rate_hz} Hz")
-        return AudioClip(
-            np.atleast_2d(self.segment_coder(setting, shape[0]).decode(segments, shape[1])), sample_rate_hz
-        )
+        coder = self.segment_coder(setting, shape[0], self._version)
+        return AudioClip(np.atleast_2d(coder.decode(segments, shape[1])), sample_rate_hz)
 
     def _require_own(self, encoded: EncodedAudio) -> None:
         """Hold to the checkpoint; what it is called, here and where it encoded, makes no difference."""
         if encoded.checkpoint_sha256 != self.info.sha256:
             super()._require_own(encoded)
-        if encoded.codec_version not in (BITSTREAM_VERSION, self.info.version):
+        if encoded.codec_version not in self._versions:
             raise BitstreamError(
                 f"version {encoded.codec_version} of the bitstream of {encoded.codec!r}; this program reads "
                 f"up to version {self.info.version}"
             )
+
+    @property
+    def _versions(self) -> tuple[str, ...]:
+        """Of bitstreams that it reads, in ascending order."""
+        earlier = (BITSTREAM_VERSION, _WHOLE_FRAMES_VERSION) if self.description.knob else ()
+        return (*earlier, self.info.version)
+
+    def _has_whole_frames(self, version: str | None) -> bool:
+        """Whether a bitstream has codes beyond the signal's end, where they can be left out."""
+        return version is not None and version in self._versions[:-1]
 
     def _most_together(self, encoded: EncodedAudio) -> int:
         """Return the channels of a stream; each was coded by itself at first."""

@@ -150,6 +150,11 @@ class Coder(nn.Module, ABC):
         """Rows of codes a frame has, one after the other in time."""
         return 1
 
+    def rows_for(self, n_samples: int) -> int:
+        """Return how many rows of codes the first so many samples of a frame are made of."""
+        del n_samples  # for coders that have several
+        return self.code_rows
+
     @property
     def n_codes(self) -> int:
         """Codes of a frame."""
@@ -228,10 +233,24 @@ class TransformCoder(Coder):
         """Return the frames [B, 1, L] of coefficients [B, R, M]; codes say which rows are split."""
 
     @abstractmethod
-    def quantised(self, coefficients: Tensor, split: Tensor, coarser: Tensor | None = None) -> Tensor:
-        """Return the codes [B · R, S, P] of coefficients [B, R, M], some rows of which are split [B, R].
+    def quantised(
+        self,
+        coefficients: Tensor,
+        split: Tensor,
+        coarser: Tensor | None = None,
+        sent: Tensor | None = None,
+    ) -> Tensor:
+        """Return the codes [B · R, S, P] of coefficients [B, R, M].
 
-        Rows may have steps that are some notches `coarser` [B, R, 1].
+        Parameters
+        ----------
+        coefficients : Tensor
+        split : Tensor, shape [B, R]
+            Which rows are split.
+        coarser : Tensor, shape [B, R, 1], optional
+            Notches by which their steps are coarser.
+        sent : Tensor, shape [B, R, 1], optional
+            1 for rows that a decoder has, 0 for others.
         """
 
     @abstractmethod

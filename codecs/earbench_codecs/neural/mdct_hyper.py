@@ -101,6 +101,11 @@ class MdctHyper(TransformCoder):
         """Blocks of a frame."""
         return self.n_blocks
 
+    def rows_for(self, n_samples: int) -> int:
+        """Return the blocks that reach into the first samples of a frame."""
+        size = self._hyper.transform
+        return min(-(-(n_samples + size // 2) // size), self.n_blocks)
+
     def entropy_model(self) -> EntropyModel:
         """Return the model that knows the latents."""
         return HyperModel(self.prior)
@@ -167,12 +172,20 @@ class MdctHyper(TransformCoder):
         """Return the frames of coefficients; codes say which blocks are split."""
         return self.transform.inverse(coefficients, self.prior.split(self._parts(codes)[0]))
 
-    def quantised(self, coefficients: Tensor, split: Tensor, coarser: Tensor | None = None) -> Tensor:
-        """Return the codes of coefficients."""
-        notches = coefficients.new_zeros(len(coefficients), 1, 1) if coarser is None else coarser
+    def quantised(
+        self,
+        coefficients: Tensor,
+        split: Tensor,
+        coarser: Tensor | None = None,
+        sent: Tensor | None = None,
+    ) -> Tensor:
+        """Return the codes of coefficients; levels of holes are relative to what is told by those sent."""
+        there = coefficients.new_ones(len(coefficients), 1, 1) if sent is None else sent
+        notches = torch.zeros_like(there) if coarser is None else coarser
         _, latents = self._latents(coefficients, notches, split)
+        latents = latents * there
         step = _step(self.prior.step_levels(latents, earlier(latents, 1)))
-        numbers = self._codes(coefficients / step)
+        numbers = self._codes(coefficients / step) * there
         parts = [latents, numbers]
         if self.prior.hole_levels is not None:
             told = self._sizes_of_holes(latents, numbers, step, None) * step

@@ -11,8 +11,8 @@ what is due by then. So over any second, from the end of a unit to that of anoth
 the rate, however long the file. That 1 % is the reservoir: units take and return bits as long as the sum
 stays within. What cannot use its bits, such as silence, is stuffed. Files that are so short that a head alone
 is more than is due are as small as can be. What begins less than half a unit before the end of the signal
-counts with the unit before; where it begins a segment whose silence alone takes more than it is due, as at
-12 kbps, the end is above the rate, or what comes just before below it, and `rate_notes` says so.
+counts with the unit before, which takes as much less as a segment that begins there takes more than it is
+due.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earbench_codecs.neural.entropy_coding import Coded, Integers
-    from earbench_codecs.neural.segments import Bits, Samples, SegmentCoder, Work
+    from earbench_codecs.neural.segments import Bits, Place, Samples, SegmentCoder, Work
     from earbench_codecs.neural.units import Plan
 
     Table = Sequence[tuple[float, float]]
@@ -45,7 +45,6 @@ _RESERVOIR = 0.01
 """Of a second's bits, above and below what is due."""
 _FARTHEST = 24 * OFFSETS_PER_OCTAVE
 """From the usual gain of a rate: pauses and attacks are as far apart."""
-_TAIL_STEP = 2 * OFFSETS_PER_OCTAVE
 _USED = 0.75
 """Of the reservoir; the rest is for one word more than the range coder is expected to need."""
 _JOINT_TRIALS, _FREE_TRIES, _MOST_TRIES = 3, 6, 20
@@ -126,7 +125,7 @@ class _Average:
 
 
 def _n_frames(work: Sequence[Work]) -> int:
-    return sum(count for (_, count), _ in work)
+    return sum(place.n_frames for place, _ in work)
 
 
 def _sampled(whole: _Average, kbps: float, table: Table) -> GainSearch:
@@ -225,17 +224,29 @@ def _tail(
 ) -> tuple[list[Coded], float]:
     """Return the last segment, coded before those before it, and the bits that it takes from them.
 
-    It has the gains found for it, or lower ones, down to where it takes no more than there is room for beyond
-    what it is due; `end` has those gains, and the bits that are due.
+    It has the highest gains at which it takes no more than there is room for beyond what it is due, those
+    found for it moved up or down; `end` has those gains, and the bits that are due.
     """
     offsets, due = end
     *_, place = coder.places(signal.shape[-1])
-    for lower in range(0, _FARTHEST, _TAIL_STEP):
-        coded = list(coder.written(signal, [(place, plan.moved(plan.level, offsets - lower))]))
-        more = 8 * len(coded[0].data) - due
-        if more <= room:
-            break
-    return coded, more
+
+    def moved(by: int) -> list[Coded]:
+        moved = plan.moved(plan.level, _reachable(offsets + by))
+        return list(coder.written(signal, [(place, moved)]))
+
+    def more(coded: list[Coded]) -> float:
+        return 8 * len(coded[0].data) - due
+
+    lowest, too_high = -_FARTHEST, _FARTHEST
+    fits = moved(lowest)
+    while more(fits) <= room and too_high - lowest > 1:
+        middle = (lowest + too_high) // 2
+        tried = moved(middle)
+        if more(tried) <= room:
+            fits, lowest = tried, middle
+        else:
+            too_high = middle
+    return fits, more(fits)
 
 
 @dataclass
@@ -258,7 +269,7 @@ class _Segment:
 
     coder: SegmentCoder
     signal: Samples
-    place: tuple[int, int]
+    place: Place
     plan: Plan
     group: Integers
 

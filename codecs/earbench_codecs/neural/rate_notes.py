@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from earbench_codecs.neural.units import UNIT_S
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -35,9 +37,10 @@ def constant_notes(kbps: float, sizes: Sequence[int], ends_s: Sequence[float]) -
     sizes : sequence of int
         Bytes of segments.
     ends_s : sequence of float
-        When each ends; a second is told by as many of them as it takes.
+        When each ends; a second is told by as many of them as it takes. What is shorter than half a unit
+        at the end of a file counts with the segment before.
     """
-    seconds = _of_seconds(np.asarray(sizes), np.asarray(ends_s))
+    seconds = _of_seconds(*_counted(np.asarray(sizes), np.asarray(ends_s)))
     if not len(seconds):
         return average_notes(kbps, 8 * sum(sizes) / ends_s[-1] / 1000)
     off = np.flatnonzero(np.abs(seconds / kbps - 1) > CONSTANT)
@@ -50,6 +53,15 @@ def constant_notes(kbps: float, sizes: Sequence[int], ends_s: Sequence[float]) -
     if off[0] >= len(seconds) - _LAST:
         return [f"{asked}, {found} came at the end: the last segment is short, and takes more than its share"]
     return [f"{asked}, {found} came: this sound cannot be held there"]
+
+
+def _counted(
+    sizes: NDArray[np.int64], ends_s: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return sizes and ends of what counts apart, as `rate_modes` has it."""
+    if len(sizes) < 2 or ends_s[-1] - ends_s[-2] >= UNIT_S / 2:
+        return sizes, ends_s
+    return np.append(sizes[:-2], sizes[-2:].sum()), np.append(ends_s[:-2], ends_s[-1])
 
 
 def _of_seconds(sizes: NDArray[np.int64], ends_s: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """A signal as segments of bytes, each of which decodes by itself, and back.
 
-A segment is about a second of frames: what `units` says of it, then the codes; so it is never empty.
+A segment is about a second of frames: what `units` says of it, then the codes; so it is never empty. Rows
+of codes that nothing before the end of the signal depends on are left out.
 Frames overlap those of the next segment, so a lost one costs its own time and a fade. The codes of a few
 segments are coded side by side, however long the signal is. The network sees each alone and on one thread,
 so that what it makes of one depends neither on the others nor on how many processors there are.
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
     Samples = NDArray[np.float32]
     Bits = NDArray[np.float64]
-    Work = tuple[tuple[int, int], Plan]
+    Work = tuple["Place", Plan]
 
 T = TypeVar("T")
 
@@ -57,10 +58,18 @@ _LEVEL_OF_1 = 24 * LEVELS_PER_OCTAVE
 """Levels are 2^((n - 49152) / 2048): from 2^-24 to 2^8, 0.003 dB apart."""
 
 
-class Segment(NamedTuple):
-    """Codes [F, S, P], or [2, F, S, P], from a frame on; and their tables, where a coder's own model told."""
+class Place(NamedTuple):
+    """Where a segment is: its first frame, its frames, and how many rows their codes have."""
 
     first: int
+    n_frames: int
+    n_rows: int
+
+
+class Segment(NamedTuple):
+    """Codes [F, S, P], or [2, F, S, P], at a place; and their tables, where a coder's own model told."""
+
+    place: Place
     plan: Plan
     codes: Integers
     tables: Integers | None = None
@@ -105,7 +114,7 @@ class SegmentCoder:
         """Return how to code the segments of a signal [T] or [2, T] with the same gain throughout."""
         level = self.level_number(signal, gain)
         places = self.places(signal.shape[-1])
-        return [Plan.plain(level, self.n_units(count)) for _, count in places]
+        return [Plan.plain(level, int(self._units(place.n_rows)[-1]) + 1) for place in places]
 
     def encode(
         self, signal: Samples, gain: float = 1.0, plans: Sequence[Plan] | None = None
@@ -170,15 +179,18 @@ class SegmentCoder:
         @torch.inference_mode()
         def noise_of(item: Work) -> tuple[Tensor, Tensor]:
             assert coder is not None
-            (first, count), plan = item
+            place, plan = item
             plan = self._written_as(signal, plan)
-            frames = self._frames(signal, first, count).to(self._device) / _level(plan.level)
+            frames = self._frames(signal, place).to(self._device) / _level(plan.level)
             coefficients, split = coder.transformed(frames)
-            steering = self._steering(plan, count)
+            steering = self._steering(plan, place)
             coefficients = steering.done(coefficients)
-            values, steps = coder.stepped(coder.quantised(coefficients, split, steering.coarser))
+            values, steps = coder.stepped(
+                coder.quantised(coefficients, split, steering.coarser, steering.sent)
+            )
             shape = (2, -1, values.shape[-1])
-            return (values - coefficients).square().view(shape), steps.view(shape)
+            noise = (values - coefficients).square().view(shape)
+            return noise[:, : place.n_rows], steps.view(shape)[:, : place.n_rows]
 
         with on_one_thread_each(self._device) as side_by_side:
             for items in _together(iter(work)):
@@ -209,45 +221,43 @@ class SegmentCoder:
         for segment in self._read(segments, n_samples):
             yield segment.codes
 
-    def places(self, n_samples: int) -> Iterator[tuple[int, int]]:
-        """Yield the first frame and the number of frames of each segment."""
-        total = self._framing.n_frames(n_samples)
+    def places(self, n_samples: int) -> Iterator[Place]:
+        """Yield where the segments of a signal are."""
+        rows, framing = self._coder.code_rows, self._framing
+        total = framing.n_frames(n_samples)
+        in_last = n_samples + framing.overlap - (total - 1) * framing.hop
+        beyond = 0 if self.syntax.whole_frames else rows - self._coder.rows_for(in_last)
         for first in range(0, total, self.n_frames):
-            yield first, min(self.n_frames, total - first)
-
-    def n_units(self, n_frames: int) -> int:
-        """Return the units of a segment of so many frames."""
-        return int(self._units(n_frames)[-1]) + 1
+            end = min(first + self.n_frames, total)
+            yield Place(first, end - first, (end - first) * rows - (beyond if end == total else 0))
 
     def unit_ends_s(self, n_samples: int) -> Iterator[Bits]:
         """Yield when the units of each segment end, in seconds; not after the signal does."""
-        for first, count in self.places(n_samples):
-            ends = unit_ends(self._units(count), self._framing, first, self._coder.code_rows)
+        for place in self.places(n_samples):
+            ends = unit_ends(self._units(place.n_rows), self._framing, place.first, self._coder.code_rows)
             yield np.minimum(list(ends), n_samples) / self._coder.config.sample_rate_hz
 
     def by_unit(self, rows: Bits) -> Bits:
         """Return the sums over the units of a segment of something its rows have."""
-        units = self._units(len(rows) // self._coder.code_rows)
-        return np.bincount(units, rows).astype(np.float64)
+        return np.bincount(self._units(len(rows)), rows).astype(np.float64)
 
-    def _units(self, n_frames: int) -> Integers:
-        rows = self._coder.code_rows
-        row_s = self._framing.length / rows / self._coder.config.sample_rate_hz
-        return unit_of_rows(n_frames * rows, row_s)
+    def _units(self, n_rows: int) -> Integers:
+        row_s = self._framing.length / self._coder.code_rows / self._coder.config.sample_rate_hz
+        return unit_of_rows(n_rows, row_s)
 
     def _all_coded(self, signal: Samples, plans: Sequence[Plan]) -> Iterator[Segment]:
         return self._coded(signal, zip(self.places(signal.shape[-1]), plans, strict=True))
 
     def _coded(self, signal: Samples, work: Iterable[Work]) -> Iterator[Segment]:
-        """Yield the first frame, the plan and the codes of segments of a signal."""
+        """Yield the places, the plans and the codes of segments of a signal."""
 
         @torch.inference_mode()
         def coded(item: Work) -> Segment:
-            (first, count), plan = item
+            place, plan = item
             plan = self._written_as(signal, plan)
-            frames = self._frames(np.atleast_2d(signal), first, count) / _level(plan.level)
-            codes = self._quantised(frames.to(self._device), plan)
-            return Segment(first, plan, codes.cpu().numpy())
+            frames = self._frames(np.atleast_2d(signal), place) / _level(plan.level)
+            codes = self._quantised(frames.to(self._device), plan, place)
+            return Segment(place, plan, codes[..., : place.n_rows, :, :].cpu().numpy())
 
         with on_one_thread_each(self._device) as side_by_side:
             for items in _together(iter(work)):
@@ -262,13 +272,13 @@ class SegmentCoder:
             plan = plan.coarsened(self._lowest[1], coder.coarsest)
         return replace(plan, level=min(plan.level, LARGEST_LEVEL))
 
-    def _quantised(self, frames: Tensor, plan: Plan) -> Tensor:
-        """Return the codes [F, S, P], or [2, F, S, P], of frames [C, n, L]."""
+    def _quantised(self, frames: Tensor, plan: Plan, place: Place) -> Tensor:
+        """Return the codes [F, S, P], or [2, F, S, P], of all rows of frames [C, n, L]."""
         if self._steered is None:
             return self._coder.encode(frames[0].unsqueeze(1))
-        steering = self._steering(plan, frames.shape[1])
+        steering = self._steering(plan, place)
         coefficients, split = self._steered.transformed(frames)
-        codes = self._steered.quantised(steering.done(coefficients), split, steering.coarser)
+        codes = self._steered.quantised(steering.done(coefficients), split, steering.coarser, steering.sent)
         return codes.view(len(frames), -1, *codes.shape[1:]) if len(frames) > 1 else codes
 
     def _joined(self, coded: Iterator[Segment], n_samples: int) -> Samples:
@@ -279,7 +289,7 @@ class SegmentCoder:
         with on_one_thread_each(self._device) as side_by_side:
             for some in _together(coded):
                 for segment, samples in zip(some, side_by_side(self._decoded, some), strict=True):
-                    start = segment.first * hop
+                    start = segment.place.first * hop
                     signal[:, start : start + samples.shape[-1]] += samples
         signal.flags.writeable = False  # so that a clip made of it takes it as it is
         found = signal[:, overlap : overlap + n_samples]
@@ -288,52 +298,54 @@ class SegmentCoder:
     @torch.inference_mode()
     def _decoded(self, segment: Segment) -> Samples:
         """Return the samples [C, T] of a segment's frames, overlapped and added."""
-        codes = self._rows(segment.codes)
+        codes = self._rows(segment.codes, segment.place)
         if self._steered is None:
             frames = self._coder.decode(codes)
         else:
-            n_frames = segment.codes.shape[-3] // self._coder.code_rows
             # The model knows the frames before within a segment, the coder alone starts anew in each.
-            tables = segment.tables if n_frames == 1 else None
-            told = None if tables is None else self._rows(tables)
+            tables = segment.tables if segment.place.n_frames == 1 else None
+            told = None if tables is None else self._rows(tables, segment.place)
             coefficients = self._steered.dequantised(codes, told)
-            steering = self._steering(segment.plan, n_frames)
+            steering = self._steering(segment.plan, segment.place)
             frames = self._steered.restored(steering.undone(coefficients), codes)
         frames = frames.view(self.syntax.n_channels, -1, self._framing.length)
         samples: Samples = (self._framing.overlap_add(frames) * _level(segment.plan.level)).cpu().numpy()
         return samples
 
-    def _rows(self, codes: Integers) -> Tensor:
-        """Return rows [R, S, P] of codes, or of their tables, of all channels."""
-        return torch.from_numpy(codes).to(self._device).view(-1, *self._coder.code_shape)
+    def _rows(self, codes: Integers, place: Place) -> Tensor:
+        """Return rows [R, S, P] of codes, or of their tables, of all channels, 0 where none were sent."""
+        beyond = place.n_frames * self._coder.code_rows - place.n_rows
+        rows = torch.nn.functional.pad(torch.from_numpy(codes).to(self._device), (0, 0, 0, 0, 0, beyond))
+        return rows.view(-1, *self._coder.code_shape)
 
-    def _steering(self, plan: Plan, n_frames: int) -> Steering:
-        units = torch.from_numpy(self._units(n_frames)).to(self._device)
-        return Steering(plan, units.view(n_frames, -1), self.syntax.n_channels)
+    def _steering(self, plan: Plan, place: Place) -> Steering:
+        beyond = place.n_frames * self._coder.code_rows - place.n_rows
+        units = np.pad(self._units(place.n_rows), (0, beyond), "edge")
+        rows = torch.from_numpy(units).to(self._device).view(place.n_frames, -1)
+        return Steering(plan, rows, self.syntax.n_channels, place.n_rows)
 
-    def _frames(self, signal: Samples, first: int, count: int) -> Tensor:
-        """Return frames [C, count, L], from `first`, of those `Framing.split` makes of a signal [C, T]."""
-        start = first * self._framing.hop - self._framing.overlap
-        end = (first + count) * self._framing.hop
+    def _frames(self, signal: Samples, place: Place) -> Tensor:
+        """Return frames [C, n, L] of a place, of those that `Framing.split` makes of a signal [C, T]."""
+        start = place.first * self._framing.hop - self._framing.overlap
+        end = (place.first + place.n_frames) * self._framing.hop
         samples = np.zeros((len(signal), end - start), np.float32)
         inside = signal[:, max(0, start) : end]
         samples[:, max(0, -start) : max(0, -start) + inside.shape[-1]] = inside
         return self._framing.cut(torch.from_numpy(samples))
 
     def _read(self, segments: Sequence[bytes], n_samples: int) -> Iterator[Segment]:
-        """Yield the first frame, the plan and the codes of each segment that is not lost."""
+        """Yield the place, the plan and the codes of each segment that is not lost."""
         places = self._places_of(segments, n_samples)
-        there = [(first, count, one) for (first, count), one in zip(places, segments, strict=True) if one]
-        for some in _together(iter(there), lambda place: place[1]):
-            count = some[0][1]
-            shape = (count * self._coder.code_rows, *self._coder.code_shape)
+        there = [(place, one) for place, one in zip(places, segments, strict=True) if one]
+        for some in _together(iter(there), lambda item: item[0].n_rows):
+            n_rows = some[0][0].n_rows
+            shape = (n_rows, *self._coder.code_shape)
             whole = shape if self.syntax.n_channels == 1 else (self.syntax.n_channels, *shape)
-            plans, coded = zip(
-                *(parsed(segment, self.syntax, self.n_units(count)) for *_, segment in some), strict=True
-            )
+            n_units = int(self._units(n_rows)[-1]) + 1
+            plans, coded = zip(*(parsed(one, self.syntax, n_units) for _, one in some), strict=True)
             decoded = self._codes_read(coded, whole)
             tables = decoded.tables if self._model.is_own else repeat(None)
-            yield from map(Segment, (first for first, *_ in some), plans, decoded.codes, tables)
+            yield from map(Segment, (place for place, _ in some), plans, decoded.codes, tables)
 
     def _codes_read(self, coded: Sequence[bytes], shape: tuple[int, ...]) -> Decoded:
         """Read segments in one go: to share them out, threads would wait for each other's Python."""
@@ -342,7 +354,7 @@ class SegmentCoder:
             (decoded,) = side_by_side(read, [coded])
             return cast("Decoded", decoded)
 
-    def _places_of(self, segments: Sequence[bytes], n_samples: int) -> list[tuple[int, int]]:
+    def _places_of(self, segments: Sequence[bytes], n_samples: int) -> list[Place]:
         places = list(self.places(n_samples))
         if len(segments) != len(places):
             raise BitstreamError(f"{len(segments)} segments where {n_samples} samples take {len(places)}")

@@ -24,9 +24,11 @@ class Steering:
     units : Tensor of int64, shape [n, R]
         The unit of each row.
     n_channels : int
+    n_rows : int
+        That are sent.
     """
 
-    def __init__(self, plan: Plan, units: Tensor, n_channels: int) -> None:
+    def __init__(self, plan: Plan, units: Tensor, n_channels: int, n_rows: int) -> None:
         offsets = torch.tensor(plan.offsets, device=units.device)
         self._gains = (offsets / OFFSETS_PER_OCTAVE).exp2()[units].unsqueeze(-1)
         self._mid_side = torch.tensor(plan.mid_side, device=units.device)[units].unsqueeze(-1)
@@ -34,6 +36,9 @@ class Steering:
         notches = torch.tensor(plan.coarser or (0,) * len(plan.offsets), device=units.device)
         self.coarser = notches[units].unsqueeze(-1).float().repeat(n_channels, 1, 1)
         """Notches of each row [C · n, R, 1]."""
+        sent = torch.arange(units.numel(), device=units.device) < n_rows
+        self.sent = sent.view(units.shape).unsqueeze(-1).float().repeat(n_channels, 1, 1)
+        """1 for each row that is sent, 0 for others [C · n, R, 1]."""
 
     def done(self, coefficients: Tensor) -> Tensor:
         """Return what is quantised of coefficients [C · n, R, M]."""

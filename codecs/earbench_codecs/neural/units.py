@@ -52,11 +52,14 @@ class Syntax:
     n_channels : int
         1, or 2 that are coded together.
     gains, stuffing : bool
+    whole_frames : bool
+        Whether rows of codes beyond the end of the signal are there, too.
     """
 
     n_channels: int = 1
     gains: bool = False
     stuffing: bool = False
+    whole_frames: bool = False
 
 
 @dataclass(frozen=True, slots=True)

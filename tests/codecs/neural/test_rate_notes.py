@@ -38,6 +38,12 @@ def test_a_second_that_is_off_is_told(sizes, words):
     assert note.startswith(f"8 kbps were asked for in any second, {words}")
 
 
+def test_what_is_left_of_a_unit_counts_with_the_segment_before():
+    assert constant_notes(8, [1100, 1100, 1040, 80], [1.1, 2.2, 3.3, 3.32]) == []
+    (note,) = constant_notes(8, [1100, 1100, 1100, 80], [1.1, 2.2, 3.3, 3.32])
+    assert "8.43 came at the end" in note
+
+
 def test_what_is_shorter_than_a_second_is_held_as_a_whole():
     assert constant_notes(8, [500], [0.5]) == []
     assert constant_notes(8, [600], [0.5]) != []
