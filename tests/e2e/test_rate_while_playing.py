@@ -145,9 +145,9 @@ def assert_is_decoded(original: AudioClip, part: Part) -> None:
     excerpt = original.with_samples(original.samples[:, span.first : span.after])
     dial = dial_of(codec, excerpt, part.version.setting)
     assert dial is not None
-    assert part.heard.gain is not None
+    assert part.heard.plans is not None
     encoded = codec.encode(excerpt, part.version.setting)
-    same = replace(encoded, segments=tuple(dial.segments(part.heard.gain)))
+    same = replace(encoded, segments=tuple(dial.segments(part.heard.plans)))
     np.testing.assert_array_equal(codec.decode(same).samples, part.heard.clip.samples)
     assert same.bitrate_kbps == pytest.approx(part.version.setting.kbps, rel=0.03)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from earbench_codecs.clip import AudioClip
     from earbench_codecs.metrics.measurement import Measurement
     from earbench_codecs.neural.rate_dial import RateDial
+    from earbench_codecs.neural.units import Plan
 
 MARGIN_S = 0.25
 """Coded on either side of a part, so that its ends sound as they do within."""
@@ -54,12 +55,12 @@ class HeardPart:
     ----------
     clip : AudioClip
         Samples [first, after) of the span.
-    gain : float, optional
-        At which it was coded, where the codec has one; the same makes the same bytes.
+    plans : list of Plan, optional
+        By which it was coded, where the codec has them; the same make the same bytes.
     """
 
     clip: AudioClip
-    gain: float | None = None
+    plans: list[Plan] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def warm_up(job: VersionJob) -> None:
     clip = AudioClip(noise, (*coder.info.sample_rates_hz, 48_000)[0])
     dial = _new_dial(coder, clip, coder.check_setting(job.setting))
     if dial is not None:
-        dial.heard(dial.gain(job.setting.kbps or 1.0))
+        dial.heard(dial.plans(job.setting.kbps or 1.0))
     else:
         coder.decode(coder.encode(clip, job.setting))
 
@@ -114,8 +115,8 @@ def hear_part(job: VersionJob, span: Span) -> HeardPart:
     if dial is None or job.setting.kbps is None:
         coder = job.coder()
         return HeardPart(coder.decode(coder.encode(_excerpt(job, span), job.setting)))
-    gain = dial.gain(job.setting.kbps)
-    return HeardPart(dial.heard(gain), gain)
+    plans = dial.plans(job.setting.kbps)
+    return HeardPart(dial.heard(plans), plans)
 
 
 def measure_part(job: VersionJob, span: Span, heard: HeardPart) -> PartFigures:
@@ -164,9 +165,9 @@ def _rise(n: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
 
 def _n_bytes(job: VersionJob, span: Span, heard: HeardPart) -> int:
     dial = _dial(job, span)
-    if dial is None or heard.gain is None:
+    if dial is None or heard.plans is None:
         return job.coder().encode(_excerpt(job, span), job.setting).n_bytes
-    return sum(map(len, dial.segments(heard.gain)))
+    return sum(map(len, dial.segments(heard.plans)))
 
 
 def _excerpt(job: VersionJob, span: Span) -> AudioClip:

@@ -13,7 +13,7 @@ from earbench_codecs.base import Codec, CodecInfo, EncodedAudio, OptionInfo, Set
 from earbench_codecs.codes import CodeTable
 from earbench_codecs.errors import BitstreamError, CheckpointError, CodecUnavailableError, SettingError
 from earbench_codecs.neural.checkpoint_info import file_sha256, read_info
-from earbench_codecs.neural.rate_notes import average_notes, constant_notes
+from earbench_codecs.neural.rate_notes import average_notes, channel_notes, constant_notes
 from earbench_codecs.resampling import resampled_length
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 BITSTREAM_VERSION = "1"
 ANY_RATE_VERSION = "3"
-"""Of coders for any rate: two channels in one stream, gains by unit, and no codes beyond the signal's end."""
-_WHOLE_FRAMES_VERSION = "2"
-"""Had codes beyond the end. What was written in earlier versions is read as it was."""
+"""Of coders for any rate. What was written in earlier versions is read as it was."""
+_BEFORE_3 = "2"
+"""Had codes beyond the signal's end, and of two channels always both; version 1 had one channel a stream."""
 ARCHITECTURES = {
     "kankanahalli": "Kankanahalli 2018",
     "koishekenov": "Koishekenov 2018",
@@ -177,14 +177,16 @@ class NeuralCodec(Codec):
         kbps, streams = encoded.setting.kbps, self._streams(encoded)
         if not self.description.knob or kbps is None or len(streams) > 1:
             return []
-        if encoded.setting.get(_MODE.name, "abr") != "cbr":
-            return average_notes(kbps, encoded.bitrate_kbps)
         ((n_channels, segments),) = streams
+        notes = channel_notes(kbps, n_channels)
+        if encoded.setting.get(_MODE.name, "abr") != "cbr":
+            return notes + average_notes(kbps, encoded.bitrate_kbps)
         n_native = resampled_length(
             encoded.n_samples, encoded.sample_rate_hz, self.description.sample_rate_hz
         )
         ends_s = self.segment_coder(encoded.setting, n_channels).unit_ends_s(n_native)
-        return constant_notes(kbps, [len(one) for one in segments], [float(ends[-1]) for ends in ends_s])
+        sizes = [len(one) for one in segments]
+        return notes + constant_notes(kbps, sizes, [float(ends[-1]) for ends in ends_s])
 
     def code_values(self, encoded: EncodedAudio) -> Iterator[NDArray[np.int64]]:
         """Yield the codes [F, S, P] of a bitstream, segment by segment; see `codes.ShowsCodes`."""
@@ -224,7 +226,7 @@ class NeuralCodec(Codec):
         kind = str(setting.get("entropy", checkpoint.tables.kinds[0]))
         constant = setting.get(_MODE.name, "abr") == "cbr"
         gains = constant or setting.get(_NMR.name, "off") != "off"
-        syntax = Syntax(n_channels, gains, constant, whole_frames=self._has_whole_frames(version))
+        syntax = Syntax(n_channels, gains, constant, before_3=version in self._versions[:-1])
         return SegmentCoder(checkpoint.coder, checkpoint.tables.model(kind), syntax)
 
     def _encode(self, clip: AudioClip, setting: Setting) -> Sequence[bytes]:
@@ -263,12 +265,8 @@ class NeuralCodec(Codec):
     @property
     def _versions(self) -> tuple[str, ...]:
         """Of bitstreams that it reads, in ascending order."""
-        earlier = (BITSTREAM_VERSION, _WHOLE_FRAMES_VERSION) if self.description.knob else ()
+        earlier = (BITSTREAM_VERSION, _BEFORE_3) if self.description.knob else ()
         return (*earlier, self.info.version)
-
-    def _has_whole_frames(self, version: str | None) -> bool:
-        """Whether a bitstream has codes beyond the signal's end, where they can be left out."""
-        return version is not None and version in self._versions[:-1]
 
     def _most_together(self, encoded: EncodedAudio) -> int:
         """Return the channels of a stream; each was coded by itself at first."""

@@ -15,7 +15,7 @@ import numpy as np
 from earbench_codecs.clip import AudioClip
 from earbench_codecs.neural.codec import NeuralCodec
 from earbench_codecs.neural.rate_search import BEYOND_OCTAVES
-from earbench_codecs.neural.stereo import with_best_channels
+from earbench_codecs.neural.stereo import SUMMED_BELOW_KBPS, is_summed, with_best_channels
 from earbench_codecs.resampling import fit_length, resampled
 
 if TYPE_CHECKING:
@@ -49,44 +49,57 @@ class RateDial:
         self._native_hz = codec.native_rate_hz(clip.sample_rate_hz, setting)
         native = resampled(clip, self._native_hz).samples
         self._signal = native if clip.n_channels > 1 else native[0]
-        offered = codec.info.bitrates_kbps
-        self._curve = _Curve(codec.description.knob, min(offered), max(offered))
+        self._curves = _curves(codec, clip.n_channels)
         self._plans: list[Plan] = []
 
     def learn(self) -> bool:
         """Measure the rate at one more gain; return whether there are more to measure."""
-        if (gain := self._curve.next_gain()) is not None:
-            self._measure(gain)
-        return self._curve.next_gain() is not None
+        for summed, curve in self._curves.items():
+            if (gain := curve.next_gain()) is not None:
+                self._measure(gain, summed=summed)
+                break
+        return any(curve.next_gain() is not None for curve in self._curves.values())
 
-    def gain(self, kbps: float) -> float:
-        """Return the gain for a rate, all channels together, as far as is known by now."""
-        if not self._curve.known:
-            self._measure(self._curve.gain(kbps))
-        return self._curve.gain(kbps)
+    def plans(self, kbps: float) -> list[Plan]:
+        """Return how segments are coded for a rate, all channels together, as far as is known by now."""
+        summed = is_summed(kbps, self._clip.n_channels)
+        curve = self._curves[summed]
+        if not curve.known:
+            self._measure(curve.gain(kbps), summed=summed)
+        return self._at(curve.gain(kbps), summed=summed)
 
-    def heard(self, gain: float) -> AudioClip:
-        """Return what the decoder makes of the excerpt coded at a gain."""
-        samples = self._coder.approximated(self._signal, self._at(gain))
+    def heard(self, plans: Sequence[Plan]) -> AudioClip:
+        """Return what the decoder makes of the excerpt coded by plans."""
+        samples = self._coder.approximated(self._signal, plans)
         native = AudioClip(np.atleast_2d(samples), self._native_hz)
         back = resampled(native, self._clip.sample_rate_hz)
         return back.with_samples(fit_length(back.samples, self._clip.n_samples))
 
-    def segments(self, gain: float) -> list[bytes]:
-        """Return the bytes of the excerpt coded at a gain."""
-        return [coded.data for coded in self._coder.encode(self._signal, plans=self._at(gain))]
+    def segments(self, plans: Sequence[Plan]) -> list[bytes]:
+        """Return the bytes of the excerpt coded by plans."""
+        return [coded.data for coded in self._coder.encode(self._signal, plans=plans)]
 
-    def _at(self, gain: float) -> list[Plan]:
+    def _at(self, gain: float, *, summed: bool) -> list[Plan]:
         """Return how segments are coded; which channels are joined is decided once, at a middle rate."""
         if not self._plans:
-            plans = self._coder.plans(self._signal, self._curve.middle)
+            plans = self._coder.plans(self._signal, self._curves[False].middle)
             self._plans = with_best_channels(self._coder, self._signal, plans)
         level = self._coder.level_number(self._signal, gain)
-        return [replace(plan, level=level) for plan in self._plans]
+        return [replace(plan, level=level, summed=summed) for plan in self._plans]
 
-    def _measure(self, gain: float) -> None:
-        bits = self._coder.bits([self._signal], plans=[self._at(gain)])
-        self._curve.add(gain, bits / self._clip.duration_s / 1000)
+    def _measure(self, gain: float, *, summed: bool) -> None:
+        bits = self._coder.bits([self._signal], plans=[self._at(gain, summed=summed)])
+        self._curves[summed].add(gain, bits / self._clip.duration_s / 1000)
+
+
+def _curves(codec: NeuralCodec, n_channels: int) -> dict[bool, _Curve]:
+    """Return a curve of the rates at which all channels are coded, and one of those with their sum alone."""
+    rates, knob = codec.info.bitrates_kbps, codec.description.knob
+    lowest, highest = min(rates), max(rates)
+    if not is_summed(lowest, n_channels):
+        return {False: _Curve(knob, lowest, highest)}
+    middle = min(SUMMED_BELOW_KBPS, highest)
+    return {False: _Curve(knob, middle, highest), True: _Curve(knob, lowest, middle)}
 
 
 def dial_of(codec: Codec, clip: AudioClip, setting: Setting) -> RateDial | None:

@@ -25,7 +25,7 @@ import numpy as np
 
 from earbench_codecs.neural.rate_search import GainSearch, Secants, usual_gain
 from earbench_codecs.neural.side_by_side import on_one_thread_each
-from earbench_codecs.neural.stereo import with_best_channels
+from earbench_codecs.neural.stereo import is_summed, with_best_channels
 from earbench_codecs.neural.units import LARGEST_OFFSET, OFFSETS_PER_OCTAVE, UNIT_S, stuffing_for
 
 if TYPE_CHECKING:
@@ -81,8 +81,9 @@ def average_rate(coder: SegmentCoder, signal: Samples, kbps: float, table: Table
         What is usual of one channel; see `GainSearch`.
     """
     work = list(zip(coder.places(signal.shape[-1]), _started(coder, signal, kbps, table), strict=True))
-    whole = _Average(coder, signal, work, signal.shape[-1] / coder.sample_rate_hz)
-    search = _sampled(whole, kbps / coder.syntax.n_channels, table)
+    n_coded = _n_coded(coder, kbps)
+    whole = _Average(coder, signal, work, n_coded * signal.shape[-1] / coder.sample_rate_hz)
+    search = _sampled(whole, kbps / n_coded, table)
     search.approach(whole.estimated_kbps, _ROUGH, _MOST_ESTIMATES)
     tried: list[tuple[float, list[Coded]]] = []
 
@@ -99,7 +100,7 @@ def average_rate(coder: SegmentCoder, signal: Samples, kbps: float, table: Table
 
 @dataclass(frozen=True)
 class _Average:
-    """Some segments of a signal, in seconds, with the same gain."""
+    """Some segments of a signal with the same gain; seconds are those of all channels that are coded."""
 
     coder: SegmentCoder
     signal: Samples
@@ -116,7 +117,7 @@ class _Average:
 
     def kbps(self, bits: float) -> float:
         """Return the rate that bits are of each channel."""
-        return bits / self.seconds / self.coder.syntax.n_channels / 1000
+        return bits / self.seconds / 1000
 
     def sample(self) -> _Average:
         """Return a few of them."""
@@ -332,9 +333,16 @@ def _steered(offsets: Integers, bits: Bits, due: Bits, slopes: Bits, meter: _Met
 
 
 def _started(coder: SegmentCoder, signal: Samples, kbps: float, table: Table) -> list[Plan]:
-    """Return plans at the gain that is usual, channels joined where that saves bits."""
-    usual = usual_gain(kbps / coder.syntax.n_channels, table)
-    return with_best_channels(coder, signal, coder.plans(signal, usual))
+    """Return plans at the gain that is usual, channels summed or joined where that saves bits."""
+    plans = coder.plans(signal, usual_gain(kbps / _n_coded(coder, kbps), table))
+    if is_summed(kbps, coder.syntax.n_channels):
+        return [replace(plan, summed=True) for plan in plans]
+    return with_best_channels(coder, signal, plans)
+
+
+def _n_coded(coder: SegmentCoder, kbps: float) -> int:
+    """Return how many channels are coded at a rate."""
+    return 1 if is_summed(kbps, coder.syntax.n_channels) else coder.syntax.n_channels
 
 
 def _counted_apart(ends_s: Bits) -> NDArray[np.bool_]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from earbench_codecs.neural.stereo import SUMMED_BELOW_KBPS, is_summed
 from earbench_codecs.neural.units import UNIT_S
 
 if TYPE_CHECKING:
@@ -26,6 +27,13 @@ def average_notes(kbps: float, found_kbps: float) -> list[str]:
         return []
     bits = "no fewer" if found_kbps > kbps else "no more"
     return [f"{kbps:g} kbps were asked for, {found_kbps:.2f} came: this sound takes {bits} bits"]
+
+
+def channel_notes(kbps: float, n_channels: int) -> list[str]:
+    """Return a note where two channels are coded as one."""
+    if not is_summed(kbps, n_channels):
+        return []
+    return [f"two channels are coded as their sum alone, as they are below {SUMMED_BELOW_KBPS:g} kbps"]
 
 
 def constant_notes(kbps: float, sizes: Sequence[int], ends_s: Sequence[float]) -> list[str]:

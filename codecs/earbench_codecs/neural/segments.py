@@ -67,7 +67,10 @@ class Place(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """Codes [F, S, P], or [2, F, S, P], at a place; and their tables, where a coder's own model told."""
+    """Codes of a place, [F, S, P], or [2, F, S, P] of two channels unless their sum alone is coded.
+
+    And their tables, where a coder's own model told.
+    """
 
     place: Place
     plan: Plan
@@ -94,8 +97,8 @@ class SegmentCoder:
         self._lowest: tuple[Samples, int] | None = None  # of a signal, so as not to measure it each time
         if self._steered is None and syntax != _PLAIN:
             raise SettingError(f"{coder.architecture} codes one channel, at one level a file")
-        self._model_of_one = model
-        self._model = JointModel(model) if syntax.n_channels == 2 else model
+        self._model = model
+        self._model_of_two = JointModel(model)
         self._framing = coder.config.framing
         self._device = next(coder.parameters()).device
         self.syntax = syntax
@@ -114,7 +117,7 @@ class SegmentCoder:
         """Return how to code the segments of a signal [T] or [2, T] with the same gain throughout."""
         level = self.level_number(signal, gain)
         places = self.places(signal.shape[-1])
-        return [Plan.plain(level, int(self._units(place.n_rows)[-1]) + 1) for place in places]
+        return [Plan.plain(level, self._n_units(place)) for place in places]
 
     def encode(
         self, signal: Samples, gain: float = 1.0, plans: Sequence[Plan] | None = None
@@ -131,7 +134,7 @@ class SegmentCoder:
         """Yield some segments of a signal."""
         for some in _together(self._coded(signal, work), _shape):
             codes = np.stack([segment.codes for segment in some])
-            written = encode_segments(codes, self._coder.alphabet, self._model)
+            written = encode_segments(codes, self._coder.alphabet, self._model_of(some[0].plan))
             for segment, coded in zip(some, written, strict=True):
                 head, tail = segment.plan.head(self.syntax), segment.plan.tail()
                 bits = coded.bits + 8 * (len(head) + len(tail))
@@ -152,7 +155,7 @@ class SegmentCoder:
         bits = 0.0
         for some in _together(coded, _shape):
             codes = np.stack([segment.codes for segment in some])
-            bits += code_bits(codes, self._coder.alphabet, self._model)
+            bits += code_bits(codes, self._coder.alphabet, self._model_of(some[0].plan))
             bits += 8 * sum(len(segment.plan.head(self.syntax)) for segment in some)
         return bits
 
@@ -162,10 +165,10 @@ class SegmentCoder:
         That is the cost of its codes by the model; the head is the first unit's, and what the range coder
         adds to fill its last word is the last one's.
         """
-        n_channels, alphabet = self.syntax.n_channels, self._coder.alphabet
         for some in _together(self._coded(signal, work), _shape):
-            alone = np.concatenate([one.codes.reshape(n_channels, -1, *one.codes.shape[-2:]) for one in some])
-            rows = row_bits(alone, alphabet, self._model_of_one).reshape(len(some), n_channels, -1).sum(1)
+            alone = np.concatenate([one.codes.reshape(-1, *_shape(one)[-3:]) for one in some])
+            rows = row_bits(alone, self._coder.alphabet, self._model)
+            rows = rows.reshape(len(some), -1, rows.shape[-1]).sum(1)
             for segment, own in zip(some, rows, strict=True):
                 bits = self.by_unit(own)
                 bits[-1] += -own.sum() % _WORD
@@ -226,7 +229,7 @@ class SegmentCoder:
         rows, framing = self._coder.code_rows, self._framing
         total = framing.n_frames(n_samples)
         in_last = n_samples + framing.overlap - (total - 1) * framing.hop
-        beyond = 0 if self.syntax.whole_frames else rows - self._coder.rows_for(in_last)
+        beyond = 0 if self.syntax.before_3 else rows - self._coder.rows_for(in_last)
         for first in range(0, total, self.n_frames):
             end = min(first + self.n_frames, total)
             yield Place(first, end - first, (end - first) * rows - (beyond if end == total else 0))
@@ -240,6 +243,9 @@ class SegmentCoder:
     def by_unit(self, rows: Bits) -> Bits:
         """Return the sums over the units of a segment of something its rows have."""
         return np.bincount(self._units(len(rows)), rows).astype(np.float64)
+
+    def _n_units(self, place: Place) -> int:
+        return int(self._units(place.n_rows)[-1]) + 1
 
     def _units(self, n_rows: int) -> Integers:
         row_s = self._framing.length / self._coder.code_rows / self._coder.config.sample_rate_hz
@@ -278,8 +284,10 @@ class SegmentCoder:
             return self._coder.encode(frames[0].unsqueeze(1))
         steering = self._steering(plan, place)
         coefficients, split = self._steered.transformed(frames)
-        codes = self._steered.quantised(steering.done(coefficients), split, steering.coarser, steering.sent)
-        return codes.view(len(frames), -1, *codes.shape[1:]) if len(frames) > 1 else codes
+        steered = steering.done(coefficients)
+        codes = self._steered.quantised(steered, split[: len(steered)], steering.coarser, steering.sent)
+        n_coded = self._n_coded(plan)
+        return codes.view(n_coded, -1, *codes.shape[1:]) if n_coded > 1 else codes
 
     def _joined(self, coded: Iterator[Segment], n_samples: int) -> Samples:
         """Return the signal of segments; where there is none it is silent."""
@@ -297,7 +305,7 @@ class SegmentCoder:
 
     @torch.inference_mode()
     def _decoded(self, segment: Segment) -> Samples:
-        """Return the samples [C, T] of a segment's frames, overlapped and added."""
+        """Return the samples of a segment's frames, overlapped and added: [C, T], or [1, T] for all."""
         codes = self._rows(segment.codes, segment.place)
         if self._steered is None:
             frames = self._coder.decode(codes)
@@ -308,7 +316,7 @@ class SegmentCoder:
             coefficients = self._steered.dequantised(codes, told)
             steering = self._steering(segment.plan, segment.place)
             frames = self._steered.restored(steering.undone(coefficients), codes)
-        frames = frames.view(self.syntax.n_channels, -1, self._framing.length)
+        frames = frames.view(self._n_coded(segment.plan), -1, self._framing.length)
         samples: Samples = (self._framing.overlap_add(frames) * _level(segment.plan.level)).cpu().numpy()
         return samples
 
@@ -337,22 +345,30 @@ class SegmentCoder:
         """Yield the place, the plan and the codes of each segment that is not lost."""
         places = self._places_of(segments, n_samples)
         there = [(place, one) for place, one in zip(places, segments, strict=True) if one]
-        for some in _together(iter(there), lambda item: item[0].n_rows):
-            n_rows = some[0][0].n_rows
-            shape = (n_rows, *self._coder.code_shape)
-            whole = shape if self.syntax.n_channels == 1 else (self.syntax.n_channels, *shape)
-            n_units = int(self._units(n_rows)[-1]) + 1
-            plans, coded = zip(*(parsed(one, self.syntax, n_units) for _, one in some), strict=True)
-            decoded = self._codes_read(coded, whole)
+        parts = ((place, *parsed(one, self.syntax, self._n_units(place))) for place, one in there)
+        for some in _together(parts, lambda part: (part[0].n_rows, part[1].summed)):
+            alike, plans, coded = zip(*some, strict=True)
+            decoded = self._codes_read(coded, plans[0], alike[0].n_rows)
             tables = decoded.tables if self._model.is_own else repeat(None)
-            yield from map(Segment, (place for place, _ in some), plans, decoded.codes, tables)
+            yield from map(Segment, alike, plans, decoded.codes, tables)
 
-    def _codes_read(self, coded: Sequence[bytes], shape: tuple[int, ...]) -> Decoded:
+    def _codes_read(self, coded: Sequence[bytes], plan: Plan, n_rows: int) -> Decoded:
         """Read segments in one go: to share them out, threads would wait for each other's Python."""
+        shape = (n_rows, *self._coder.code_shape)
+        whole = (self._n_coded(plan), *shape) if self._n_coded(plan) > 1 else shape
+        alphabet, model = self._coder.alphabet, self._model_of(plan)
         with on_one_thread_each(self._device) as side_by_side:
-            read = partial(decode_segments, shape=shape, alphabet=self._coder.alphabet, model=self._model)
-            (decoded,) = side_by_side(read, [coded])
+            (decoded,) = side_by_side(
+                partial(decode_segments, shape=whole, alphabet=alphabet, model=model), [coded]
+            )
             return cast("Decoded", decoded)
+
+    def _n_coded(self, plan: Plan) -> int:
+        """Return of how many channels a segment has codes."""
+        return 1 if plan.summed else self.syntax.n_channels
+
+    def _model_of(self, plan: Plan) -> EntropyModel:
+        return self._model_of_two if self._n_coded(plan) > 1 else self._model
 
     def _places_of(self, segments: Sequence[bytes], n_samples: int) -> list[Place]:
         places = list(self.places(n_samples))

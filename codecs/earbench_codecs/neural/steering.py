@@ -33,19 +33,24 @@ class Steering:
         self._gains = (offsets / OFFSETS_PER_OCTAVE).exp2()[units].unsqueeze(-1)
         self._mid_side = torch.tensor(plan.mid_side, device=units.device)[units].unsqueeze(-1)
         self._n_channels = n_channels
+        self._summed = plan.summed
+        n_coded = 1 if plan.summed else n_channels
         notches = torch.tensor(plan.coarser or (0,) * len(plan.offsets), device=units.device)
-        self.coarser = notches[units].unsqueeze(-1).float().repeat(n_channels, 1, 1)
-        """Notches of each row [C · n, R, 1]."""
+        self.coarser = notches[units].unsqueeze(-1).float().repeat(n_coded, 1, 1)
+        """Notches of each row that is coded, [C · n, R, 1]."""
         sent = torch.arange(units.numel(), device=units.device) < n_rows
-        self.sent = sent.view(units.shape).unsqueeze(-1).float().repeat(n_channels, 1, 1)
-        """1 for each row that is sent, 0 for others [C · n, R, 1]."""
+        self.sent = sent.view(units.shape).unsqueeze(-1).float().repeat(n_coded, 1, 1)
+        """1 for each of those that is sent, 0 for others."""
 
     def done(self, coefficients: Tensor) -> Tensor:
-        """Return what is quantised of coefficients [C · n, R, M]."""
-        return self._turned(self._by_channel(coefficients) * self._gains)
+        """Return what is quantised of coefficients [C · n, R, M]; [n, R, M] where it is their sum alone."""
+        amplified = self._by_channel(coefficients) * self._gains
+        return amplified.sum(0) / math.sqrt(2) if self._summed else self._turned(amplified)
 
     def undone(self, coefficients: Tensor) -> Tensor:
-        """Return the coefficients of what was quantised."""
+        """Return the coefficients of what was quantised; of a sum alone, those [n, R, M] of every channel."""
+        if self._summed:
+            return coefficients / (math.sqrt(2) * self._gains)
         turned = self._turned(self._by_channel(coefficients))
         return (self._by_channel(turned) / self._gains).flatten(0, 1)
 

@@ -1,4 +1,4 @@
-"""Left and right, or mid and side: what takes fewer bits at the same noise."""
+"""Two channels: as left and right or mid and side, what takes fewer bits; or as their sum alone."""
 
 from __future__ import annotations
 
@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 _BITS = 6 / math.log(2)
 """What noise is worth, in squares of the step: a coefficient's bits grow by 6 / ln 2 for each step² that its
 noise, step²/12 in the mean, is made smaller."""
+
+
+SUMMED_BELOW_KBPS = 12.0
+"""Below, of both together, noise is more above the threshold with two channels than with their sum alone."""
+
+
+def is_summed(kbps: float, n_channels: int) -> bool:
+    """Whether channels of a stream are coded as their sum alone, as there are too few bits for two."""
+    return n_channels > 1 and kbps < SUMMED_BELOW_KBPS
 
 
 def with_best_channels(coder: SegmentCoder, signal: Samples, plans: Sequence[Plan]) -> list[Plan]:

@@ -3,6 +3,7 @@
 ======================  ==========================================================
 u16                     level: what the signal was divided by
 i8 for each unit        where gains differ: of that unit beyond the level, in sixteenths of an octave
+1 bit                   of two channels: whether their sum alone was coded, for both
 1 bit for each unit     of two channels: whether their sum and difference were coded; whole bytes
 u8 n, n times (u8,      where bytes are made constant: units that are stuffed, and with how many
 u16)                    bytes of 0, which follow the codes
@@ -52,14 +53,15 @@ class Syntax:
     n_channels : int
         1, or 2 that are coded together.
     gains, stuffing : bool
-    whole_frames : bool
-        Whether rows of codes beyond the end of the signal are there, too.
+    before_3 : bool
+        As up to version 2 of the bitstream: with rows of codes beyond the end of the signal, and of two
+        channels always both.
     """
 
     n_channels: int = 1
     gains: bool = False
     stuffing: bool = False
-    whole_frames: bool = False
+    before_3: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class Plan:
     coarser : tuple of int
         Notches by which each unit's steps are coarser than the coder's own; empty where it has none. The
         codes say so, not the head.
+    summed : bool
+        Whether the sum of two channels is coded alone, for both.
     """
 
     level: int
@@ -86,6 +90,7 @@ class Plan:
     mid_side: tuple[bool, ...]
     stuffing: tuple[int, ...]
     coarser: tuple[int, ...] = ()
+    summed: bool = False
 
     @classmethod
     def plain(cls, level: int, n_units: int) -> Plan:
@@ -112,7 +117,8 @@ class Plan:
         if syntax.gains:
             parts.append(np.array(self.offsets, np.int8).tobytes())
         if syntax.n_channels == 2:
-            parts.append(np.packbits(self.mid_side, bitorder="little").tobytes())
+            flags = self.mid_side if syntax.before_3 else (self.summed, *self.mid_side)
+            parts.append(np.packbits(flags, bitorder="little").tobytes())
         if syntax.stuffing:
             stuffed = [(unit, n) for unit, n in enumerate(self.stuffing) if n]
             parts += [bytes([len(stuffed)]), *(STUFFED.pack(unit, n) for unit, n in stuffed)]
@@ -139,18 +145,21 @@ def parsed(segment: bytes, syntax: Syntax, n_units: int) -> tuple[Plan, bytes]:
     reader = _Reader(segment)
     (level,) = _LEVEL.unpack(reader.take(_LEVEL.size))
     plan = Plan.plain(level, n_units)
-    offsets, mid_side, stuffing = plan.offsets, plan.mid_side, [0] * n_units
+    offsets, mid_side, summed, stuffing = plan.offsets, plan.mid_side, False, [0] * n_units
     if syntax.gains:
         offsets = tuple(np.frombuffer(reader.take(n_units), np.int8).tolist())
     if syntax.n_channels == 2:
-        bits = np.unpackbits(np.frombuffer(reader.take(-(-n_units // 8)), np.uint8), bitorder="little")
-        mid_side = tuple(bits[:n_units].astype(bool).tolist())
+        n_before = 0 if syntax.before_3 else 1
+        packed = reader.take(-(-(n_before + n_units) // 8))
+        flags = np.unpackbits(np.frombuffer(packed, np.uint8), bitorder="little").astype(bool).tolist()
+        summed = any(flags[:n_before])
+        mid_side = tuple(flags[n_before : n_before + n_units])
     for _ in range(reader.take(1)[0] if syntax.stuffing else 0):
         unit, n = STUFFED.unpack(reader.take(STUFFED.size))
         if unit >= n_units or n < STUFFED.size:
             raise BitstreamError("a segment is damaged: it is stuffed where it has no unit")
         stuffing[unit] += n
-    plan = Plan(level, offsets, mid_side, tuple(stuffing))
+    plan = Plan(level, offsets, mid_side, tuple(stuffing), summed=summed)
     return plan, reader.rest(len(plan.tail()))
 
 

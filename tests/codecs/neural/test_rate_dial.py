@@ -46,9 +46,9 @@ def test_what_is_heard_is_what_the_bytes_decode_to(codec, signal_of, n_channels,
     kbps = middle_kbps(codec)
     encoded = codec.encode(clip, Setting.of(kbps))
     dial = dial_of(codec, clip, encoded.setting)
-    gain = dial.gain(kbps)
-    same = replace(encoded, segments=tuple(dial.segments(gain)))
-    np.testing.assert_array_equal(dial.heard(gain).samples, codec.decode(same).samples)
+    plans = dial.plans(kbps)
+    same = replace(encoded, segments=tuple(dial.segments(plans)))
+    np.testing.assert_array_equal(dial.heard(plans).samples, codec.decode(same).samples)
 
 
 @pytest.mark.slow
@@ -60,9 +60,25 @@ def test_rates_are_met_once_a_few_gains_were_measured(codec, signal_of):
         n_measured += 1
     assert 3 < n_measured < 16
     for kbps in np.geomspace(min(codec.info.bitrates_kbps), max(codec.info.bitrates_kbps), 7):
-        n_bytes = sum(map(len, dial.segments(dial.gain(float(kbps)))))
+        n_bytes = sum(map(len, dial.segments(dial.plans(float(kbps)))))
         # of a coder without training, whose table has few entries; a trained one is within 2 %
         assert 8 * n_bytes / clip.duration_s / 1000 == pytest.approx(kbps, rel=0.12)
+
+
+@pytest.mark.slow
+def test_a_dial_of_two_channels_has_their_sum_alone_below_what_both_take(signal_of):
+    codec = codec_called("mdct-hyper-16k")
+    clip = excerpt(signal_of, 2)
+    dial = dial_of(codec, clip, codec.check_setting(None))
+    while dial.learn():
+        pass
+    for kbps in (7, 11, 13, 32):
+        plans = dial.plans(kbps)
+        assert {plan.summed for plan in plans} == {kbps < 12}
+        n_bytes = sum(map(len, dial.segments(plans)))
+        assert 8 * n_bytes / clip.duration_s / 1000 == pytest.approx(kbps, rel=0.08)
+        left, right = dial.heard(plans).samples
+        assert np.array_equal(left, right) == (kbps < 12)
 
 
 @pytest.mark.slow
@@ -71,7 +87,7 @@ def test_without_learning_a_rate_is_guessed_from_one_measurement(codec, signal_o
     quieter = clip.with_samples(clip.samples * np.float32(0.01))
     kbps = middle_kbps(codec)
     dial = dial_of(codec, quieter, codec.check_setting(None))
-    n_bytes = sum(map(len, dial.segments(dial.gain(kbps))))
+    n_bytes = sum(map(len, dial.segments(dial.plans(kbps))))
     assert 8 * n_bytes / clip.duration_s / 1000 == pytest.approx(kbps, rel=0.3)
 
 

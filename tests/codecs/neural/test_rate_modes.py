@@ -79,12 +79,12 @@ def stereo(signal, *gains, delay=7):
 def transported(codec, encoded):
     """Return the ends of units in seconds, and the bits transported up to each, by the file alone."""
     coder = codec.segment_coder(encoded.setting, encoded.n_channels)
-    n_channels, ends = encoded.n_channels, list(coder.unit_ends_s(encoded.n_samples))
+    ends = list(coder.unit_ends_s(encoded.n_samples))
     every_codes = list(coder.codes(encoded.segments, encoded.n_samples))
     bits = []
     for segment, codes, own in zip(encoded.segments, every_codes, ends, strict=True):
         plan, coded = parsed(segment, coder.syntax, len(own))
-        rows = bits_of_rows(coder, codes.reshape(n_channels, -1, *codes.shape[-2:])).sum(0)
+        rows = bits_of_rows(coder, codes.reshape(-1, *codes.shape[-3:])).sum(0)
         row_s = coder._coder.config.framing.length / coder._coder.code_rows / coder.sample_rate_hz
         stuffing = 8 * np.array(plan.stuffing)
         of_units = np.bincount(unit_of_rows(len(rows), row_s), rows) + stuffing
@@ -99,7 +99,7 @@ def transported(codec, encoded):
 
 def bits_of_rows(coder, codes):
     """Return what codes [C, R, S, P] cost by the model, [C, R]."""
-    outside, model = np.abs(codes) > 15, coder._model_of_one
+    outside, model = np.abs(codes) > 15, coder._model
     symbols = np.where(outside, 31, codes + 15)
     rows = np.zeros(codes.shape[:2])
     for place, numbers in model.passes(symbols, known=True):
@@ -118,8 +118,9 @@ def excess(codec, encoded):
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES)
-@pytest.mark.parametrize("n_units", [1, 6, 9])
-def test_heads_come_back(syntax, n_units):
+@pytest.mark.parametrize("n_units", [1, 6, 8, 9])
+@pytest.mark.parametrize("summed", [False, True])
+def test_heads_come_back(syntax, n_units, summed):
     rng = np.random.default_rng(n_units)
     plan = Plan.plain(40_000, n_units).moved(40_000, rng.integers(-110, 110, n_units))
     stuffing = tuple(stuffing_for(bits) for bits in rng.uniform(-100, 900, n_units))
@@ -128,6 +129,7 @@ def test_heads_come_back(syntax, n_units):
         plan.offsets if syntax.gains else (0,) * n_units,
         tuple((rng.random(n_units) < 0.5).tolist()) if syntax.n_channels == 2 else (False,) * n_units,
         stuffing if syntax.stuffing else (0,) * n_units,
+        summed=summed and syntax.n_channels == 2,
     )
     segment = plan.head(syntax) + b"codes..." + plan.tail()
     assert parsed(segment, syntax, n_units) == (plan, b"codes...")
@@ -293,6 +295,30 @@ def test_a_bitrate_and_a_quality_exclude_each_other(codec, signal_of):
         codec.encode(clip, Setting.of(middle_kbps(codec), nmr_db=-3))
     with pytest.raises(SettingError, match="constant"):
         codec.encode(clip, Setting.of(nmr_db=-3, mode="cbr"))
+
+
+@pytest.mark.parametrize("options", [{}, {"mode": "cbr"}])
+@pytest.mark.parametrize("kbps", [6, 11.9])
+def test_too_few_bits_for_two_channels_are_spent_on_their_sum(options, kbps):
+    """Attacks on two channels take 11 kbps at least."""
+    assets = Path(str(files("earbench_assets")))
+    codec = NeuralCodec.from_file(assets / "checkpoints/mdct-hyper-44k.safetensors")
+    sound = read_clip(assets / "clips/castanets.flac").samples[0, :120_000]
+    clip = AudioClip(stereo(sound, 1.0, 0.7), 44_100)
+    encoded = codec.encode(clip, Setting.of(kbps, **options))
+    decoded = codec.decode(encoded).samples
+    assert encoded.bitrate_kbps == pytest.approx(kbps, rel=0.01)
+    if options:
+        assert np.abs(excess(codec, encoded)).max() <= 0.01
+    assert encoded.notes == ("two channels are coded as their sum alone, as they are below 12 kbps",)
+    assert np.array_equal(decoded[0], decoded[1])
+    middle = clip.samples.mean(0)
+    alone = codec.decode(codec.encode(AudioClip.mono(middle, 44_100), Setting.of(kbps, **options)))
+    of_sum, of_mono = (
+        noise_to_mask(middle, one.samples[0], Model1Settings(44_100)).total_db
+        for one in (codec.decode(encoded), alone)
+    )
+    assert of_sum < of_mono + (0.5 if kbps > 6 else 2)
 
 
 @pytest.mark.slow
