@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from earbench_codecs.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Scalar = str | int | float | bool
 Kind = Literal["reference", "neural", "anchor", "plugin"]
@@ -149,10 +152,21 @@ class CodecInfo:
         return Setting.of(setting.kbps, **shown).label
 
 
-def option_value(info: CodecInfo, name: str, text: str) -> Scalar:
-    """Return the value of a codec's option that is written so; the text where there is none."""
-    known = {str(v): v for option in info.options if option.name == name for v in option.values}
-    return known.get(text, text)
+def options_written(info: CodecInfo, pairs: Iterable[tuple[str, str]]) -> dict[str, Scalar]:
+    """Return options by name: the codec's own value that is written so, the text where there is none.
+
+    Raises
+    ------
+    SettingError
+        An option is given twice.
+    """
+    options: dict[str, Scalar] = {}
+    for name, text in pairs:
+        if name in options:
+            raise SettingError(f"{name} is given twice: {options[name]} and {text}; leave one out")
+        known = {str(v): v for option in info.options if option.name == name for v in option.values}
+        options[name] = known.get(text, text)
+    return options
 
 
 def checked(info: CodecInfo, setting: Setting) -> Setting:

@@ -117,6 +117,10 @@ def test_integer_output_is_on_request(capsys, clip_wav, tmp_path, bits):
         (("encode", "clip.wav", "x.ebc", "--codec", "amr-wb", "--kbps", "7"), "no mode at 7 kbps"),
         (("encode", "clip.wav", "x.ebc", "--codec", "mp3", "--option", "vbr=12"), "vbr='12' is not one of"),
         (
+            ("encode", "clip.wav", "x.ebc", "--codec", "mp3", "--option", "vbr=4", "--option", "vbr=2"),
+            "vbr is given twice: 4 and 2",
+        ),
+        (
             ("encode", "clip.wav", "x.ebc", "--codec", "anchor35", "--checkpoint", "clip.wav"),
             "no trained param",
         ),

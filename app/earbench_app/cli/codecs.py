@@ -15,7 +15,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from earbench_codecs.base import Codec, CodecInfo, EncodedAudio, Scalar, Setting
+    from earbench_codecs.base import Codec, CodecInfo, EncodedAudio, Setting
     from earbench_codecs.clip import AudioClip
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -177,18 +177,16 @@ def _made_by(encoded: EncodedAudio) -> str:
 
 def _setting(coder: Codec, kbps: float | None, options: list[str]) -> Setting:
     from earbench_codecs.base import Setting
+    from earbench_codecs.setting import options_written
 
-    return coder.check_setting(Setting.of(kbps, **dict(_option(coder.info, text) for text in options)))
+    return coder.check_setting(Setting.of(kbps, **options_written(coder.info, map(_pair, options))))
 
 
-def _option(info: CodecInfo, text: str) -> tuple[str, Scalar]:
-    """Read name=value; the value is the codec's own that is written alike."""
-    from earbench_codecs.setting import option_value
-
+def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
         raise typer.BadParameter(f"{text!r} is not name=value", param_hint="--option")
-    return name, option_value(info, name, value)
+    return name, value
 
 
 def _info_json(info: CodecInfo) -> dict[str, Any]:

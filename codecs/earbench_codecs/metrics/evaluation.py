@@ -17,7 +17,7 @@ from earbench_codecs.errors import CodecUnavailableError, SettingError
 from earbench_codecs.metrics.measure import measure
 from earbench_codecs.metrics.worker import Worker, WorkerError
 from earbench_codecs.registry import codec as codec_named
-from earbench_codecs.setting import option_value
+from earbench_codecs.setting import options_written
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
@@ -102,7 +102,7 @@ def settings_named(text: str) -> list[tuple[str, Setting]]:
         raise CodecUnavailableError(name, info.reason)
     parts = rest.split(",") if at else []
     pairs = [part.partition("=") for part in parts if "=" in part]
-    options = {option: option_value(info, option, value) for option, _, value in pairs}
+    options = options_written(info, ((option, value) for option, _, value in pairs))
     rates = _rates([part for part in parts if "=" not in part], info, text)
     return [(name, codec_named(name).check_setting(Setting.of(kbps, **options))) for kbps in rates]
 
