@@ -1,15 +1,14 @@
 """A signal as segments of bytes, each of which decodes by itself, and back.
 
 A segment is about a second of frames: what `units` says of it, then the codes; so it is never empty. Rows
-of codes that nothing before the end of the signal depends on are left out.
-Frames overlap those of the next segment, so a lost one costs its own time and a fade. The codes of a few
-segments are coded side by side, however long the signal is. The network sees each alone and on one thread,
-so that what it makes of one depends neither on the others nor on how many processors there are.
+of codes that begin beyond the end of the signal are left out. Frames overlap those of the next segment, so a
+lost one costs its own time and a fade. The codes of a few segments are coded side by side, however long the
+signal is. The network sees each alone and on one thread, so that what it makes of one depends neither on the
+others nor on how many processors there are.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from functools import partial
 from itertools import chain, groupby, islice, repeat
@@ -23,11 +22,10 @@ from earbench_codecs.neural.coder import TransformCoder
 from earbench_codecs.neural.context_model import TOGETHER
 from earbench_codecs.neural.entropy_coding import code_bits, decode_segments, encode_segments, row_bits
 from earbench_codecs.neural.joint_model import JointModel
+from earbench_codecs.neural.levels import LARGEST_LEVEL, level_number, level_numbered, level_of
 from earbench_codecs.neural.side_by_side import on_one_thread_each
 from earbench_codecs.neural.steering import Steering
 from earbench_codecs.neural.units import (
-    LARGEST_LEVEL,
-    LEVELS_PER_OCTAVE,
     Plan,
     Syntax,
     parsed,
@@ -53,9 +51,6 @@ T = TypeVar("T")
 _PLAIN = Syntax()
 _WORD = 32
 """Bits of what the range coder writes at once."""
-_BLOCK = 1 << 20
-_LEVEL_OF_1 = 24 * LEVELS_PER_OCTAVE
-"""Levels are 2^((n - 49152) / 2048): from 2^-24 to 2^8, 0.003 dB apart."""
 
 
 class Place(NamedTuple):
@@ -111,7 +106,7 @@ class SegmentCoder:
 
     def level_number(self, signal: Samples, gain: float = 1.0) -> int:
         """Return the number of the level at which a signal is amplified by a gain."""
-        return _level_number(self._level(signal) / gain)
+        return level_number(level_of(signal, self._coder.config) / gain)
 
     def plans(self, signal: Samples, gain: float = 1.0) -> list[Plan]:
         """Return how to code the segments of a signal [T] or [2, T] with the same gain throughout."""
@@ -184,7 +179,7 @@ class SegmentCoder:
             assert coder is not None
             place, plan = item
             plan = self._written_as(signal, plan)
-            frames = self._frames(signal, place).to(self._device) / _level(plan.level)
+            frames = self._frames(signal, place).to(self._device) / level_numbered(plan.level)
             coefficients, split = coder.transformed(frames)
             steering = self._steering(plan, place)
             coefficients = steering.done(coefficients)
@@ -261,7 +256,7 @@ class SegmentCoder:
         def coded(item: Work) -> Segment:
             place, plan = item
             plan = self._written_as(signal, plan)
-            frames = self._frames(np.atleast_2d(signal), place) / _level(plan.level)
+            frames = self._frames(np.atleast_2d(signal), place) / level_numbered(plan.level)
             codes = self._quantised(frames.to(self._device), plan, place)
             return Segment(place, plan, codes[..., : place.n_rows, :, :].cpu().numpy())
 
@@ -317,20 +312,25 @@ class SegmentCoder:
             steering = self._steering(segment.plan, segment.place)
             frames = self._steered.restored(steering.undone(coefficients), codes)
         frames = frames.view(self._n_coded(segment.plan), -1, self._framing.length)
-        samples: Samples = (self._framing.overlap_add(frames) * _level(segment.plan.level)).cpu().numpy()
+        samples: Samples = (
+            (self._framing.overlap_add(frames) * level_numbered(segment.plan.level)).cpu().numpy()
+        )
         return samples
 
     def _rows(self, codes: Integers, place: Place) -> Tensor:
         """Return rows [R, S, P] of codes, or of their tables, of all channels, 0 where none were sent."""
-        beyond = place.n_frames * self._coder.code_rows - place.n_rows
-        rows = torch.nn.functional.pad(torch.from_numpy(codes).to(self._device), (0, 0, 0, 0, 0, beyond))
+        sent = torch.from_numpy(codes).to(self._device)
+        rows = torch.nn.functional.pad(sent, (0, 0, 0, 0, 0, self._n_left_out(place)))
         return rows.view(-1, *self._coder.code_shape)
 
     def _steering(self, plan: Plan, place: Place) -> Steering:
-        beyond = place.n_frames * self._coder.code_rows - place.n_rows
-        units = np.pad(self._units(place.n_rows), (0, beyond), "edge")
+        units = np.pad(self._units(place.n_rows), (0, self._n_left_out(place)), "edge")
         rows = torch.from_numpy(units).to(self._device).view(place.n_frames, -1)
         return Steering(plan, rows, self.syntax.n_channels, place.n_rows)
+
+    def _n_left_out(self, place: Place) -> int:
+        """Return how many rows of a place are not sent."""
+        return place.n_frames * self._coder.code_rows - place.n_rows
 
     def _frames(self, signal: Samples, place: Place) -> Tensor:
         """Return frames [C, n, L] of a place, of those that `Framing.split` makes of a signal [C, T]."""
@@ -376,15 +376,6 @@ class SegmentCoder:
             raise BitstreamError(f"{len(segments)} segments where {n_samples} samples take {len(places)}")
         return places
 
-    def _level(self, signal: Samples) -> float:
-        config = self._coder.config
-        if config.level == "peak":
-            return max(float(signal.max()), -float(signal.min()))
-        if config.level == "std":
-            deviation = _standard_deviation(signal.ravel())
-            return (deviation or abs(float(signal.flat[0]))) * config.crest  # what stands still has none
-        return 1.0
-
 
 def _together(items: Iterator[T], key: Callable[[T], object] | None = None) -> Iterator[list[T]]:
     """Yield lists of up to `TOGETHER` items that follow each other and have the same key."""
@@ -400,21 +391,3 @@ def _shape(segment: Segment) -> tuple[int, ...]:
 def segment_frames(coder: Coder) -> int:
     """Return how many frames a segment has: about a second's."""
     return max(1, round(coder.config.sample_rate_hz / coder.config.framing.hop))
-
-
-def _standard_deviation(signal: Samples) -> float:
-    """Return it in float64, a block at a time."""
-    mean = float(signal.mean(dtype=np.float64))
-    blocks = np.array_split(signal, math.ceil(len(signal) / _BLOCK))
-    return math.sqrt(
-        sum(float(np.square(block - mean).sum(dtype=np.float64)) for block in blocks) / len(signal)
-    )
-
-
-def _level_number(level: float) -> int:
-    octaves = math.log2(level) if level > 0 else -math.inf
-    return round(max(octaves * LEVELS_PER_OCTAVE, -_LEVEL_OF_1) + _LEVEL_OF_1)
-
-
-def _level(number: int) -> float:
-    return float(2.0 ** ((number - _LEVEL_OF_1) / LEVELS_PER_OCTAVE))

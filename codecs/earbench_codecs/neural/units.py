@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earbench_codecs.errors import BitstreamError
+from earbench_codecs.neural.levels import LEVELS_PER_OCTAVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 UNIT_S = 0.25
 OFFSETS_PER_OCTAVE = 16
-LEVELS_PER_OCTAVE = 2048
-LARGEST_LEVEL = 0xFFFF
 LARGEST_OFFSET = 7 * OFFSETS_PER_OCTAVE
 """Of a unit beyond a segment's level in the middle, up or down, so that offsets fit a byte."""
 OFFSETS_PER_COARSER = 20
@@ -71,7 +70,7 @@ class Plan:
     Parameters
     ----------
     level : int
-        The number of a level, see `segments`.
+        The number of a level, see `levels`.
     offsets : tuple of int
         Of each unit's gain, in sixteenths of an octave beyond that level; within ±127.
     mid_side : tuple of bool
