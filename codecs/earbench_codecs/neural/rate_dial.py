@@ -15,7 +15,7 @@ import numpy as np
 from earbench_codecs.clip import AudioClip
 from earbench_codecs.neural.codec import NeuralCodec
 from earbench_codecs.neural.rate_search import BEYOND_OCTAVES
-from earbench_codecs.neural.stereo import SUMMED_BELOW_KBPS, is_summed, with_best_channels
+from earbench_codecs.neural.stereo import SUMMED_BELOW_KBPS, is_summed, with_best_channels, with_sum
 from earbench_codecs.resampling import fit_length, resampled
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class RateDial:
         native = resampled(clip, self._native_hz).samples
         self._signal = native if clip.n_channels > 1 else native[0]
         self._curves = _curves(codec, clip.n_channels)
-        self._plans: list[Plan] = []
+        self._plans: dict[bool, list[Plan]] = {}
 
     def learn(self) -> bool:
         """Measure the rate at one more gain; return whether there are more to measure."""
@@ -81,11 +81,12 @@ class RateDial:
 
     def _at(self, gain: float, *, summed: bool) -> list[Plan]:
         """Return how segments are coded; which channels are joined is decided once, at a middle rate."""
-        if not self._plans:
-            plans = self._coder.plans(self._signal, self._curves[False].middle)
-            self._plans = with_best_channels(self._coder, self._signal, plans)
+        if summed not in self._plans:
+            plans = self._coder.plans(self._signal, self._curves[summed].middle)
+            choose = with_sum if summed else with_best_channels
+            self._plans[summed] = choose(self._coder, self._signal, plans)
         level = self._coder.level_number(self._signal, gain)
-        return [replace(plan, level=level, summed=summed) for plan in self._plans]
+        return [replace(plan, level=level) for plan in self._plans[summed]]
 
     def _measure(self, gain: float, *, summed: bool) -> None:
         bits = self._coder.bits([self._signal], plans=[self._at(gain, summed=summed)])

@@ -10,9 +10,8 @@ the range coder adds to fill its last word. At the end of each unit, that is wit
 what is due by then. So over any second, from the end of a unit to that of another, bytes are within 2 % of
 the rate, however long the file. That 1 % is the reservoir: units take and return bits as long as the sum
 stays within. What cannot use its bits, such as silence, is stuffed. Files that are so short that a head alone
-is more than is due are as small as can be. What begins less than half a unit before the end of the signal
-counts with the unit before, which takes as much less as a segment that begins there takes more than it is
-due.
+is more than is due are as small as can be. A last segment that is one unit, of at most 0.375 s, counts with
+the unit before and has its gain: to begin a segment takes bits.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ import numpy as np
 
 from earbench_codecs.neural.rate_search import GainSearch, Secants, usual_gain
 from earbench_codecs.neural.side_by_side import on_one_thread_each
-from earbench_codecs.neural.stereo import is_summed, with_best_channels
-from earbench_codecs.neural.units import LARGEST_OFFSET, OFFSETS_PER_OCTAVE, UNIT_S, stuffing_for
+from earbench_codecs.neural.stereo import is_summed, with_best_channels, with_sum
+from earbench_codecs.neural.units import LARGEST_OFFSET, OFFSETS_PER_OCTAVE, stuffing_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -195,59 +194,24 @@ def constant_rate(coder: SegmentCoder, signal: Samples, kbps: float, table: Tabl
         As for `average_rate`.
     """
     ends = list(coder.unit_ends_s(signal.shape[-1]))
-    due = np.diff(np.concatenate(ends), prepend=0) * kbps * 1000
     sizes = [len(own) for own in ends]
-    plans = _started(coder, signal, kbps, table)
-    own = _counted_apart(np.concatenate(ends))
+    together = _counted_together(sizes)
+    due = np.bincount(together, np.diff(np.concatenate(ends), prepend=0)) * kbps * 1000
+    places, plans = list(coder.places(signal.shape[-1])), _started(coder, signal, kbps, table)
     search, offsets = Secants(0.55, *_SLOPES), np.zeros(len(due), np.int64)
-    places = list(coder.places(signal.shape[-1]))
     for _ in range(_JOINT_TRIALS):
-        work = zip(places, _moved(plans, offsets, sizes), strict=True)
-        bits = np.concatenate(list(coder.unit_bits(signal, work)))
+        work = list(zip(places, _moved(plans, offsets[together], sizes), strict=True))
+        bits = np.bincount(together, np.concatenate(list(coder.unit_bits(signal, work))))
         offsets = search.better(offsets, np.log2(bits), np.log2(np.maximum(due, 1)), _FARTHEST)
+    n_apart = len(plans) - int(len(due) < len(together))
+    moved = _moved(plans, offsets[together], sizes)
+    tail = list(coder.written(signal, zip(places[n_apart:], moved[n_apart:], strict=True)))
+    due[-1] -= 8 * sum(len(one.data) for one in tail)
     meter = _Meter(_RESERVOIR * kbps * 1000)
-    tail: list[Coded] = []
-    if not own[-sizes[-1] :].any():
-        end = _reachable(offsets[-sizes[-1] :]), due[-sizes[-1] :].sum()
-        tail, more = _tail(coder, signal, plans[-1], end, meter.size)
-        due[-sizes[-1] - 1] -= more
-    everything = (places, plans, *(_parts(x, sizes) for x in (offsets, due, search.slopes, own)))
-    for place, plan, tried, owed, slopes, apart in list(zip(*everything, strict=True))[
-        : -1 if tail else None
-    ]:
-        segment = _Segment(coder, signal, place, plan, np.maximum(np.cumsum(apart) - 1, 0))
-        yield segment.fitted(tried, owed, slopes, meter)
+    of_each = (_parts(x, sizes[:n_apart]) for x in (offsets, due, search.slopes))
+    for place, plan, tried, owed, slopes in zip(places[:n_apart], plans[:n_apart], *of_each, strict=True):
+        yield _Segment(coder, signal, place, plan).fitted(tried, owed, slopes, meter)
     yield from tail
-
-
-def _tail(
-    coder: SegmentCoder, signal: Samples, plan: Plan, end: tuple[Integers, float], room: float
-) -> tuple[list[Coded], float]:
-    """Return the last segment, coded before those before it, and the bits that it takes from them.
-
-    It has the highest gains at which it takes no more than there is room for beyond what it is due, those
-    found for it moved up or down; `end` has those gains, and the bits that are due.
-    """
-    offsets, due = end
-    *_, place = coder.places(signal.shape[-1])
-
-    def moved(by: int) -> list[Coded]:
-        moved = plan.moved(plan.level, _reachable(offsets + by))
-        return list(coder.written(signal, [(place, moved)]))
-
-    def more(coded: list[Coded]) -> float:
-        return 8 * len(coded[0].data) - due
-
-    lowest, too_high = -_FARTHEST, _FARTHEST
-    fits = moved(lowest)
-    while more(fits) <= room and too_high - lowest > 1:
-        middle = (lowest + too_high) // 2
-        tried = moved(middle)
-        if more(tried) <= room:
-            fits, lowest = tried, middle
-        else:
-            too_high = middle
-    return fits, more(fits)
 
 
 @dataclass
@@ -260,30 +224,20 @@ class _Meter:
 
 @dataclass(frozen=True)
 class _Segment:
-    """A segment whose units are to take the bits they are due.
-
-    Parameters
-    ----------
-    group : ndarray of int
-        Of each unit; those that count together share one.
-    """
+    """A segment whose units are to take the bits they are due."""
 
     coder: SegmentCoder
     signal: Samples
     place: Place
     plan: Plan
-    group: Integers
 
     def fitted(self, offsets: Integers, due: Bits, slopes: Bits, meter: _Meter) -> Coded:
         """Return it coded so that the meter stays within the reservoir."""
-        first = np.flatnonzero(np.diff(self.group, prepend=-1))
-        offsets, due = _reachable(offsets[first]), np.bincount(self.group, due).astype(np.float64)
-        search = Secants(slopes[first], *_SLOPES)
+        offsets, search = _reachable(offsets), Secants(slopes, *_SLOPES)
         tries: list[tuple[float, Plan, Integers, float]] = []
         while len(tries) < _MOST_TRIES:
-            plan = self.plan.moved(self.plan.level, offsets[self.group])
-            (units,) = self.coder.unit_bits(self.signal, [(self.place, plan)])
-            bits = np.bincount(self.group, units).astype(np.float64)
+            plan = self.plan.moved(self.plan.level, offsets)
+            (bits,) = self.coder.unit_bits(self.signal, [(self.place, plan)])
             stuffing, ahead = _stuffed(bits, due, meter)
             tries.append((ahead.max(), plan, stuffing, ahead[-1] - bits.sum() - 8 * stuffing.sum()))
             wasted = (stuffing > 0) & (_reachable(offsets + 1) > offsets)
@@ -295,15 +249,9 @@ class _Segment:
             offsets = np.minimum(offsets - (ahead > _USED * meter.size), steered) if late else steered
             offsets = _reachable(offsets)
         _, plan, stuffing, before = min(tries, key=lambda one: max(one[0], _USED * meter.size))
-        coded = self._written(plan, stuffing, first)
-        meter.ahead = before + 8 * len(coded.data)
-        return coded
-
-    def _written(self, plan: Plan, stuffing: Integers, first: Integers) -> Coded:
-        of_units = np.zeros(len(self.group), np.int64)
-        of_units[first] = stuffing
-        plan = replace(plan, stuffing=tuple(of_units.tolist()))
+        plan = replace(plan, stuffing=tuple(stuffing.tolist()))
         (coded,) = self.coder.written(self.signal, [(self.place, plan)])
+        meter.ahead = before + 8 * len(coded.data)
         return coded
 
 
@@ -336,7 +284,7 @@ def _started(coder: SegmentCoder, signal: Samples, kbps: float, table: Table) ->
     """Return plans at the gain that is usual, channels summed or joined where that saves bits."""
     plans = coder.plans(signal, usual_gain(kbps / _n_coded(coder, kbps), table))
     if is_summed(kbps, coder.syntax.n_channels):
-        return [replace(plan, summed=True) for plan in plans]
+        return with_sum(coder, signal, plans)
     return with_best_channels(coder, signal, plans)
 
 
@@ -345,12 +293,12 @@ def _n_coded(coder: SegmentCoder, kbps: float) -> int:
     return 1 if is_summed(kbps, coder.syntax.n_channels) else coder.syntax.n_channels
 
 
-def _counted_apart(ends_s: Bits) -> NDArray[np.bool_]:
-    """Return which units do not count with the one before."""
-    starts_s = np.concatenate([[0.0], ends_s[:-1]])
-    apart: NDArray[np.bool_] = ends_s[-1] - starts_s >= UNIT_S / 2
-    apart[0] = True
-    return apart
+def _counted_together(sizes: Sequence[int]) -> Integers:
+    """Return numbers of units, of segments with so many each: those that count together share one."""
+    numbers = np.arange(sum(sizes))
+    if len(sizes) > 1 and sizes[-1] == 1:
+        numbers[-1] -= 1
+    return numbers
 
 
 def _moved(plans: Sequence[Plan], offsets: Integers, sizes: Sequence[int]) -> list[Plan]:

@@ -17,16 +17,18 @@ if TYPE_CHECKING:
 AVERAGE, CONSTANT = 0.01, 0.02
 """Share of a rate by which that of a file, and that of a second, is met."""
 _SECOND_S = 1.0
-_LAST = 2
-"""Stretches that the end of a file is part of; see `rate_modes`."""
+_FAR = 0.1
+"""Share of a rate from which on it is the sound that does not take it."""
 
 
 def average_notes(kbps: float, found_kbps: float) -> list[str]:
     """Return a note where a bitstream's rate is another than was asked for."""
     if abs(found_kbps / kbps - 1) <= AVERAGE:
         return []
-    bits = "no fewer" if found_kbps > kbps else "no more"
-    return [f"{kbps:g} kbps were asked for, {found_kbps:.2f} came: this sound takes {bits} bits"]
+    why = "the nearest that was found"
+    if abs(found_kbps / kbps - 1) > _FAR:
+        why = f"this sound takes {'no fewer' if found_kbps > kbps else 'no more'} bits"
+    return [f"{kbps:g} kbps were asked for, {found_kbps:.2f} came: {why}"]
 
 
 def channel_notes(kbps: float, n_channels: int) -> list[str]:
@@ -45,8 +47,8 @@ def constant_notes(kbps: float, sizes: Sequence[int], ends_s: Sequence[float]) -
     sizes : sequence of int
         Bytes of segments.
     ends_s : sequence of float
-        When each ends; a second is told by as many of them as it takes. What is shorter than half a unit
-        at the end of a file counts with the segment before.
+        When each ends; a second is told by as many of them as it takes. A last one that is
+        one unit counts with the one before.
     """
     seconds = _of_seconds(*_counted(np.asarray(sizes), np.asarray(ends_s)))
     if not len(seconds):
@@ -57,17 +59,14 @@ def constant_notes(kbps: float, sizes: Sequence[int], ends_s: Sequence[float]) -
     found = (
         f"{seconds[off].min():.2f} to {seconds[off].max():.2f}" if len(off) > 1 else f"{seconds[off[0]]:.2f}"
     )
-    asked = f"{kbps:g} kbps were asked for in any second"
-    if off[0] >= len(seconds) - _LAST:
-        return [f"{asked}, {found} came at the end: the last segment is short, and takes more than its share"]
-    return [f"{asked}, {found} came: this sound cannot be held there"]
+    return [f"{kbps:g} kbps were asked for in any second, {found} came: this sound cannot be held there"]
 
 
 def _counted(
     sizes: NDArray[np.int64], ends_s: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return sizes and ends of what counts apart, as `rate_modes` has it."""
-    if len(sizes) < 2 or ends_s[-1] - ends_s[-2] >= UNIT_S / 2:
+    if len(sizes) < 2 or ends_s[-1] - ends_s[-2] > 1.5 * UNIT_S:
         return sizes, ends_s
     return np.append(sizes[:-2], sizes[-2:].sum()), np.append(ends_s[:-2], ends_s[-1])
 

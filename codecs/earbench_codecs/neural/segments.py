@@ -300,7 +300,7 @@ class SegmentCoder:
 
     @torch.inference_mode()
     def _decoded(self, segment: Segment) -> Samples:
-        """Return the samples of a segment's frames, overlapped and added: [C, T], or [1, T] for all."""
+        """Return the samples [C, T] of a segment's frames, overlapped and added."""
         codes = self._rows(segment.codes, segment.place)
         if self._steered is None:
             frames = self._coder.decode(codes)
@@ -310,8 +310,10 @@ class SegmentCoder:
             told = None if tables is None else self._rows(tables, segment.place)
             coefficients = self._steered.dequantised(codes, told)
             steering = self._steering(segment.plan, segment.place)
-            frames = self._steered.restored(steering.undone(coefficients), codes)
-        frames = frames.view(self._n_coded(segment.plan), -1, self._framing.length)
+            coefficients = steering.undone(coefficients)
+            of_each = codes.repeat(len(coefficients) * self._coder.code_rows // len(codes), 1, 1)
+            frames = self._steered.restored(coefficients, of_each)
+        frames = frames.view(self.syntax.n_channels, -1, self._framing.length)
         samples: Samples = (
             (self._framing.overlap_add(frames) * level_numbered(segment.plan.level)).cpu().numpy()
         )
@@ -332,12 +334,19 @@ class SegmentCoder:
         """Return how many rows of a place are not sent."""
         return place.n_frames * self._coder.code_rows - place.n_rows
 
+    def seen(self, signal: Samples, place: Place) -> Samples:
+        """Return the samples [C, n] of a signal [C, T] that the segment of a place is made of."""
+        start, end = self._reach(place)
+        return signal[:, max(0, start) : end]
+
+    def _reach(self, place: Place) -> tuple[int, int]:
+        hop = self._framing.hop
+        return place.first * hop - self._framing.overlap, (place.first + place.n_frames) * hop
+
     def _frames(self, signal: Samples, place: Place) -> Tensor:
         """Return frames [C, n, L] of a place, of those that `Framing.split` makes of a signal [C, T]."""
-        start = place.first * self._framing.hop - self._framing.overlap
-        end = (place.first + place.n_frames) * self._framing.hop
-        samples = np.zeros((len(signal), end - start), np.float32)
-        inside = signal[:, max(0, start) : end]
+        start, end = self._reach(place)
+        samples, inside = np.zeros((len(signal), end - start), np.float32), self.seen(signal, place)
         samples[:, max(0, -start) : max(0, -start) + inside.shape[-1]] = inside
         return self._framing.cut(torch.from_numpy(samples))
 

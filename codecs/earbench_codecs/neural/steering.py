@@ -34,6 +34,7 @@ class Steering:
         self._mid_side = torch.tensor(plan.mid_side, device=units.device)[units].unsqueeze(-1)
         self._n_channels = n_channels
         self._summed = plan.summed
+        self._sign = 1 - 2 * self._mid_side.float()
         n_coded = 1 if plan.summed else n_channels
         notches = torch.tensor(plan.coarser or (0,) * len(plan.offsets), device=units.device)
         self.coarser = notches[units].unsqueeze(-1).float().repeat(n_coded, 1, 1)
@@ -43,14 +44,19 @@ class Steering:
         """1 for each of those that is sent, 0 for others."""
 
     def done(self, coefficients: Tensor) -> Tensor:
-        """Return what is quantised of coefficients [C · n, R, M]; [n, R, M] where it is their sum alone."""
+        """Return what is quantised of coefficients [C · n, R, M]; [n, R, M] where their sum alone is."""
         amplified = self._by_channel(coefficients) * self._gains
-        return amplified.sum(0) / math.sqrt(2) if self._summed else self._turned(amplified)
+        if not self._summed:
+            return self._turned(amplified)
+        left, right = amplified
+        one: Tensor = (left + self._sign * right) / math.sqrt(2)
+        return one
 
     def undone(self, coefficients: Tensor) -> Tensor:
-        """Return the coefficients of what was quantised; of a sum alone, those [n, R, M] of every channel."""
+        """Return the coefficients [C · n, R, M] of what was quantised."""
         if self._summed:
-            return coefficients / (math.sqrt(2) * self._gains)
+            left = coefficients / (math.sqrt(2) * self._gains)
+            return torch.cat([left, self._sign * left])
         turned = self._turned(self._by_channel(coefficients))
         return (self._by_channel(turned) / self._gains).flatten(0, 1)
 

@@ -3,8 +3,9 @@
 ======================  ==========================================================
 u16                     level: what the signal was divided by
 i8 for each unit        where gains differ: of that unit beyond the level, in sixteenths of an octave
-1 bit                   of two channels: whether their sum alone was coded, for both
-1 bit for each unit     of two channels: whether their sum and difference were coded; whole bytes
+1 bit                   of two channels: whether their sum, or difference, alone was coded
+1 bit for each unit     of two channels: whether their sum and difference were coded, or whether it was
+                        the difference; whole bytes
 u8 n, n times (u8,      where bytes are made constant: units that are stuffed, and with how many
 u16)                    bytes of 0, which follow the codes
 ======================  ==========================================================
@@ -81,7 +82,7 @@ class Plan:
         Notches by which each unit's steps are coarser than the coder's own; empty where it has none. The
         codes say so, not the head.
     summed : bool
-        Whether the sum of two channels is coded alone, for both.
+        Whether the sum of two channels is coded alone, or in units that have `mid_side` the difference.
     """
 
     level: int
