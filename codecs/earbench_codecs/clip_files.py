@@ -100,9 +100,7 @@ def write_wav(
     if subtype != "float":
         peak = float(np.abs(clip.samples).max())
         if peak > 1 and overload == "refuse":
-            raise AudioFileError(
-                path, f"the peak is {peak:.3f}, over full scale; write 32-bit float"
-            )
+            raise AudioFileError(path, f"the peak is {peak:.3f}, over full scale; write 32-bit float")
     data = _sample_bytes(frames, subtype)
     header = _wav_header(clip, subtype, len(data), path)
     try:
