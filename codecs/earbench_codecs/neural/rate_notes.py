@@ -35,7 +35,7 @@ def channel_notes(kbps: float, n_channels: int) -> list[str]:
     """Return a note where two channels are coded as one."""
     if not is_summed(kbps, n_channels):
         return []
-    return [f"two channels are coded as their sum alone, as they are below {SUMMED_BELOW_KBPS:g} kbps"]
+    return [f"two channels are coded as one, as they are below {SUMMED_BELOW_KBPS:g} kbps"]
 
 
 def constant_notes(kbps: float, sizes: Sequence[int], ends_s: Sequence[float]) -> list[str]:

@@ -326,7 +326,7 @@ def test_too_few_bits_for_two_channels_are_spent_on_their_sum(options, kbps):
     assert encoded.bitrate_kbps == pytest.approx(kbps, rel=0.01)
     if options:
         assert np.abs(excess(codec, encoded)).max() <= 0.01
-    assert encoded.notes == ("two channels are coded as their sum alone, as they are below 12 kbps",)
+    assert encoded.notes == ("two channels are coded as one, as they are below 12 kbps",)
     assert np.array_equal(decoded[0], decoded[1])
     middle = clip.samples.mean(0)
     alone = codec.decode(codec.encode(AudioClip.mono(middle, 44_100), Setting.of(kbps, **options)))
