@@ -19,8 +19,6 @@ _BITS = 6 / math.log(2)
 noise, step²/12 in the mean, is made smaller."""
 _FAR_LOUDER = 4.0
 """In power."""
-
-
 SUMMED_BELOW_KBPS = 12.0
 """Below, of both together, noise is more above the threshold with two channels than with their sum alone."""
 
@@ -66,21 +64,21 @@ def with_best_channels(coder: SegmentCoder, signal: Samples, plans: Sequence[Pla
     if coder.syntax.n_channels == 1:
         return list(plans)
     places = list(coder.places(signal.shape[-1]))
-    both = [[replace(p, mid_side=(joined,) * len(p.offsets)) for p in plans] for joined in (False, True)]
-    work = [list(zip(places, own, strict=True)) for own in both]
+    pairs = [coder.seen(signal, place) for place in places]
+    found = [_alone(p, *pair) if _are_one(*pair) else p for p, pair in zip(plans, pairs, strict=True)]
+    others = [number for number, plan in enumerate(found) if not plan.summed]
+    work = [
+        [(places[n], replace(found[n], mid_side=(joined,) * len(found[n].offsets))) for n in others]
+        for joined in (False, True)
+    ]
     bits = [coder.unit_bits(signal, own) for own in work]
     noise = [coder.noise(signal, own) for own in work]
-    found = []
-    for plan, place, *costs, apart, joined in zip(plans, places, *bits, *noise, strict=True):
+    for number, *costs, apart, joined in zip(others, *bits, *noise, strict=True):
         weights = 1 / apart[1].square()
         by_row = [(apart[0] * weights).sum((0, 2)), (joined[0].mean(0) * weights.sum(0)).sum(-1)]
         separate, together = (
             cost + _BITS * coder.by_unit(rows.double().cpu().numpy())
             for cost, rows in zip(costs, by_row, strict=True)
         )
-        left, right = coder.seen(signal, place)
-        if _are_one(left, right):
-            found.append(_alone(plan, left, right))
-        else:
-            found.append(replace(plan, mid_side=tuple((together < separate).tolist())))
+        found[number] = replace(found[number], mid_side=tuple((together < separate).tolist()))
     return found
